@@ -1,0 +1,226 @@
+"""Every public Keras class, with an instance to put through conformance.
+
+A class that is exported and not listed here fails `conformance_test.py`.
+Dimensions differ from each other, so that a swapped axis cannot pass.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tf_simmim import backbones
+from tf_simmim import heads
+from tf_simmim import layers
+from tf_simmim import models
+
+B, N, D, K = 4, 6, 12, 3  # batch, patches of a 2 x 3 grid, width, heads
+GRID = (2, 3)
+IMAGE = (16, 24)
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One class: how to make it with non-default arguments, and its inputs.
+
+    Attributes:
+        name: str, unique.
+        create: function (**keyword arguments) -> layer or model.
+        inputs: {argument name of `call`: array}; the first is positional.
+        unbatched: names of inputs without a batch axis.
+        output_dtype: dtype under every precision, or None for the compute one.
+    """
+
+    name: str
+    create: Callable[..., Any]
+    inputs: dict[str, np.ndarray]
+    unbatched: tuple[str, ...] = ()
+    output_dtype: str | None = None
+
+
+def _floats(*shape):
+    return np.random.default_rng(0).normal(size=shape).astype(np.float32)
+
+
+def _mask(*shape):
+    return np.random.default_rng(1).integers(0, 2, shape).astype(np.int32)
+
+
+def _vit(**kwargs):
+    return backbones.ViT(
+        **{
+            "image_size": IMAGE,
+            "patch_size": 8,
+            "embed_dim": D,
+            "depth": 2,
+            "num_heads": K,
+            "channels": 2,
+            "absolute_position": "learned",
+            "relative_position": "per_block",
+            "qkv_bias": "query_key_value",
+            "layer_scale_init": 0.5,
+            "epsilon": 1e-5,
+            "mlp_ratio": 2.0,
+            **kwargs,
+        }
+    )
+
+
+def _simmim(**kwargs):
+    backbone = _vit(
+        qkv_bias="query_value",
+        relative_position="shared",
+        dtype=kwargs.get("dtype"),
+    )
+    return models.SimMIM(
+        **{
+            "backbone": backbone,
+            "mask_patch_size": 8,
+            "mask_ratio": 0.4,
+            "target": "patch_normalized",
+            "reconstruction_loss": "smooth_l1",
+            "seed": 3,
+            **kwargs,
+        }
+    )
+
+
+def _bind(cls, **defaults):
+    return lambda **kwargs: cls(**{**defaults, **kwargs})
+
+
+TOKENS = _floats(B, N, D)
+IMAGES = _floats(B, *IMAGE, 2)
+SEED = np.array([5, 7], np.int64)
+
+CASES = [
+    Case(
+        "ClassToken", _bind(layers.ClassToken, stddev=0.5), {"tokens": TOKENS}
+    ),
+    Case(
+        "DropPath",
+        _bind(layers.DropPath, rate=0.4),
+        {"inputs": TOKENS, "seed": SEED},
+        unbatched=("seed",),
+    ),
+    Case(
+        "LayerScale",
+        _bind(layers.LayerScale, initial_value=0.3),
+        {"inputs": TOKENS},
+    ),
+    Case(
+        "LearnedPositionEmbedding",
+        _bind(layers.LearnedPositionEmbedding, stddev=0.5),
+        {"tokens": TOKENS},
+    ),
+    Case(
+        "MaskToken",
+        _bind(layers.MaskToken, stddev=0.5),
+        {"tokens": TOKENS, "patch_mask": _mask(B, N)},
+    ),
+    Case(
+        "MLP",
+        _bind(layers.MLP, mlp_ratio=2.5, output_stddev=0.1),
+        {"tokens": TOKENS},
+    ),
+    Case(
+        "MultiHeadAttention",
+        _bind(
+            layers.MultiHeadAttention,
+            num_heads=K,
+            qkv_bias="query_key_value",
+            output_stddev=0.1,
+        ),
+        {"tokens": TOKENS, "position_bias": _floats(K, N, N)},
+        unbatched=("position_bias",),
+    ),
+    Case(
+        "PatchEmbedding",
+        _bind(layers.PatchEmbedding, patch_size=8, embed_dim=D),
+        {"images": IMAGES},
+    ),
+    Case(
+        "RandomMasking",
+        _bind(
+            layers.RandomMasking,
+            image_size=IMAGE,
+            patch_size=4,
+            mask_patch_size=8,
+            mask_ratio=0.3,
+        ),
+        {"images": IMAGES, "seed": SEED},
+        unbatched=("seed",),
+        output_dtype="int32",
+    ),
+    Case(
+        "RelativePositionBias",
+        _bind(
+            layers.RelativePositionBias,
+            grid_size=GRID,
+            num_heads=K,
+            class_token=False,
+        ),
+        {"tokens": TOKENS},
+    ),
+    Case(
+        "SinCosPositionEmbedding",
+        _bind(layers.SinCosPositionEmbedding, grid_size=GRID),
+        {"tokens": TOKENS},
+    ),
+    Case(
+        "TransformerBlock",
+        _bind(
+            layers.TransformerBlock,
+            num_heads=K,
+            mlp_ratio=2.0,
+            qkv_bias="none",
+            layer_scale_init=0.5,
+            drop_path=0.4,
+            epsilon=1e-5,
+            output_stddev=0.1,
+        ),
+        {"tokens": TOKENS, "position_bias": _floats(K, N, N), "seed": SEED},
+        unbatched=("position_bias", "seed"),
+    ),
+    Case(
+        "PredictionHead",
+        _bind(heads.PredictionHead, stride=4, channels=2),
+        {"features": _floats(B, *GRID, D)},
+        output_dtype="float32",
+    ),
+    Case(
+        "ViT",
+        _bind(_vit, drop_path_rate=0.4),
+        {"images": IMAGES, "patch_mask": _mask(B, *GRID), "seed": SEED},
+        unbatched=("seed",),
+    ),
+    Case("SimMIM", _simmim, {"inputs": IMAGES, "patch_mask": _mask(B, *GRID)}),
+]
+
+# Serialisable classes that have no call on a batch: config round trip only.
+CONFIG_ONLY = {
+    "TruncatedNormal": dict(stddev=0.3, bound=1.5),
+    "WarmupCosine": dict(
+        learning_rate=0.5,
+        total_steps=9,
+        warmup_steps=2,
+        warmup_learning_rate=0.1,
+        min_learning_rate=0.2,
+        cosine_origin="warmup_end",
+    ),
+    "WarmupMultiStep": dict(
+        learning_rate=0.5,
+        milestone_steps=[4, 6],
+        gamma=0.3,
+        warmup_steps=2,
+        warmup_learning_rate=0.1,
+    ),
+}
+
+KERAS_BASES = (
+    tf.keras.layers.Layer,
+    tf.keras.initializers.Initializer,
+    tf.keras.optimizers.schedules.LearningRateSchedule,
+)

@@ -1,0 +1,9 @@
+"""Two logical CPU devices for every test, so that replicas can be compared."""
+
+import tf_simmim  # noqa: F401, I001  (sets TensorFlow up; must come first)
+import tensorflow as tf
+
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0],
+    [tf.config.LogicalDeviceConfiguration()] * 2,
+)

@@ -1,0 +1,30 @@
+"""tf_simmim: SimMIM self-supervised vision pretraining in TensorFlow/Keras."""
+
+# ruff: noqa: E402, I001  (the order of imports is the point of this file)
+from tf_simmim import _startup
+
+import tensorflow as tf
+
+_startup.require_keras_2(tf.keras)
+
+from tf_simmim import backbones
+from tf_simmim import convert
+from tf_simmim import heads
+from tf_simmim import layers
+from tf_simmim import losses
+from tf_simmim import masking
+from tf_simmim import models
+from tf_simmim import optimization
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "backbones",
+    "convert",
+    "heads",
+    "layers",
+    "losses",
+    "masking",
+    "models",
+    "optimization",
+]

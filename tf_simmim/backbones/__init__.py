@@ -1,0 +1,7 @@
+"""Backbones: networks without heads, and a table of presets."""
+
+from tf_simmim.backbones.presets import PRESETS
+from tf_simmim.backbones.presets import create
+from tf_simmim.backbones.vit import ViT
+
+__all__ = ["PRESETS", "ViT", "create"]

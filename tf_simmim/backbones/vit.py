@@ -1,0 +1,334 @@
+"""Vision Transformer (ViT) encoder as SimMIM pretrains it.
+
+Dimension key:
+  B: batch   H W: image, px   C: channels   P: patch_size, px
+  h w: grid = H/P, W/P   N: number of patches = h*w, row-major
+  M: number of tokens = N, + 1 with the class token   D: embed_dim
+"""
+
+import tensorflow as tf
+
+from tf_simmim import layers
+from tf_simmim import randomness
+from tf_simmim import sizes
+
+ABSOLUTE_POSITIONS = ("none", "learned", "sincos")
+RELATIVE_POSITIONS = ("none", "shared", "per_block")
+
+
+@tf.keras.saving.register_keras_serializable(package="tf_simmim")
+class ViT(tf.keras.Model):
+    """Vision Transformer: images to a map of features, with or without a mask.
+
+    With a mask, the embeddings of hidden patches are replaced by one learned
+    token before positions are added. The defaults are the reference's choices
+    for pretraining: no absolute positions, one relative position bias shared
+    by all blocks, LayerScale, biases on queries and values only.
+
+    All weights exist as soon as the object does.
+
+    Args:
+        image_size: int or (height, width), px; multiples of `patch_size`.
+        patch_size: int, px. 16 in the reference.
+        embed_dim: int. Width of the tokens; 768 for ViT-B.
+        depth: int. Number of blocks; 12 for ViT-B.
+        num_heads: int. Divides `embed_dim`; 12 for ViT-B.
+        channels: int. Image channels.
+        mlp_ratio: float. Hidden width of the MLPs over `embed_dim`.
+        qkv_bias: "query_value" (reference), "query_key_value" or "none".
+        absolute_position: "none" (reference), "learned" or "sincos".
+        relative_position: "shared" (reference: one table for all blocks),
+            "per_block" or "none".
+        layer_scale_init: float or None. First LayerScale factor; 0.1 in the
+            reference, None for no LayerScale.
+        class_token: bool. Whether a class token precedes the patches.
+        drop_path_rate: float in [0, 1). Of the last block; the rate grows
+            linearly from 0 at the first. 0.1 in the reference's ViT-B recipe.
+        epsilon: float. Of every LayerNorm; 1e-6 in the reference.
+        **kwargs: passed to `tf.keras.Model`.
+
+    Call arguments:
+        images: float [B, H, W, C]. Normalised.
+        patch_mask: int or bool [B, h, w], or None. 1 = hidden, 0 = visible.
+        training: bool. Switches drop path on.
+        seed: int64 [2] or None. Seed of drop path for the global batch; None
+            draws one from TensorFlow's global generator.
+
+    Returns:
+        float [B, h, w, D] in the compute dtype: the patch tokens after the
+        final norm, without the class token.
+
+    Raises:
+        ValueError: a size, ratio or option that cannot work, with the nearest
+            sizes that do; or images or a mask of another size.
+
+    Source: Dosovitskiy et al., 2020, https://arxiv.org/abs/2010.11929, as
+        changed by Bao et al., BEiT, 2021, https://arxiv.org/abs/2106.08254,
+        and used by Xie et al., SimMIM, 2021,
+        https://arxiv.org/abs/2111.09886, section 4.1.2.
+    """
+
+    # Weights that the reference's optimizer groups exempt from weight decay
+    # by name (it also exempts biases and other vectors).
+    reference_no_weight_decay = ("class_token", "position_embedding")
+
+    def __init__(
+        self,
+        image_size,
+        patch_size=16,
+        embed_dim=768,
+        depth=12,
+        num_heads=12,
+        channels=3,
+        mlp_ratio=4.0,
+        qkv_bias="query_value",
+        absolute_position="none",
+        relative_position="shared",
+        layer_scale_init=0.1,
+        class_token=True,
+        drop_path_rate=0.0,
+        epsilon=1e-6,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        image_size = sizes.as_pair(image_size, "image_size")
+        sizes.require_multiple(
+            image_size, "image_size", patch_size, "patch_size"
+        )
+        _require_one_of(
+            "absolute_position", absolute_position, ABSOLUTE_POSITIONS
+        )
+        _require_one_of(
+            "relative_position", relative_position, RELATIVE_POSITIONS
+        )
+        if embed_dim % num_heads:
+            raise ValueError(
+                "`num_heads` must divide `embed_dim`. Received: "
+                f"num_heads={num_heads}, embed_dim={embed_dim}."
+            )
+        if depth < 1:
+            raise ValueError(f"`depth` must be at least 1. Received: {depth}.")
+        self.image_size = image_size
+        self.patch_size = patch_size
+        self.embed_dim = embed_dim
+        self.depth = depth
+        self.num_heads = num_heads
+        self.channels = channels
+        self.mlp_ratio = mlp_ratio
+        self.qkv_bias = qkv_bias
+        self.absolute_position = absolute_position
+        self.relative_position = relative_position
+        self.layer_scale_init = layer_scale_init
+        self.has_class_token = class_token
+        self.drop_path_rate = drop_path_rate
+        self.epsilon = epsilon
+
+        self.grid_size = tuple(side // patch_size for side in image_size)
+        self.stride = patch_size
+        self.num_features = embed_dim
+        self.num_blocks = depth
+        self._create_layers()
+        # One tiny forward pass creates every weight under its full name.
+        self(
+            tf.zeros([1, *image_size, channels]),
+            patch_mask=tf.zeros([1, *self.grid_size], tf.int32),
+        )
+
+    def _create_layers(self):
+        policy = self.dtype_policy
+        self.patch_embedding = layers.PatchEmbedding(
+            self.patch_size,
+            self.embed_dim,
+            dtype=policy,
+            name="patch_embedding",
+        )
+        self.mask_token = layers.MaskToken(dtype=policy, name="mask_token")
+        if self.has_class_token:
+            self.class_token = layers.ClassToken(
+                dtype=policy, name="class_token"
+            )
+        if self.absolute_position == "learned":
+            self.position_embedding = layers.LearnedPositionEmbedding(
+                dtype=policy, name="position_embedding"
+            )
+        elif self.absolute_position == "sincos":
+            self.position_embedding = layers.SinCosPositionEmbedding(
+                self.grid_size, dtype=policy, name="position_embedding"
+            )
+        num_biases = {"none": 0, "shared": 1, "per_block": self.depth}
+        self.relative_position_biases = [
+            layers.RelativePositionBias(
+                self.grid_size,
+                self.num_heads,
+                self.has_class_token,
+                dtype=policy,
+                name=f"relative_position_bias_{i}",
+            )
+            for i in range(num_biases[self.relative_position])
+        ]
+        self.blocks = [
+            layers.TransformerBlock(
+                self.num_heads,
+                mlp_ratio=self.mlp_ratio,
+                qkv_bias=self.qkv_bias,
+                layer_scale_init=self.layer_scale_init,
+                drop_path=self.drop_path_rate * i / max(self.depth - 1, 1),
+                epsilon=self.epsilon,
+                output_stddev=0.02 / (2.0 * (i + 1)) ** 0.5,
+                dtype=policy,
+                name=f"block_{i}",
+            )
+            for i in range(self.depth)
+        ]
+        self.norm = tf.keras.layers.LayerNormalization(
+            epsilon=self.epsilon, dtype=policy, name="norm"
+        )
+
+    def call(self, images, patch_mask=None, training=None, seed=None):
+        tokens = self._embed(images, patch_mask)
+        outputs = list(self._block_outputs(tokens, training, seed))
+        return self._to_feature_map(self.norm(outputs[-1]))  # [B, h, w, D]
+
+    def pyramid(self, images):
+        """Returns {stride in px: feature map}; a ViT has one stride only.
+
+        Args:
+            images: float [B, H, W, C]. Normalised.
+
+        Returns:
+            {patch_size: float [B, h, w, D]}, after the final norm.
+        """
+        return {self.stride: self(images, training=False)}
+
+    def block_features(self, images, blocks):
+        """Returns what chosen blocks make of whole images, for probing.
+
+        SimMIM's best frozen features lie in the middle of the network.
+
+        Args:
+            images: float [B, H, W, C]. Normalised.
+            blocks: sequence of int in [0, depth). Which blocks.
+
+        Returns:
+            list of float [B, h, w, D], one per entry of `blocks`: the output
+            of the block; for the last block after the final norm, so that it
+            equals `backbone(images)`.
+
+        Raises:
+            ValueError: a number is not in [0, depth).
+        """
+        if not all(0 <= block < self.depth for block in blocks):
+            raise ValueError(
+                f"`blocks` must lie in [0, {self.depth}). "
+                f"Received: {list(blocks)}."
+            )
+        tokens = self._embed(images, patch_mask=None)
+        outputs = list(self._block_outputs(tokens, training=False, seed=None))
+        outputs[-1] = self.norm(outputs[-1])
+        return [self._to_feature_map(outputs[block]) for block in blocks]
+
+    def layer_id(self, variable):
+        """Returns the depth of a variable, for layer-wise learning rates.
+
+        Args:
+            variable: tf.Variable of this backbone.
+
+        Returns:
+            int: 0 for embeddings and tokens, i + 1 for block i, depth + 1 for
+            the final norm and a shared relative position bias (as in the
+            reference).
+
+        Raises:
+            ValueError: the variable is not one of this backbone.
+        """
+        groups = [(0, self.patch_embedding), (0, self.mask_token)]
+        if self.has_class_token:
+            groups.append((0, self.class_token))
+        if self.absolute_position != "none":
+            groups.append((0, self.position_embedding))
+        groups += [(i + 1, block) for i, block in enumerate(self.blocks)]
+        shared = self.relative_position == "shared"
+        groups += [
+            (self.depth + 1 if shared else i + 1, bias)
+            for i, bias in enumerate(self.relative_position_biases)
+        ]
+        groups.append((self.depth + 1, self.norm))
+        for layer_id, layer in groups:
+            if any(variable is weight for weight in layer.weights):
+                return layer_id
+        raise ValueError(
+            "`variable` must belong to this backbone. "
+            f"Received: {variable.name}."
+        )
+
+    def _embed(self, images, patch_mask):
+        if tuple(images.shape[1:]) != (*self.image_size, self.channels):
+            raise ValueError(
+                f"`images` must be [batch, {self.image_size[0]}, "
+                f"{self.image_size[1]}, {self.channels}], the size that this "
+                f"backbone was made for. Received shape: {images.shape}."
+            )
+        tokens = self.patch_embedding(images)  # [B, N, D]
+        if patch_mask is not None:
+            if tuple(patch_mask.shape[1:]) != self.grid_size:
+                raise ValueError(
+                    f"`patch_mask` must be [batch, {self.grid_size[0]}, "
+                    f"{self.grid_size[1]}], the grid of patches. "
+                    f"Received shape: {patch_mask.shape}."
+                )
+            flat_mask = tf.reshape(patch_mask, [-1, tokens.shape[1]])  # [B, N]
+            tokens = self.mask_token(tokens, patch_mask=flat_mask)
+
+        # Learned positions cover the class token as well; fixed ones do not.
+        if self.absolute_position == "sincos":
+            tokens = self.position_embedding(tokens)
+        if self.has_class_token:
+            tokens = self.class_token(tokens)  # [B, M, D]
+        if self.absolute_position == "learned":
+            tokens = self.position_embedding(tokens)
+        return tokens
+
+    def _block_outputs(self, tokens, training, seed):
+        biases = [bias(tokens) for bias in self.relative_position_biases]
+        if self.relative_position != "per_block":
+            biases = (biases or [None]) * self.depth
+        for i, block in enumerate(self.blocks):
+            block_seed = None if seed is None else randomness.fold_in(seed, i)
+            tokens = block(
+                tokens,
+                position_bias=biases[i],
+                seed=block_seed,
+                training=training,
+            )
+            yield tokens
+
+    def _to_feature_map(self, tokens):
+        if self.has_class_token:
+            tokens = tokens[:, 1:]  # [B, N, D]
+        return tf.reshape(tokens, [-1, *self.grid_size, self.embed_dim])
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "image_size": self.image_size,
+            "patch_size": self.patch_size,
+            "embed_dim": self.embed_dim,
+            "depth": self.depth,
+            "num_heads": self.num_heads,
+            "channels": self.channels,
+            "mlp_ratio": self.mlp_ratio,
+            "qkv_bias": self.qkv_bias,
+            "absolute_position": self.absolute_position,
+            "relative_position": self.relative_position,
+            "layer_scale_init": self.layer_scale_init,
+            "class_token": self.has_class_token,
+            "drop_path_rate": self.drop_path_rate,
+            "epsilon": self.epsilon,
+        }
+
+
+def _require_one_of(name, value, choices):
+    if value not in choices:
+        raise ValueError(
+            f"`{name}` must be one of {choices}. Received: {value!r}."
+        )

@@ -1,0 +1,80 @@
+"""Parameter names of the reference's ViT, beside our variables."""
+
+from tf_simmim.convert.weight_map import WeightMap
+from tf_simmim.convert.weight_map import convolution
+from tf_simmim.convert.weight_map import linear
+
+
+def vit_weight_maps(vit, prefix: str = "") -> list[WeightMap]:
+    """Returns the correspondence of every weight of a `backbones.ViT`.
+
+    Args:
+        vit: `backbones.ViT`.
+        prefix: str. Put before every name; "encoder." inside SimMIM.
+
+    Raises:
+        ValueError: the reference has no such ViT: it has biases on queries and
+            values only.
+    """
+    if vit.qkv_bias == "query_key_value":
+        raise ValueError(
+            "The reference's ViT has no bias on keys; `qkv_bias` must be "
+            f"'query_value' or 'none'. Received: {vit.qkv_bias!r}."
+        )
+    maps = []
+    if vit.has_class_token:
+        maps.append(WeightMap("cls_token", vit.class_token.class_token))
+    maps.append(WeightMap("mask_token", vit.mask_token.mask_token))
+    if vit.absolute_position == "learned":
+        embedding = vit.position_embedding.position_embedding
+        maps.append(WeightMap("pos_embed", embedding))
+    projection = vit.patch_embedding.projection
+    maps.append(convolution("patch_embed.proj.weight", projection.kernel))
+    maps.append(WeightMap("patch_embed.proj.bias", projection.bias))
+
+    names = ["rel_pos_bias"]
+    if vit.relative_position == "per_block":
+        names = [f"blocks.{i}.attn" for i in range(vit.depth)]
+    maps += [
+        WeightMap(f"{name}.relative_position_bias_table", bias.table)
+        for name, bias in zip(names, vit.relative_position_biases, strict=False)
+    ]
+    for i, block in enumerate(vit.blocks):
+        maps += _block_maps(block, f"blocks.{i}")
+    maps += _norm_maps(vit.norm, "norm")
+    return [
+        WeightMap(prefix + m.name, m.variable, m.to_ours, m.to_reference)
+        for m in maps
+    ]
+
+
+def _block_maps(block, name):
+    maps = []
+    if block.layer_scale_init is not None:
+        maps.append(WeightMap(f"{name}.gamma_1", block.attention_scale.gamma))
+        maps.append(WeightMap(f"{name}.gamma_2", block.mlp_scale.gamma))
+    attention = block.attention
+    maps += _norm_maps(block.attention_norm, f"{name}.norm1")
+    for kind in attention.biases:
+        bias = attention.biases[kind]
+        maps.append(WeightMap(f"{name}.attn.{kind[0]}_bias", bias))
+    maps.append(linear(f"{name}.attn.qkv.weight", attention.qkv_kernel))
+    maps += _dense_maps(attention.projection, f"{name}.attn.proj")
+    maps += _norm_maps(block.mlp_norm, f"{name}.norm2")
+    maps += _dense_maps(block.mlp.expand, f"{name}.mlp.fc1")
+    maps += _dense_maps(block.mlp.project, f"{name}.mlp.fc2")
+    return maps
+
+
+def _norm_maps(norm, name):
+    return [
+        WeightMap(f"{name}.weight", norm.gamma),
+        WeightMap(f"{name}.bias", norm.beta),
+    ]
+
+
+def _dense_maps(dense, name):
+    return [
+        linear(f"{name}.weight", dense.kernel),
+        WeightMap(f"{name}.bias", dense.bias),
+    ]

@@ -1,0 +1,76 @@
+"""Weights of the reference implementation into our models, and back.
+
+The reference is https://github.com/microsoft/SimMIM (PyTorch). Weights come
+as {parameter name: NumPy array} in its layouts; nothing here needs PyTorch.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from tf_simmim import backbones
+from tf_simmim import models
+from tf_simmim.convert.reference_vit import vit_weight_maps
+from tf_simmim.convert.weight_map import WeightMap
+from tf_simmim.convert.weight_map import pixel_shuffle_head
+
+
+def reference_weight_maps(model) -> list[WeightMap]:
+    """Returns the correspondence of every weight of a model.
+
+    Args:
+        model: `models.SimMIM` or `backbones.ViT`.
+
+    Raises:
+        ValueError: another kind of model, or options the reference lacks.
+    """
+    if isinstance(model, backbones.ViT):
+        return vit_weight_maps(model)
+    if isinstance(model, models.SimMIM):
+        backbone = model.backbone
+        return vit_weight_maps(backbone, "encoder.") + pixel_shuffle_head(
+            "decoder.0", model.head, backbone.channels, backbone.stride
+        )
+    raise ValueError(
+        "`model` must be a models.SimMIM or a backbones.ViT. "
+        f"Received: {type(model).__name__}."
+    )
+
+
+def load_reference_weights(model, weights: Mapping[str, np.ndarray]) -> None:
+    """Sets every weight of a model from the reference's, or none of them.
+
+    Args:
+        model: `models.SimMIM` (names start with `encoder.` and `decoder.`) or
+            `backbones.ViT` (names without prefix).
+        weights: {the reference's parameter name: array in its layout}.
+
+    Raises:
+        ValueError: a name is missing, unknown, or has another shape; the
+            message lists all of them, and no weight has been changed.
+    """
+    maps = {m.name: m for m in reference_weight_maps(model)}
+    missing = sorted(maps.keys() - weights.keys())
+    unknown = sorted(weights.keys() - maps.keys())
+    misshapen = [
+        f"{name}: {np.shape(weights[name])}, needed {m.reference_shape}"
+        for name, m in maps.items()
+        if name in weights and np.shape(weights[name]) != m.reference_shape
+    ]
+    if missing or unknown or misshapen:
+        raise ValueError(
+            "`weights` must hold exactly the model's parameters, under the "
+            f"reference's names. Missing: {missing or 'none'}. "
+            f"Unknown: {unknown or 'none'}. "
+            f"Of another shape: {misshapen or 'none'}."
+        )
+    for name, m in maps.items():
+        m.variable.assign(m.to_ours(np.asarray(weights[name])))
+
+
+def reference_weights(model) -> dict[str, np.ndarray]:
+    """Returns a model's weights under the reference's names and layouts."""
+    return {
+        m.name: m.to_reference(m.variable.numpy())
+        for m in reference_weight_maps(model)
+    }

@@ -1,0 +1,72 @@
+"""SimMIM's prediction head: one linear layer from features to pixels.
+
+Dimension key:
+  B: batch   h w: feature map   D: num_features   S: encoder stride, px
+  C: image channels
+"""
+
+import tensorflow as tf
+
+
+@tf.keras.saving.register_keras_serializable(package="tf_simmim")
+class PredictionHead(tf.keras.layers.Layer):
+    """Predicts the S x S pixels under each cell of the feature map.
+
+        y[b, r, c, (i * S + j) * C + ch] = the pixel (r * S + i, c * S + j, ch)
+
+    which is the order of `tf.nn.space_to_depth`; `tf.nn.depth_to_space` turns
+    the output into an image. The reference's pixel shuffle orders the same
+    numbers as (ch * S + i) * S + j: `convert` permutes its weights.
+
+    Args:
+        stride: int > 0, S, px per cell: 16 ViT, 32 Swin.
+        channels: int > 0, C. 3 in the reference; any number here.
+        **kwargs: passed to `tf.keras.layers.Layer`.
+
+    Call arguments:
+        features: float [B, h, w, D].
+
+    Returns:
+        float32 [B, h, w, S * S * C] under every precision, since the loss is
+        computed from it.
+
+    Raises:
+        ValueError: `stride` or `channels` is not positive.
+
+    Source: Xie et al., SimMIM, 2021, https://arxiv.org/abs/2111.09886,
+        section 3.3: a linear head is as good as a heavy one. Initial values
+        as in the reference: uniform in +-1/sqrt(D).
+    """
+
+    def __init__(self, stride, channels=3, **kwargs):
+        super().__init__(**kwargs)
+        if stride <= 0 or channels <= 0:
+            raise ValueError(
+                "`stride` and `channels` must be positive. "
+                f"Received: stride={stride}, channels={channels}."
+            )
+        self.stride = stride
+        self.channels = channels
+
+    def build(self, input_shape):
+        limit = input_shape[-1] ** -0.5
+        self.projection = tf.keras.layers.Dense(
+            self.stride**2 * self.channels,
+            kernel_initializer=tf.keras.initializers.RandomUniform(
+                -limit, limit
+            ),
+            bias_initializer=tf.keras.initializers.RandomUniform(-limit, limit),
+            dtype=self.dtype_policy,
+            name="projection",
+        )
+        super().build(input_shape)
+
+    def call(self, features):
+        return tf.cast(self.projection(features), tf.float32)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "stride": self.stride,
+            "channels": self.channels,
+        }

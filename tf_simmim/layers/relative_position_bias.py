@@ -1,0 +1,107 @@
+"""Relative position bias: attention depends on how far two patches lie apart.
+
+Dimension key:
+  B: batch   h w: grid of patches   N: h*w   K: num_heads
+  M: number of tokens = N, + 1 with the class token
+  R: rows of the table = (2h - 1)(2w - 1), + 3 with the class token
+"""
+
+import numpy as np
+import tensorflow as tf
+
+from tf_simmim import sizes
+
+
+def relative_position_index(
+    grid_size: tuple[int, int], class_token: bool
+) -> np.ndarray:
+    """Returns int32 [M, M]: which row of the table a pair of tokens uses.
+
+    Patches (r, c) and (r', c') use row (r - r' + h - 1) * (2w - 1) +
+    (c - c' + w - 1). With a class token in front, the last three rows are:
+    class to patch, patch to class, class to class.
+    """
+    h, w = grid_size
+    rows, columns = np.divmod(np.arange(h * w), w)
+    row_offset = rows[:, np.newaxis] - rows + h - 1  # [N, N]
+    column_offset = columns[:, np.newaxis] - columns + w - 1  # [N, N]
+    index = row_offset * (2 * w - 1) + column_offset
+    if class_token:
+        first = (2 * h - 1) * (2 * w - 1)
+        index = np.pad(index, [(1, 0), (1, 0)])  # [M, M]
+        index[0, :] = first
+        index[:, 0] = first + 1
+        index[0, 0] = first + 2
+    return index.astype(np.int32)
+
+
+@tf.keras.saving.register_keras_serializable(package="tf_simmim")
+class RelativePositionBias(tf.keras.layers.Layer):
+    """A learned number per head for every offset between two tokens.
+
+        bias[k, m, m'] = table[index[m, m'], k]
+
+    to be added to the attention logits. One layer can serve every block (the
+    reference pretrains ViT so) or each block its own.
+
+    Args:
+        grid_size: (h, w), the grid of patches.
+        num_heads: int > 0, K.
+        class_token: bool. Whether a class token stands before the patches.
+        **kwargs: passed to `tf.keras.layers.Layer`.
+
+    Call arguments:
+        tokens: float [B, M, D]. Read for its number of tokens alone.
+
+    Returns:
+        float [K, M, M], in the layer's compute dtype.
+
+    Raises:
+        ValueError: `num_heads` is not positive, or M does not fit the grid.
+
+    Source: Bao et al., BEiT, 2021, https://arxiv.org/abs/2106.08254 (the
+        class-token rows), and Liu et al., Swin Transformer, 2021,
+        https://arxiv.org/abs/2103.14030, equation 4. Initialised with zeros
+        as in the SimMIM reference.
+    """
+
+    def __init__(self, grid_size, num_heads, class_token=True, **kwargs):
+        super().__init__(**kwargs)
+        if num_heads <= 0:
+            raise ValueError(
+                f"`num_heads` must be positive. Received: {num_heads}."
+            )
+        self.grid_size = sizes.as_pair(grid_size, "grid_size")
+        self.num_heads = num_heads
+        self.class_token = class_token
+
+    def build(self, input_shape):
+        self._index = relative_position_index(self.grid_size, self.class_token)
+        num_tokens = len(self._index)
+        if len(input_shape) != 3 or input_shape[1] not in (num_tokens, None):
+            raise ValueError(
+                f"`tokens` must be [batch, {num_tokens}, embed_dim] for the "
+                f"grid {self.grid_size} with class_token={self.class_token}. "
+                f"Received shape: {tuple(input_shape)}."
+            )
+        self.table = self.add_weight(
+            name="relative_position_bias_table",
+            shape=(self._index.max() + 1, self.num_heads),
+            initializer="zeros",
+        )
+        super().build(input_shape)
+
+    def call(self, tokens):
+        # Gathering along axis 1 keeps the gradient dense. Along axis 0 it
+        # would be a list of rows with repetitions, whose global norm (and so
+        # gradient clipping) comes out wrong.
+        heads_first = tf.transpose(tf.cast(self.table, tokens.dtype))  # [K, R]
+        return tf.gather(heads_first, self._index, axis=1)  # [K, M, M]
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "grid_size": self.grid_size,
+            "num_heads": self.num_heads,
+            "class_token": self.class_token,
+        }

@@ -1,0 +1,19 @@
+"""Losses and their targets: pure functions."""
+
+from tf_simmim.losses.masked_reconstruction import LOSSES
+from tf_simmim.losses.masked_reconstruction import elementwise_error
+from tf_simmim.losses.masked_reconstruction import masked_reconstruction_loss
+from tf_simmim.losses.targets import TARGETS
+from tf_simmim.losses.targets import from_patches
+from tf_simmim.losses.targets import target_statistics
+from tf_simmim.losses.targets import to_patches
+
+__all__ = [
+    "LOSSES",
+    "TARGETS",
+    "elementwise_error",
+    "from_patches",
+    "masked_reconstruction_loss",
+    "target_statistics",
+    "to_patches",
+]

@@ -1,0 +1,5 @@
+"""Trainable assemblies: backbone + head + loss, each with its train_step."""
+
+from tf_simmim.models.simmim import SimMIM
+
+__all__ = ["SimMIM"]

@@ -1,0 +1,269 @@
+"""SimMIM: masked image modeling with any backbone, as a Keras model.
+
+Dimension key:
+  B: batch   H W: image, px   C: channels   P: model patch, px
+  h w: grid of model patches = H/P, W/P   S: encoder stride, px
+  h' w': feature map = H/S, W/S   D: num_features   F: S*S*C
+"""
+
+import tensorflow as tf
+
+from tf_simmim import heads
+from tf_simmim import layers
+from tf_simmim import losses
+from tf_simmim import randomness
+
+
+@tf.keras.saving.register_keras_serializable(package="tf_simmim")
+class SimMIM(tf.keras.Model):
+    """Hides patches of images and learns to predict their pixels.
+
+    The backbone sees the image with a mask token in place of every hidden
+    patch; a linear head predicts the pixels under each cell of its feature
+    map; the loss is the mean error over hidden pixels alone.
+
+    `fit` takes images, or element dicts with `image` and `patch_mask` (other
+    keys are ignored). Where there is no mask, one is drawn in the step.
+
+    Args:
+        backbone: a backbone of `tf_simmim.backbones`; the network to pretrain.
+        mask_patch_size: int, px. Side of the squares that are hidden; 32 in
+            the paper.
+        mask_ratio: float in (0, 1). Fraction of squares to hide, counted up;
+            0.6 in the paper.
+        target: "pixels" (the paper's), "patch_normalized" or
+            "window_normalized"; see `losses.target_statistics`.
+        reconstruction_loss: "l1" (the paper's), "l2" or "smooth_l1".
+        seed: int. Of the masks drawn in the step, and of drop path.
+        **kwargs: passed to `tf.keras.Model`.
+
+    Call arguments:
+        inputs: float [B, H, W, C], normalised images; or an element dict.
+        patch_mask: int or bool [B, h, w] or None. 1 = hidden, 0 = visible.
+        training: bool.
+        seed: int64 [2] or None. Of drop path, for the global batch.
+
+    Returns:
+        dict: `reconstruction` float32 [B, H, W, C], in the units of the
+        images; `features` float [B, h', w', D].
+
+    Raises:
+        ValueError: an impossible size, ratio or option; an element without
+            `image`; images or masks of another size than the backbone's.
+
+    State: besides weights, the metrics `loss` and `gradient_norm` (global
+        norm of the gradients of all replicas, before clipping), each the mean
+        since they were last reset.
+    Randomness: masks and drop path of step t are functions of (`seed`, t,
+        place in the global batch), t being `optimizer.iterations`. Evaluation
+        draws the same masks for every batch.
+
+    Source: Xie et al., SimMIM: A Simple Framework for Masked Image Modeling,
+        2021, https://arxiv.org/abs/2111.09886.
+    """
+
+    def __init__(
+        self,
+        backbone,
+        mask_patch_size=32,
+        mask_ratio=0.6,
+        target="pixels",
+        reconstruction_loss="l1",
+        seed=0,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if target not in losses.TARGETS:
+            raise ValueError(
+                f"`target` must be one of {losses.TARGETS}. "
+                f"Received: {target!r}."
+            )
+        if reconstruction_loss not in losses.LOSSES:
+            raise ValueError(
+                f"`reconstruction_loss` must be one of {losses.LOSSES}. "
+                f"Received: {reconstruction_loss!r}."
+            )
+        self.backbone = backbone
+        self.mask_patch_size = mask_patch_size
+        self.mask_ratio = mask_ratio
+        self.target = target
+        self.reconstruction_loss = reconstruction_loss
+        self.seed = seed
+
+        self.masking = layers.RandomMasking(
+            backbone.image_size,
+            backbone.patch_size,
+            mask_patch_size,
+            mask_ratio,
+            name="masking",
+        )
+        self.head = heads.PredictionHead(
+            backbone.stride,
+            backbone.channels,
+            dtype=self.dtype_policy,
+            name="head",
+        )
+        feature_map = [side // backbone.stride for side in backbone.image_size]
+        self.head(tf.zeros([1, *feature_map, backbone.num_features]))
+        self.built = True
+
+        self.loss_metric = tf.keras.metrics.Mean(name="loss")
+        self.gradient_norm_metric = tf.keras.metrics.Mean(name="gradient_norm")
+
+    @property
+    def metrics(self):
+        """The model's metrics, which `fit` resets between epochs."""
+        return [self.loss_metric, self.gradient_norm_metric]
+
+    def call(self, inputs, patch_mask=None, training=None, seed=None):
+        images, element_mask = self._unpack(inputs)
+        if patch_mask is None:
+            patch_mask = element_mask
+        features, prediction = self._predict(images, patch_mask, training, seed)
+        return {
+            "reconstruction": self._to_pixels(images, prediction),
+            "features": features,
+        }
+
+    def reconstruct(self, images, patch_mask):
+        """Reconstructs images from their visible patches.
+
+        Args:
+            images: float [B, H, W, C]. Normalised.
+            patch_mask: int or bool [B, h, w]. 1 = hidden, 0 = visible.
+
+        Returns:
+            dict: `reconstruction` float32 [B, H, W, C] (the prediction for
+            every pixel, visible ones too; with a normalised target, scaled
+            back by the statistics of the true image), `features`
+            float [B, h', w', D], `loss` float32 [].
+        """
+        features, prediction = self._predict(images, patch_mask, training=False)
+        return {
+            "reconstruction": self._to_pixels(images, prediction),
+            "features": features,
+            "loss": self._loss(images, patch_mask, prediction),
+        }
+
+    def train_step(self, data):
+        """Takes one optimizer step on a batch of images or elements.
+
+        The gradient is that of the mean loss over all replicas. It is summed
+        over the replicas here, once, so that its norm can be reported and the
+        optimizer clips the global gradient, as the reference does.
+
+        Args:
+            data: float [B, H, W, C], or an element dict; per replica.
+
+        Returns:
+            dict of the metrics' results.
+        """
+        images, patch_mask = self._unpack(data)
+        step = self.optimizer.iterations
+        if patch_mask is None:
+            patch_mask = self._draw_mask(images, step)
+        seed = randomness.seed_for(self.seed, randomness.DROP_PATH, step)
+        replicas = tf.distribute.get_replica_context()
+
+        with tf.GradientTape() as tape:
+            _, prediction = self._predict(images, patch_mask, True, seed)
+            loss = self._loss(images, patch_mask, prediction)
+            scaled_loss = loss / replicas.num_replicas_in_sync
+            if self._scales_loss:
+                scaled_loss = self.optimizer.get_scaled_loss(scaled_loss)
+        variables = self.trainable_variables
+        gradients = tape.gradient(scaled_loss, variables)
+        if self._scales_loss:
+            gradients = self.optimizer.get_unscaled_gradients(gradients)
+        if replicas.num_replicas_in_sync > 1:
+            gradients = replicas.all_reduce(
+                tf.distribute.ReduceOp.SUM, gradients
+            )
+        self.optimizer.apply_gradients(
+            zip(gradients, variables, strict=True),
+            experimental_aggregate_gradients=False,
+        )
+        self.loss_metric.update_state(loss)
+        self.gradient_norm_metric.update_state(tf.linalg.global_norm(gradients))
+        return {metric.name: metric.result() for metric in self.metrics}
+
+    def test_step(self, data):
+        """Measures the loss on a batch, without drop path.
+
+        Args:
+            data: float [B, H, W, C], or an element dict; per replica.
+
+        Returns:
+            dict with the result of the metric `loss`.
+        """
+        images, patch_mask = self._unpack(data)
+        if patch_mask is None:
+            patch_mask = self._draw_mask(images, step=0)
+        _, prediction = self._predict(images, patch_mask, training=False)
+        loss = self._loss(images, patch_mask, prediction)
+        self.loss_metric.update_state(loss, sample_weight=tf.shape(images)[0])
+        return {"loss": self.loss_metric.result()}
+
+    @property
+    def _scales_loss(self):
+        # float16 gradients underflow; Keras wraps the optimizer for them.
+        return hasattr(self.optimizer, "get_scaled_loss")
+
+    def _draw_mask(self, images, step):
+        seed = randomness.seed_for(self.seed, randomness.MASK, step)
+        return self.masking(images, seed=seed)
+
+    def _predict(self, images, patch_mask, training, seed=None):
+        features = self.backbone(
+            images, patch_mask=patch_mask, training=training, seed=seed
+        )
+        return features, self.head(features)  # [B, h', w', D], [B, h', w', F]
+
+    def _loss(self, images, patch_mask, prediction):
+        images = tf.cast(images, tf.float32)
+        stride = self.backbone.stride
+        mean, scale = losses.target_statistics(images, self.target, stride)
+        target = (losses.to_patches(images, stride) - mean) / scale
+        return losses.masked_reconstruction_loss(
+            target,
+            prediction,
+            patch_mask,
+            self.backbone.patch_size,
+            stride,
+            self.reconstruction_loss,
+        )
+
+    def _to_pixels(self, images, prediction):
+        images = tf.cast(images, tf.float32)
+        stride = self.backbone.stride
+        mean, scale = losses.target_statistics(images, self.target, stride)
+        return losses.from_patches(prediction * scale + mean, stride)
+
+    def _unpack(self, data):
+        """Returns (images, patch mask or None) of a batch in any form."""
+        data, _, _ = tf.keras.utils.unpack_x_y_sample_weight(data)
+        if not isinstance(data, dict):
+            return data, None
+        if "image" not in data:
+            raise ValueError(
+                "An element must have the key `image`, and may have "
+                f"`patch_mask`. Received keys: {sorted(data)}."
+            )
+        return data["image"], data.get("patch_mask")
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "backbone": tf.keras.saving.serialize_keras_object(self.backbone),
+            "mask_patch_size": self.mask_patch_size,
+            "mask_ratio": self.mask_ratio,
+            "target": self.target,
+            "reconstruction_loss": self.reconstruction_loss,
+            "seed": self.seed,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        """Recreates the model, and its backbone, from `get_config`."""
+        backbone = tf.keras.saving.deserialize_keras_object(config["backbone"])
+        return cls(**{**config, "backbone": backbone})

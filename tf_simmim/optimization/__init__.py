@@ -1,0 +1,21 @@
+"""Learning-rate schedules, weight-decay rules and the optimizer factory."""
+
+from tf_simmim.optimization.optimizer import OPTIMIZERS
+from tf_simmim.optimization.optimizer import create_optimizer
+from tf_simmim.optimization.optimizer import scale_learning_rate
+from tf_simmim.optimization.warmup_cosine import COSINE_ORIGINS
+from tf_simmim.optimization.warmup_cosine import WarmupCosine
+from tf_simmim.optimization.warmup_multi_step import WarmupMultiStep
+from tf_simmim.optimization.weight_decay import GROUPINGS
+from tf_simmim.optimization.weight_decay import exempt_from_weight_decay
+
+__all__ = [
+    "COSINE_ORIGINS",
+    "GROUPINGS",
+    "OPTIMIZERS",
+    "WarmupCosine",
+    "WarmupMultiStep",
+    "create_optimizer",
+    "exempt_from_weight_decay",
+    "scale_learning_rate",
+]

@@ -1,0 +1,95 @@
+"""Optimizers as SimMIM's recipes use them, built from plain arguments."""
+
+import re
+
+import tensorflow as tf
+
+from tf_simmim.optimization import weight_decay as weight_decay_lib
+
+OPTIMIZERS = ("adamw", "lamb")
+
+
+def scale_learning_rate(
+    base_learning_rate: float,
+    global_batch_size: int,
+    reference_batch_size: int = 512,
+) -> float:
+    """Returns base_learning_rate * global_batch_size / reference_batch_size.
+
+    The reference scales the peak, the warm-up's first and the final rate so;
+    its rates are per 512 images (MAE's per 256).
+    """
+    return base_learning_rate * global_batch_size / reference_batch_size
+
+
+def create_optimizer(
+    name: str,
+    model,
+    learning_rate,
+    weight_decay: float = 0.05,
+    weight_decay_grouping: str = "reference",
+    clip_global_norm: float | None = 5.0,
+    beta_1: float = 0.9,
+    beta_2: float = 0.999,
+    epsilon: float = 1e-8,
+):
+    """Creates the optimizer of a SimMIM model. Defaults are the reference's.
+
+    AdamW decays by learning rate * `weight_decay`, apart from the gradient.
+    LAMB is for global batches of many thousands; weights that do not decay
+    are exempt from its layer-wise scaling as well. Both clip the gradient of
+    the global batch, after the sum over replicas.
+
+    Args:
+        name: "adamw" or "lamb" (of tensorflow-addons).
+        model: the SimMIM model whose weights the exemptions are taken from.
+        learning_rate: float or a Keras learning-rate schedule.
+        weight_decay: float.
+        weight_decay_grouping: "reference" or "intended"; see
+            `exempt_from_weight_decay`.
+        clip_global_norm: float > 0, or None for no clipping.
+        beta_1: float. Decay of the first moment.
+        beta_2: float. Decay of the second moment.
+        epsilon: float. Added to the root of the second moment.
+
+    Returns:
+        A Keras optimizer, to be passed to `model.compile`.
+
+    Raises:
+        ValueError: `name` or `weight_decay_grouping` is unknown.
+
+    Source: Loshchilov and Hutter, Decoupled Weight Decay, 2017,
+        https://arxiv.org/abs/1711.05101; You et al., LAMB, 2019,
+        https://arxiv.org/abs/1904.00962. Differs from PyTorch's AdamW by the
+        place of epsilon: Keras adds it before the bias correction of the
+        second moment.
+    """
+    exempt = weight_decay_lib.exempt_from_weight_decay(
+        model, weight_decay_grouping
+    )
+    if name == "adamw":
+        optimizer = tf.keras.optimizers.AdamW(
+            learning_rate,
+            weight_decay=weight_decay,
+            beta_1=beta_1,
+            beta_2=beta_2,
+            epsilon=epsilon,
+            global_clipnorm=clip_global_norm,
+        )
+        optimizer.exclude_from_weight_decay(var_list=exempt)
+        return optimizer
+    if name == "lamb":
+        # Imported here: slow, and needed by this optimizer alone.
+        import tensorflow_addons as tfa
+
+        names = [v.name.split(":")[0] for v in exempt]
+        return tfa.optimizers.LAMB(
+            learning_rate,
+            weight_decay=weight_decay,
+            beta_1=beta_1,
+            beta_2=beta_2,
+            epsilon=epsilon,
+            exclude_from_weight_decay=[f"^{re.escape(n)}$" for n in names],
+            global_clipnorm=clip_global_norm,
+        )
+    raise ValueError(f"`name` must be one of {OPTIMIZERS}. Received: {name!r}.")
