@@ -9,22 +9,30 @@ _startup.require_keras_2(tf.keras)
 
 from tf_simmim import backbones
 from tf_simmim import convert
+from tf_simmim import data
+from tf_simmim import evaluation
 from tf_simmim import heads
 from tf_simmim import layers
 from tf_simmim import losses
 from tf_simmim import masking
 from tf_simmim import models
 from tf_simmim import optimization
+from tf_simmim import training
+from tf_simmim import visualization
 
 __version__ = "0.1.0"
 
 __all__ = [
     "backbones",
     "convert",
+    "data",
+    "evaluation",
     "heads",
     "layers",
     "losses",
     "masking",
     "models",
     "optimization",
+    "training",
+    "visualization",
 ]

@@ -49,7 +49,11 @@ def seed_for(run_seed: int, stream: int, *positions) -> tf.Tensor:
 
 
 def uniform(shape, seed: tf.Tensor, minval=0.0, maxval=1.0) -> tf.Tensor:
-    """Returns float32 [*shape], uniform in [minval, maxval), from `seed`."""
+    """Returns float32 [*shape], uniform in [minval, maxval), from `seed`.
+
+    In [0, 1) the same bits in eager mode, graphs and XLA; in another range
+    XLA may round once less.
+    """
     # Philox gives the same integers everywhere, but TensorFlow's kernels and
     # XLA make different floats of them; so the floats are made here, from the
     # upper 24 bits, which a float32 holds exactly.

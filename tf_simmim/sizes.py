@@ -11,7 +11,8 @@ def as_pair(size, name: str) -> tuple[int, int]:
     Raises:
         ValueError: anything else, or a number below 1.
     """
-    pair = (size, size) if isinstance(size, int) else tuple(size)
+    pair = (size, size) if isinstance(size, int) else size
+    pair = tuple(pair) if isinstance(pair, (tuple, list)) else ()
     if len(pair) != 2 or not all(isinstance(n, int) and n > 0 for n in pair):
         raise ValueError(
             f"`{name}` must be a positive int or a pair (height, width) of "
@@ -33,8 +34,12 @@ def require_multiple(
 
     Raises:
         ValueError: a side is not a multiple; the message has the nearest
-            sizes that are.
+            sizes that are. Or `divisor` is not a positive int.
     """
+    if not isinstance(divisor, int) or divisor < 1:
+        raise ValueError(
+            f"`{divisor_name}` must be a positive int. Received: {divisor!r}."
+        )
     if all(side % divisor == 0 for side in size):
         return
     below = tuple(max(side // divisor, 1) * divisor for side in size)

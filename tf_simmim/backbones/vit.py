@@ -101,13 +101,21 @@ class ViT(tf.keras.Model):
         _require_one_of(
             "relative_position", relative_position, RELATIVE_POSITIONS
         )
-        if embed_dim % num_heads:
+        if num_heads < 1 or embed_dim % num_heads:
             raise ValueError(
-                "`num_heads` must divide `embed_dim`. Received: "
-                f"num_heads={num_heads}, embed_dim={embed_dim}."
+                "`num_heads` must be positive and divide `embed_dim`. "
+                f"Received: num_heads={num_heads}, embed_dim={embed_dim}."
             )
-        if depth < 1:
-            raise ValueError(f"`depth` must be at least 1. Received: {depth}.")
+        if depth < 1 or channels < 1:
+            raise ValueError(
+                "`depth` and `channels` must be at least 1. "
+                f"Received: depth={depth}, channels={channels}."
+            )
+        if not 0 <= drop_path_rate < 1:
+            raise ValueError(
+                "`drop_path_rate` must lie in [0, 1). "
+                f"Received: {drop_path_rate}."
+            )
         self.image_size = image_size
         self.patch_size = patch_size
         self.embed_dim = embed_dim

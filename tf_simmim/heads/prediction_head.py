@@ -50,12 +50,14 @@ class PredictionHead(tf.keras.layers.Layer):
 
     def build(self, input_shape):
         limit = input_shape[-1] ** -0.5
+
+        def uniform(shape, dtype, **kwargs):
+            return tf.random.uniform(shape, -limit, limit, dtype=dtype)
+
         self.projection = tf.keras.layers.Dense(
             self.stride**2 * self.channels,
-            kernel_initializer=tf.keras.initializers.RandomUniform(
-                -limit, limit
-            ),
-            bias_initializer=tf.keras.initializers.RandomUniform(-limit, limit),
+            kernel_initializer=uniform,
+            bias_initializer=uniform,
             dtype=self.dtype_policy,
             name="projection",
         )

@@ -55,19 +55,16 @@ class PatchEmbedding(tf.keras.layers.Layer):
             name="projection",
         )
 
-    def build(self, input_shape):
-        sides = input_shape[1:3]
-        if len(input_shape) != 4 or any(
+    def call(self, images):
+        sides = images.shape[1:3]
+        if images.shape.rank != 4 or any(
             side is not None and side % self.patch_size for side in sides
         ):
             raise ValueError(
                 "`images` must be [batch, height, width, channels] with sides "
                 f"that are multiples of `patch_size` ({self.patch_size}). "
-                f"Received shape: {tuple(input_shape)}."
+                f"Received shape: {images.shape}."
             )
-        super().build(input_shape)
-
-    def call(self, images):
         x = self.projection(images)  # [B, h, w, D]
         h, w = x.shape[1], x.shape[2]
         num_patches = h * w if None not in (h, w) else -1

@@ -15,10 +15,11 @@ class TruncatedNormal(tf.keras.initializers.Initializer):
 
     Args:
         stddev: float > 0. Spread of the uncut normal distribution.
-        bound: float > 0. Where to cut, in units of `stddev`.
+        bound: float in (0, 5]. Where to cut, in units of `stddev`. Further
+            out, float32 cannot tell the tail from infinity.
 
     Raises:
-        ValueError: `stddev` or `bound` is not positive.
+        ValueError: `stddev` is not positive, or `bound` is not in (0, 5].
 
     Randomness: TensorFlow's global generator (`tf.random.set_seed`).
 
@@ -27,9 +28,9 @@ class TruncatedNormal(tf.keras.initializers.Initializer):
     """
 
     def __init__(self, stddev=0.02, bound=1.0):
-        if stddev <= 0 or bound <= 0:
+        if stddev <= 0 or not 0 < bound <= 5:
             raise ValueError(
-                "`stddev` and `bound` must be positive. "
+                "`stddev` must be positive and `bound` lie in (0, 5]. "
                 f"Received: stddev={stddev}, bound={bound}."
             )
         self.stddev = stddev

@@ -82,14 +82,17 @@ def create_optimizer(
         # Imported here: slow, and needed by this optimizer alone.
         import tensorflow_addons as tfa
 
-        names = [v.name.split(":")[0] for v in exempt]
+        # The patterns meet full names: `a/bias:0`, or `a/bias/replica_1:0`.
+        names = [re.escape(v.name.split(":")[0]) for v in exempt]
         return tfa.optimizers.LAMB(
             learning_rate,
             weight_decay=weight_decay,
             beta_1=beta_1,
             beta_2=beta_2,
             epsilon=epsilon,
-            exclude_from_weight_decay=[f"^{re.escape(n)}$" for n in names],
+            exclude_from_weight_decay=[
+                rf"^{name}(/replica_\d+)?:\d+$" for name in names
+            ],
             global_clipnorm=clip_global_norm,
         )
     raise ValueError(f"`name` must be one of {OPTIMIZERS}. Received: {name!r}.")

@@ -1,0 +1,139 @@
+"""Flagfiles, resolved flags and plain errors, for every program here."""
+
+import contextlib
+import pathlib
+import sys
+
+from absl import flags
+
+from tf_simmim import training
+
+_FOLDERS = (
+    pathlib.Path(__file__).parent,
+    pathlib.Path(__file__).parent / "flags",
+)
+
+
+def resolve(argv: list[str]) -> list[str]:
+    """Returns `argv` with every flagfile named by a path that exists.
+
+    A relative `--flagfile` that is not in the working directory is looked up
+    in `experiments/` and `experiments/flags/`.
+
+    Args:
+        argv: list of str. A command line, program name first.
+
+    Raises:
+        SystemExit: a flagfile is nowhere; the message says where it was
+            looked for.
+    """
+    resolved = []
+    names_a_file = False
+    for argument in argv:
+        name, separator, value = argument.partition("=")
+        if names_a_file:
+            argument = str(_find(argument))
+        elif separator and name in ("--flagfile", "-flagfile"):
+            argument = f"{name}={_find(value)}"
+        names_a_file = argument in ("--flagfile", "-flagfile")
+        resolved.append(argument)
+    return resolved
+
+
+def _find(name):
+    path = pathlib.Path(name).expanduser()
+    candidates = [path, *(folder / path for folder in _FOLDERS)]
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    known = sorted(file.name for file in _FOLDERS[1].glob("*.flags"))
+    sys.exit(
+        f"There is no flagfile {name}: looked for "
+        f"{', '.join(str(c) for c in candidates)}. "
+        f"Flagfiles that come with the project: {', '.join(known)}."
+    )
+
+
+def with_run_flags(argv: list[str]) -> list[str]:
+    """Returns `argv` with the flags of the run in --workdir put first.
+
+    A program that looks at a run so sees the settings of that run; flags that
+    are given override them.
+
+    Args:
+        argv: list of str. A command line, program name first.
+
+    Raises:
+        SystemExit: --workdir is not given, or is not the folder of a run.
+    """
+    workdirs = [
+        argument.partition("=")[2]
+        for argument in argv
+        if argument.partition("=")[0] in ("--workdir", "-workdir")
+    ]
+    if not workdirs:
+        sys.exit("Name the folder of a run: --workdir=runs/demo")
+    flags_file = pathlib.Path(workdirs[-1]) / "flags.txt"
+    if not flags_file.is_file():
+        sys.exit(
+            f"--workdir must be the folder of a run: there is no {flags_file}."
+        )
+    return [argv[0], f"--flagfile={flags_file}", *argv[1:]]
+
+
+def refuse_leftovers(argv: list[str]) -> None:
+    """Stops when words are left over that no flag has taken.
+
+    A word without dashes, such as an indented comment of a flagfile, would
+    otherwise be ignored in silence.
+
+    Args:
+        argv: list of str. What absl left over, program name first.
+
+    Raises:
+        SystemExit: there is more than the program name.
+    """
+    if len(argv) > 1:
+        sys.exit(
+            "Every argument must be a flag (--name=value); in a flagfile, "
+            "comments start in the first column. "
+            f"Received: {' '.join(argv[1:])!r}."
+        )
+
+
+@contextlib.contextmanager
+def plain_errors():
+    """Ends the program with the error's sentence, without a traceback.
+
+    For setting up alone, where an error is about what the user asked for; an
+    error while training keeps its traceback. Also a decorator.
+
+    Raises:
+        SystemExit: in the place of the errors that the library documents.
+    """
+    try:
+        yield
+    except (
+        ValueError,
+        ImportError,
+        training.NoValidCheckpointError,
+    ) as error:
+        sys.exit(f"Error: {error}")
+
+
+def own_flags() -> list[flags.Flag]:
+    """Returns the flags that the programs here define, absl's own left out."""
+    by_module = flags.FLAGS.flags_by_module_dict()
+    own = [
+        flag
+        for module, module_flags in by_module.items()
+        if "absl" not in module
+        for flag in module_flags
+    ]
+    return sorted(own, key=lambda flag: flag.name)
+
+
+def resolved_text() -> str:
+    """Returns the value of every flag, in the form of a flagfile."""
+    lines = [flag.serialize() for flag in own_flags() if flag.value is not None]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,162 @@
+"""Flags for images: where they come from and how they are augmented."""
+
+from absl import flags
+
+from tf_simmim import data
+
+_DATASET = flags.DEFINE_string(
+    "dataset",
+    None,
+    "Images to train on: builtin:digits, builtin:photos, folder:PATH, "
+    "tfds:NAME or tfrecord:GLOB.",
+    required=True,
+)
+_SPLIT = flags.DEFINE_string(
+    "split", "train", "Split of --dataset to train on."
+)
+_VALIDATION_DATASET = flags.DEFINE_string(
+    "validation_dataset",
+    None,
+    "Held-out images, in the form of --dataset. Default: --dataset itself, at "
+    "--validation_split.",
+)
+_VALIDATION_SPLIT = flags.DEFINE_string(
+    "validation_split",
+    "test",
+    "Split of held-out images for the validation loss and the pictures; "
+    "empty for none.",
+)
+NUM_VALIDATION_IMAGES = flags.DEFINE_integer(
+    "num_validation_images",
+    2048,
+    "Held-out images to use, the first ones of the split.",
+    lower_bound=1,
+)
+_DATA_DIR = flags.DEFINE_string(
+    "data_dir", None, "Where TensorFlow Datasets keeps prepared data."
+)
+_CHANNELS = flags.DEFINE_integer(
+    "channels",
+    None,
+    "Channels to decode images to, 1 or 3. Default: what the images have.",
+    lower_bound=1,
+)
+IMAGE_SIZE = flags.DEFINE_list(
+    "image_size",
+    ["224"],
+    "Size of the model's input, px: SIDE or HEIGHT,WIDTH.",
+)
+_CROP_SCALE = flags.DEFINE_list(
+    "crop_scale",
+    ["0.67", "1.0"],
+    "Area of the random crop, as fractions of the image: MIN,MAX. 1,1 with "
+    "--crop_ratio=1,1 for none.",
+)
+_CROP_RATIO = flags.DEFINE_list(
+    "crop_ratio",
+    ["0.75", "1.3333333333"],
+    "Width over height of the random crop: MIN,MAX.",
+)
+_HORIZONTAL_FLIP = flags.DEFINE_bool(
+    "horizontal_flip", True, "Mirror every second image at random."
+)
+_IMAGE_MEAN = flags.DEFINE_list(
+    "image_mean",
+    None,
+    "Mean of each channel, on the 0..1 scale. Default: the data set's own "
+    "where it is known, ImageNet's otherwise.",
+)
+_IMAGE_STD = flags.DEFINE_list(
+    "image_std",
+    None,
+    "Standard deviation of each channel, on the 0..1 scale. Default: as "
+    "--image_mean.",
+)
+
+
+def _are_numbers(count, kind):
+    def check(values):
+        try:
+            return len(values) in count and all(kind(v) > 0 for v in values)
+        except ValueError:
+            return False
+
+    return check
+
+
+flags.register_validator(
+    "image_size",
+    _are_numbers((1, 2), int),
+    message="must be one or two positive whole numbers",
+)
+for _name in ("crop_scale", "crop_ratio"):
+    flags.register_validator(
+        _name, _are_numbers((2,), float), message="must be two positive numbers"
+    )
+
+
+def image_size() -> tuple[int, int]:
+    """Returns (height, width), px."""
+    size = [int(side) for side in IMAGE_SIZE.value]
+    return (size[0], size[-1])
+
+
+def open_source(split: str | None = None) -> data.Source:
+    """Opens the source of --dataset, at --split or another one."""
+    return data.open_source(
+        _DATASET.value,
+        split or _SPLIT.value,
+        data_dir=_DATA_DIR.value,
+        channels=_CHANNELS.value,
+    )
+
+
+def open_validation_source() -> data.Source | None:
+    """Opens the source of held-out images, or returns None for none."""
+    if not _VALIDATION_SPLIT.value:
+        return None
+    return data.open_source(
+        _VALIDATION_DATASET.value or _DATASET.value,
+        _VALIDATION_SPLIT.value,
+        data_dir=_DATA_DIR.value,
+        channels=_CHANNELS.value,
+    )
+
+
+def normalization(source: data.Source) -> data.Normalization:
+    """Returns the run's normalisation: from flags, or the source's own."""
+    return data.Normalization(
+        mean=_floats(_IMAGE_MEAN.value) or source.mean,
+        std=_floats(_IMAGE_STD.value) or source.std,
+    )
+
+
+def training_stream(source, random_mask=None, seed=0) -> data.ImageStream:
+    """Returns the augmented, shuffled stream of a run."""
+    augmentation = data.PretrainingAugmentation(
+        image_size(),
+        crop_scale=_floats(_CROP_SCALE.value),
+        crop_ratio=_floats(_CROP_RATIO.value),
+        horizontal_flip=_HORIZONTAL_FLIP.value,
+    )
+    return data.ImageStream(
+        source, augmentation, normalization(source), random_mask, seed=seed
+    )
+
+
+def evaluation_stream(
+    source, run_normalization, random_mask=None, seed=0
+) -> data.ImageStream:
+    """Returns the images of a source in order, without augmentation."""
+    return data.ImageStream(
+        source,
+        data.ResizeAndCentreCrop(image_size()),
+        run_normalization,
+        random_mask,
+        seed=seed,
+        shuffle=False,
+    )
+
+
+def _floats(values):
+    return tuple(float(value) for value in values or ())

@@ -1,0 +1,143 @@
+"""Measures what a pretrained backbone has learned, without training it.
+
+    python experiments/evaluate.py --workdir=runs/demo
+
+prints the k-NN accuracy of its frozen features (mean of the patch tokens, per
+block) beside those of the same network untrained and of raw pixels, and
+writes it to `evaluation.json` in the run's folder.
+"""
+
+import json
+import sys
+
+import command_line
+import data_flags
+import model_flags
+import optimization_flags  # noqa: F401  (its flags are in a run's flags.txt)
+import run_flags
+from absl import app
+from absl import flags
+
+import tf_simmim  # noqa: F401  (sets TensorFlow up; before TensorFlow itself)
+from tf_simmim import evaluation
+from tf_simmim import training
+
+# isort: split
+import tensorflow as tf
+
+_KNN_K = flags.DEFINE_integer(
+    "knn_k", 20, "Neighbours that vote.", lower_bound=1
+)
+_KNN_TEMPERATURE = flags.DEFINE_float(
+    "knn_temperature", 0.07, "Temperature of the votes.", lower_bound=1e-6
+)
+_EVALUATION_BATCH_SIZE = flags.DEFINE_integer(
+    "evaluation_batch_size", 64, "Images at a time.", lower_bound=1
+)
+
+
+@command_line.plain_errors()
+def main(argv):
+    """Runs the program."""
+    command_line.refuse_leftovers(argv)
+    seed = run_flags.SEED.value
+    tf.keras.utils.set_random_seed(seed)
+
+    train_source = data_flags.open_source()
+    test_source = data_flags.open_validation_source()
+    for source in (train_source, test_source):
+        if source is None or source.class_names is None:
+            raise ValueError(
+                "k-NN needs labelled images to vote and others to be judged: "
+                "--dataset with labels, and --validation_split. "
+                f"Received: {source and source.name}."
+            )
+    normalization = data_flags.normalization(train_source)
+    train, test = (
+        data_flags.evaluation_stream(source, normalization).batches(
+            _EVALUATION_BATCH_SIZE.value,
+            stop_index=len(source),
+            drop_remainder=False,
+        )
+        for source in (train_source, test_source)
+    )
+
+    model = model_flags.create_simmim(
+        data_flags.image_size(), train_source.channels, seed
+    )
+    num_classes = len(train_source.class_names)
+    untrained = block_accuracies(model.backbone, train, test, num_classes)
+
+    run = run_flags.run_directory()
+    store = training.CheckpointStore(run.checkpoints)
+    step = store.restore(tf.train.Checkpoint(model=model))["step"]
+    pretrained = block_accuracies(model.backbone, train, test, num_classes)
+    pixels = accuracy(
+        evaluation.raw_pixel_features(train),
+        evaluation.raw_pixel_features(test),
+        num_classes,
+    )
+
+    report = evaluation.knn_report(pretrained, untrained, pixels)
+    path = run.path / "evaluation.json"
+    path.write_text(json.dumps({"step": step, "knn": report}, indent=2) + "\n")
+    print(
+        f"\nFrozen features at step {step}: {len(test_source)} test images, "
+        f"{_KNN_K.value} nearest of {len(train_source)} training images.\n"
+    )
+    print(evaluation.format_report(report))
+    print_closing(run)
+
+
+def block_accuracies(backbone, train, test, num_classes):
+    """Returns {block: k-NN accuracy} for every block of a backbone."""
+    blocks = range(backbone.num_blocks)
+    train_features, train_labels = evaluation.extract_features(
+        backbone, train, blocks
+    )
+    test_features, test_labels = evaluation.extract_features(
+        backbone, test, blocks
+    )
+    return {
+        block: accuracy(
+            (train_features[block], train_labels),
+            (test_features[block], test_labels),
+            num_classes,
+        )
+        for block in blocks
+    }
+
+
+def accuracy(train, test, num_classes):
+    """Returns the k-NN accuracy of (features, labels) pairs."""
+    return evaluation.knn_accuracy(
+        *train,
+        *test,
+        num_classes,
+        k=_KNN_K.value,
+        temperature=_KNN_TEMPERATURE.value,
+    )
+
+
+def print_closing(run):
+    """Prints what the numbers mean, and what to look at and type next."""
+    pictures = sorted(run.reconstructions.glob("*.png"))
+    print(
+        "\nRaw pixels are hard to beat on small, centred images such as "
+        "digits; on photographs\nthey fall far behind. SimMIM's best features "
+        "often lie before the last block."
+    )
+    if pictures:
+        print(f"\nReconstructions: {pictures[-1]}")
+    print(f"Run directory:   {run.path}")
+    print(f"Curves:          tensorboard --logdir={run.tensorboard}")
+    print(
+        "Next, your own images: python experiments/pretrain.py "
+        "--flagfile=vits.flags --dataset=folder:PATH"
+    )
+
+
+if __name__ == "__main__":
+    app.run(
+        main, argv=command_line.resolve(command_line.with_run_flags(sys.argv))
+    )

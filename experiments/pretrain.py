@@ -1,0 +1,97 @@
+"""Pretrains a backbone with SimMIM.
+
+    python experiments/pretrain.py --flagfile=vitb.flags --dataset=folder:PATH
+
+With no flags at all it runs the demo (demo.flags). The same command, given
+again, continues the run from its last checkpoint.
+"""
+
+import sys
+
+import command_line
+import data_flags
+import model_flags
+import optimization_flags
+import run_flags
+from absl import app
+from absl import logging
+
+import tf_simmim  # noqa: F401  (sets TensorFlow up; before TensorFlow itself)
+from tf_simmim import training
+
+# isort: split
+import tensorflow as tf
+
+
+def main(argv):
+    """Runs the program."""
+    command_line.refuse_leftovers(argv)
+    run = set_up()
+    if run is None:
+        return
+    model, batches, num_steps, run_callbacks = run
+    model.fit(
+        batches, steps_per_epoch=num_steps, verbose=0, callbacks=run_callbacks
+    )
+    logging.info("Done.")
+
+
+@command_line.plain_errors()
+def set_up():
+    """Creates what `fit` needs, or returns None for a run that is complete."""
+    seed = run_flags.SEED.value
+    tf.keras.utils.set_random_seed(seed)
+
+    source = data_flags.open_source()
+    batch_size = optimization_flags.GLOBAL_BATCH_SIZE.value
+    total_steps = optimization_flags.total_steps(len(source))
+    schedule = optimization_flags.create_schedule(len(source))
+
+    model = model_flags.create_simmim(
+        data_flags.image_size(), source.channels, seed
+    )
+    optimizer = optimization_flags.create_optimizer(model, schedule)
+    model.compile(optimizer=optimizer)
+    optimizer.build(model.trainable_variables)
+    stream = data_flags.training_stream(
+        source, model_flags.random_mask(model.backbone), seed
+    )
+
+    run = run_flags.run_directory()
+    store = training.CheckpointStore(
+        run.checkpoints, keep=run_flags.KEEP_CHECKPOINTS.value
+    )
+    checkpoint = tf.train.Checkpoint(model=model, optimizer=optimizer)
+    step = 0
+    if store.latest() is not None:
+        step = store.restore(checkpoint)["step"]
+        logging.info("Continuing %s from step %d.", run.path, step)
+    if step >= total_steps:
+        logging.info(
+            "%s is complete at step %d: a longer run needs a larger "
+            "--train_epochs or --train_steps.",
+            run.path,
+            step,
+        )
+        return None
+    run.write_flags(command_line.resolved_text())
+    run.write_environment()
+    logging.info(
+        "%d images, %d steps of %d; the run is in %s.",
+        len(source),
+        total_steps,
+        batch_size,
+        run.path,
+    )
+    run_callbacks = run_flags.create_callbacks(
+        run, store, checkpoint, stream, schedule, step, total_steps
+    )
+    batches = stream.batches(batch_size, start_index=step * batch_size)
+    return model, batches, total_steps - step, run_callbacks
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 1:
+        print("No flags given: running the demo, --flagfile=demo.flags.")
+        sys.argv.append("--flagfile=demo.flags")
+    app.run(main, argv=command_line.resolve(sys.argv))

@@ -1,0 +1,143 @@
+"""Flags for the run itself: where it leaves what, how often, which seed."""
+
+import pathlib
+
+import command_line
+import data_flags
+import model_flags
+import optimization_flags
+from absl import flags
+
+from tf_simmim import training
+from tf_simmim.training import callbacks
+
+WORKDIR = flags.DEFINE_string(
+    "workdir",
+    None,
+    "Folder of the run. Where it holds a run already, that run goes on. "
+    "Default: runs/<name>.",
+)
+_NAME = flags.DEFINE_string("name", "pretrain", "Name of the run.")
+SEED = flags.DEFINE_integer(
+    "seed", 0, "Of weights, order of images, augmentation and masks."
+)
+LOG_EVERY_STEPS = flags.DEFINE_integer(
+    "log_every_steps", 100, "Steps between two rows of metrics.", lower_bound=1
+)
+VALIDATE_EVERY_STEPS = flags.DEFINE_integer(
+    "validate_every_steps",
+    1000,
+    "Steps between two measurements of the held-out loss; a multiple of "
+    "--log_every_steps.",
+    lower_bound=1,
+)
+PICTURE_EVERY_STEPS = flags.DEFINE_integer(
+    "picture_every_steps",
+    1000,
+    "Steps between two pictures of reconstructions.",
+    lower_bound=1,
+)
+CHECKPOINT_EVERY_STEPS = flags.DEFINE_integer(
+    "checkpoint_every_steps",
+    1000,
+    "Steps between two checkpoints.",
+    lower_bound=1,
+)
+KEEP_CHECKPOINTS = flags.DEFINE_integer(
+    "keep_checkpoints", 3, "How many of the newest stay.", lower_bound=1
+)
+NUM_PICTURES = flags.DEFINE_integer(
+    "num_pictures", 8, "Images in a picture of reconstructions.", lower_bound=1
+)
+WANDB_PROJECT = flags.DEFINE_string(
+    "wandb_project",
+    None,
+    "Also log to this project of Weights & Biases (needs the extra `wandb`).",
+)
+
+
+def run_directory() -> training.RunDirectory:
+    """Returns the run's folder, made if need be."""
+    path = WORKDIR.value or pathlib.Path("runs") / _NAME.value
+    return training.RunDirectory(path)
+
+
+def create_callbacks(
+    run, store, checkpoint, stream, schedule, start_step, total_steps
+):
+    """Returns the callbacks of a pretraining run.
+
+    Their order matters: metrics are shown before `MetricsLog` resets them,
+    and a checkpoint comes last.
+    """
+    batch_size = optimization_flags.GLOBAL_BATCH_SIZE.value
+    log_every = LOG_EVERY_STEPS.value
+    summaries = run.summary_writer()
+
+    held_out, validation = stream, None
+    validation_source = data_flags.open_validation_source()
+    if validation_source is not None:
+        held_out = data_flags.evaluation_stream(
+            validation_source,
+            stream.normalization,
+            stream.random_mask,
+            stream.seed,
+        )
+        num_images = min(
+            len(validation_source), data_flags.NUM_VALIDATION_IMAGES.value
+        )
+        validation = held_out.batches(
+            batch_size, stop_index=num_images, drop_remainder=False
+        )
+    sample = next(iter(held_out.batches(NUM_PICTURES.value)))
+
+    result = [
+        callbacks.ProgressBar(total_steps, start_step, batch_size, schedule)
+    ]
+    if WANDB_PROJECT.value:
+        result.append(
+            callbacks.wandb_callback(
+                WANDB_PROJECT.value,
+                run.path,
+                {flag.name: flag.value for flag in command_line.own_flags()},
+                log_every,
+                start_step,
+            )
+        )
+    if model_flags.loss_is_in_pixels():
+        result.append(
+            callbacks.CollapseAlarm(
+                callbacks.mean_colour_loss(sample),
+                every_steps=log_every,
+                patience_steps=max(10 * log_every, total_steps // 10),
+            )
+        )
+    return [
+        *result,
+        callbacks.ReconstructionPictures(
+            sample,
+            stream.normalization,
+            run.reconstructions,
+            PICTURE_EVERY_STEPS.value,
+            total_steps,
+            summaries,
+        ),
+        callbacks.MetricsLog(
+            run.metrics_file,
+            log_every,
+            total_steps,
+            batch_size,
+            len(stream.source),
+            schedule,
+            summaries,
+            validation,
+            VALIDATE_EVERY_STEPS.value,
+        ),
+        callbacks.Checkpointing(
+            store,
+            checkpoint,
+            CHECKPOINT_EVERY_STEPS.value,
+            total_steps,
+            metadata={"global_batch_size": batch_size},
+        ),
+    ]

@@ -1,0 +1,227 @@
+"""Tests for tf_simmim.data.sources.folder and its decoding."""
+
+import os
+import pathlib
+import tempfile
+
+import numpy as np
+import tensorflow as tf
+from absl.testing import parameterized
+from PIL import Image
+
+from tf_simmim.data.sources import folder
+
+
+def _pixels(number):
+    rng = np.random.RandomState(number)
+    return rng.randint(0, 256, (6 + number % 3, 9, 3)).astype(np.uint8)
+
+
+class FolderSourceTest(tf.test.TestCase, parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(temporary.cleanup)
+        self.root = pathlib.Path(temporary.name)
+
+    def write(self, name, number=0, mode="RGB"):
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(_pixels(number)).convert(mode).save(path)
+
+    def names(self, source):
+        root = os.fsencode(self.root)
+        return [os.path.relpath(path, root).decode() for path in source.paths]
+
+    def read(self, source, index):
+        return source.read(tf.constant(index, tf.int64))
+
+    def test_a_dozen_images_leave_one_for_the_test_split(self):
+        for number in range(12):
+            self.write(f"{number:02d}.png", number)
+        train = folder.FolderSource(str(self.root))
+        test = folder.FolderSource(str(self.root), "test")
+        self.assertEqual(
+            self.names(train), [f"{number:02d}.png" for number in range(11)]
+        )
+        self.assertEqual(self.names(test), ["11.png"])
+        self.assertIsNone(train.class_names)
+        for number in range(11):
+            element = self.read(train, number)
+            self.assertAllEqual(element["image"], _pixels(number))
+            self.assertNotIn("label", element)
+        self.assertAllEqual(self.read(test, 0)["image"], _pixels(11))
+
+    def test_a_single_image_trains_and_cannot_be_split(self):
+        self.write("only.png")
+        self.assertLen(folder.FolderSource(str(self.root)), 1)
+        with self.assertRaisesRegex(ValueError, "two images or more"):
+            folder.FolderSource(str(self.root), "test")
+
+    def test_sub_folders_are_the_labels(self):
+        self.write("dog/deep/b.png", 1)
+        self.write("cat/a.png", 2)
+        self.write("dog/a.png", 3)
+        self.write("emu/z.png", 4)
+        source = folder.FolderSource(str(self.root))
+        self.assertEqual(source.class_names, ("cat", "dog", "emu"))
+        self.assertEqual(
+            self.names(source), ["cat/a.png", "dog/a.png", "dog/deep/b.png"]
+        )
+        labels = [int(self.read(source, i)["label"]) for i in range(3)]
+        self.assertEqual(labels, [0, 1, 1])
+
+    def test_one_image_outside_the_sub_folders_means_no_labels(self):
+        for name in ("dog/a.png", "cat/a.png", "b.png"):
+            self.write(name)
+        source = folder.FolderSource(str(self.root))
+        self.assertIsNone(source.class_names)
+        self.assertNotIn("label", self.read(source, 0))
+
+    @parameterized.parameters("test", "val", "validation")
+    def test_train_and_test_folders_are_the_splits(self, name):
+        self.write("train/cat/a.png")
+        self.write("train/dog/a.png")
+        self.write(f"{name}/dog/b.png")
+        train = folder.FolderSource(str(self.root))
+        test = folder.FolderSource(str(self.root), "test")
+        self.assertEqual(
+            self.names(train), ["train/cat/a.png", "train/dog/a.png"]
+        )
+        self.assertEqual(self.names(test), [f"{name}/dog/b.png"])
+        # Numbered as in training, although there is no cat.
+        self.assertEqual(test.class_names, ("cat", "dog"))
+        self.assertEqual(self.read(test, 0)["label"], 1)
+
+    def test_a_train_folder_alone_is_split_by_the_fixed_hold_out(self):
+        for name in ("train/a.png", "train/b.png", "other/c.png"):
+            self.write(name)
+        train = folder.FolderSource(str(self.root))
+        test = folder.FolderSource(str(self.root), "test")
+        self.assertEqual(self.names(train), ["train/a.png"])
+        self.assertEqual(self.names(test), ["train/b.png"])
+
+    def test_a_test_class_without_training_images_is_refused(self):
+        self.write("train/cat/a.png")
+        self.write("val/yak/a.png")
+        with self.assertRaisesRegex(ValueError, "val/yak/a.png"):
+            folder.FolderSource(str(self.root), "test")
+
+    def test_hidden_files_and_other_suffixes_are_left_out(self):
+        for name in ("a.JPG", "b.jpeg", "c.Png", "d.bmp", "e.gif", "f.png"):
+            self.write(name)
+        for name in (".hidden.png", ".cache/x.png", "g.tiff"):
+            self.write(name)
+        (self.root / "notes.txt").write_text("not an image")
+        self.assertEqual(
+            self.names(folder.FolderSource(str(self.root))),
+            ["a.JPG", "b.jpeg", "c.Png", "d.bmp", "e.gif"],
+        )
+
+    def test_a_name_that_is_not_unicode_is_read_like_any_other(self):
+        self.write("b.png", 1)
+        self.write("c.png", 2)
+        os.rename(
+            os.fsencode(self.root / "b.png"),
+            os.path.join(os.fsencode(self.root), b"a\xff.png"),
+        )
+        source = folder.FolderSource(str(self.root))
+        self.assertTrue(source.paths[0].endswith(b"a\xff.png"))
+        self.assertAllEqual(self.read(source, 0)["image"], _pixels(1))
+
+    def test_the_home_folder_is_expanded(self):
+        self.write("a.png")
+        home = os.environ["HOME"]
+        self.addCleanup(os.environ.update, {"HOME": home})
+        os.environ["HOME"] = str(self.root)
+        self.assertLen(folder.FolderSource("~"), 1)
+
+    @parameterized.product(
+        file=(
+            ("a.png", "RGB"),
+            ("a.png", "RGBA"),
+            ("a.png", "L"),
+            ("a.jpg", "RGB"),
+            ("a.jpg", "CMYK"),
+            ("a.gif", "L"),
+            ("a.bmp", "RGB"),
+            ("a.bmp", "L"),
+        ),
+        channels=(1, 3),
+    )
+    def test_every_format_is_decoded_to_the_channels_asked_for(
+        self, file, channels
+    ):
+        name, mode = file
+        path = self.root / name
+        ramp = np.linspace(0, 250, 16 * 24).reshape(16, 24).astype(np.uint8)
+        Image.fromarray(ramp).convert("RGB").convert(mode).save(path)
+        source = folder.FolderSource(str(self.root), channels=channels)
+        image = self.read(source, 0)["image"]
+        self.assertEqual(image.dtype, tf.uint8)
+        want = np.repeat(ramp[..., np.newaxis], channels, axis=-1)
+        self.assertAllClose(
+            tf.cast(image, tf.int32), want.astype(np.int32), atol=6
+        )
+
+    def test_an_animated_gif_gives_its_first_frame(self):
+        frames = [
+            Image.fromarray(np.full((5, 8), grey, np.uint8))
+            for grey in (10, 200)
+        ]
+        frames[0].save(
+            self.root / "a.gif", save_all=True, append_images=frames[1:]
+        )
+        image = self.read(folder.FolderSource(str(self.root)), 0)["image"]
+        self.assertAllEqual(image, np.full((5, 8, 3), 10))
+
+    def test_reading_inside_tf_data_gives_the_same(self):
+        for number in range(4):
+            self.write(f"class/{number}.png", number)
+        source = folder.FolderSource(str(self.root))
+        elements = list(source.epoch(shuffle=False))
+        self.assertLen(elements, 3)
+        for number, element in enumerate(elements):
+            self.assertAllEqual(element["image"], _pixels(number))
+            self.assertEqual(element["index"], number)
+        spec = source.epoch().element_spec["image"]
+        self.assertEqual(spec.shape.as_list(), [None, None, 3])
+
+    @parameterized.parameters(
+        b"", b"\xff", b"<html>not found</html>", b"\0" * 64, b"RIFF....WEBP"
+    )
+    def test_a_file_that_is_no_image_is_named(self, contents):
+        self.write("a.png")
+        (self.root / "bad one.jpg").write_bytes(contents)
+        self.write("c.png")
+        source = folder.FolderSource(str(self.root))
+        pattern = r"not a JPEG, PNG, GIF or BMP image(.|\n)*bad one\.jpg"
+        with self.assertRaisesRegex(tf.errors.InvalidArgumentError, pattern):
+            self.read(source, 1)
+        with self.assertRaisesRegex(tf.errors.InvalidArgumentError, pattern):
+            list(source.epoch())
+
+    def test_a_missing_folder_is_named(self):
+        missing = str(self.root / "nowhere")
+        with self.assertRaisesRegex(ValueError, f"no folder {missing}"):
+            folder.FolderSource(missing)
+
+    def test_a_folder_without_images_says_what_counts_as_one(self):
+        (self.root / "a.tiff").write_bytes(b"II")
+        with self.assertRaisesRegex(
+            ValueError,
+            f"No images in {self.root}.* .jpg, .jpeg, .png, .bmp, .gif",
+        ):
+            folder.FolderSource(str(self.root))
+
+    def test_two_channels_are_refused(self):
+        with self.assertRaisesRegex(ValueError, "`channels` must be 1"):
+            folder.FolderSource(str(self.root), channels=2)
+
+    def test_an_unknown_split_is_refused(self):
+        with self.assertRaisesRegex(ValueError, '`split` must be "train" or'):
+            folder.FolderSource(str(self.root), split="dev")
+
+
+if __name__ == "__main__":
+    tf.test.main()

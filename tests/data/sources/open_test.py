@@ -1,0 +1,85 @@
+"""Tests for tf_simmim.data.sources.open."""
+
+import pathlib
+import tempfile
+
+import tensorflow as tf
+from absl.testing import parameterized
+
+from tf_simmim.data import sources
+
+
+class OpenSourceTest(tf.test.TestCase, parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(temporary.cleanup)
+        self.root = pathlib.Path(temporary.name)
+
+    @parameterized.parameters(
+        ("builtin:digits", sources.DigitsSource, 360),
+        ("builtin:photos", sources.PhotosSource, 112),
+    )
+    def test_builtin_sources_are_opened_by_name(self, spec, kind, num_images):
+        source = sources.open_source(spec, split="test", channels=1)
+        self.assertIsInstance(source, kind)
+        self.assertLen(source, num_images)
+        self.assertEqual((source.name, source.channels), (spec, 1))
+
+    def test_a_folder_is_opened_by_its_path(self):
+        image = tf.io.encode_png(tf.zeros([4, 6, 3], tf.uint8)).numpy()
+        for name in ("a:b.png", "c.png"):
+            (self.root / name).write_bytes(image)
+        source = sources.open_source(
+            f"folder:{self.root}", data_dir="not used", channels=1
+        )
+        self.assertIsInstance(source, sources.FolderSource)
+        self.assertLen(source, 1)
+        self.assertEqual(source.channels, 1)
+
+    @parameterized.parameters(
+        ("digits", "builtin:digits"),
+        ("builtin:digit", "builtin:digits"),
+        ("builtin:fotos", "builtin:photos"),
+        ("foldr:/some/where", "folder:/some/where"),
+        ("Folder:x", "folder:x"),
+        ("tfsd:mnist", "tfds:mnist"),
+        ("tfrecords:/a/b-*", "tfrecord:/a/b-*"),
+        ("biultin:digits", "builtin:digits"),
+        ("folder:", "folder:PATH"),
+    )
+    def test_a_slip_of_the_keyboard_is_answered_with_a_suggestion(
+        self, spec, suggestion
+    ):
+        with self.assertRaises(ValueError) as caught:
+            sources.open_source(spec)
+        message = str(caught.exception)
+        self.assertIn("folder:PATH, tfds:NAME, tfrecord:GLOB", message)
+        self.assertIn(f"Did you mean `{suggestion}`?", message)
+        self.assertIn(repr(spec), message)
+
+    def test_a_bare_folder_is_answered_with_its_scheme(self):
+        with self.assertRaisesRegex(
+            ValueError, f"Did you mean `folder:{self.root}`"
+        ):
+            sources.open_source(str(self.root))
+
+    @parameterized.parameters("", "zzz", "http://x/y")
+    def test_anything_else_is_answered_with_the_forms(self, spec):
+        with self.assertRaisesRegex(
+            ValueError, "one of builtin:digits, builti"
+        ):
+            sources.open_source(spec)
+
+    @parameterized.parameters(
+        ("folder:/no/such/place", "no folder /no/such/place"),
+        ("tfrecord:/no/such/place-*", "no file matches"),
+    )
+    def test_missing_data_end_in_one_sentence(self, spec, what):
+        with self.assertRaisesRegex(ValueError, what) as caught:
+            sources.open_source(spec)
+        self.assertNotIn("\n", str(caught.exception))
+
+
+if __name__ == "__main__":
+    tf.test.main()

@@ -1,0 +1,199 @@
+"""Tests for tf_simmim.data.sources.tfds, on small prepared data sets."""
+
+import pathlib
+import tempfile
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+from absl.testing import parameterized
+from array_record.python import array_record_module
+
+from tf_simmim.data.sources import tfds as tfds_source
+
+FORMATS = ("array_record", "tfrecord")
+RECORDS_PER_SHARD = 5
+
+
+def _pixels(number, channels=3):
+    return np.full([4 + number % 3, 6, channels], number, np.uint8)
+
+
+def _writer(path, file_format):
+    if file_format == "tfrecord":
+        return tf.io.TFRecordWriter(path)
+    return array_record_module.ArrayRecordWriter(path, "group_size:1")
+
+
+def _prepare(folder, file_format, splits, features):
+    """Writes the files of a prepared data set.
+
+    Args:
+        folder: path of the data set and its version.
+        file_format: "array_record" or "tfrecord".
+        splits: dict of lists of examples.
+        features: dict of features.
+    """
+    folder.mkdir(parents=True)
+    features = tfds.features.FeaturesDict(features)
+    split_infos = []
+    for split, examples in splits.items():
+        shards = [
+            examples[start : start + RECORDS_PER_SHARD]
+            for start in range(0, len(examples), RECORDS_PER_SHARD)
+        ]
+        for number, shard in enumerate(shards):
+            name = f"{split}.{file_format}-{number:05d}-of-{len(shards):05d}"
+            writer = _writer(str(folder / f"tiny-{name}"), file_format)
+            for example in shard:
+                encoded = features.encode_example(example)
+                writer.write(features.serialize_example(encoded))
+            writer.close()
+        split_infos.append(
+            tfds.core.SplitInfo(
+                name=split,
+                shard_lengths=[len(shard) for shard in shards],
+                num_bytes=0,
+            )
+        )
+    tfds.folder_dataset.write_metadata(
+        data_dir=folder,
+        features=features,
+        split_infos=split_infos,
+        filename_template="{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}",
+        check_data=False,
+    )
+
+
+class TFDSSourceTest(tf.test.TestCase, parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(temporary.cleanup)
+        self.data_dir = temporary.name
+
+    def prepare(self, file_format, sizes, channels=3):
+        """Writes splits of `sizes`, numbered on from one split to the next."""
+        splits, number = {}, 0
+        for split, size in sizes.items():
+            splits[split] = [
+                {"image": _pixels(i, channels), "label": i % 3, "note": "x"}
+                for i in range(number, number + size)
+            ]
+            number += size
+        features = {
+            "image": tfds.features.Image(shape=(None, None, channels)),
+            "label": tfds.features.ClassLabel(names=["ant", "bee", "cow"]),
+            "note": tfds.features.Text(),
+        }
+        folder = pathlib.Path(self.data_dir) / "tiny" / "1.0.0"
+        _prepare(folder, file_format, splits, features)
+
+    def open(self, split="train", **kwargs):
+        return tfds_source.TFDSSource(
+            "tiny", split, data_dir=self.data_dir, **kwargs
+        )
+
+    def numbers(self, source, **kwargs):
+        """Returns [(index, number of the image)]."""
+        return [
+            (int(element["index"]), int(element["image"][0, 0, 0]))
+            for element in source.epoch(**kwargs)
+        ]
+
+    @parameterized.parameters(*FORMATS)
+    def test_images_and_labels_are_those_that_were_written(self, file_format):
+        self.prepare(file_format, {"train": 13})
+        source = self.open()
+        self.assertEqual(source.random_access, file_format == "array_record")
+        self.assertEqual(source.class_names, ("ant", "bee", "cow"))
+        self.assertEqual(source.channels, 3)
+        for element in source.epoch(seed=2):
+            index = int(element["index"])
+            self.assertEqual(set(element), {"image", "label", "index"})
+            self.assertAllEqual(element["image"], _pixels(index))
+            self.assertEqual(element["label"], index % 3)
+            self.assertEqual(element["label"].dtype, tf.int64)
+
+    @parameterized.parameters(*FORMATS)
+    def test_every_epoch_has_every_image_in_its_own_order(self, file_format):
+        self.prepare(file_format, {"train": 13, "test": 2})
+        source = self.open()
+        orders = [self.numbers(source, epoch=epoch) for epoch in (0, 0, 1)]
+        for order in orders:
+            self.assertCountEqual(order, zip(range(13), range(13), strict=True))
+        self.assertEqual(orders[0], orders[1])
+        self.assertNotEqual(orders[0], orders[2])
+
+    @parameterized.product(
+        file_format=FORMATS,
+        names=(("test",), ("validation",), ("test", "validation")),
+    )
+    def test_the_test_split_is_validation_before_test(self, file_format, names):
+        self.prepare(file_format, {"train": 6, **dict.fromkeys(names, 7)})
+        first = 6 + 7 * (len(names) - 1)
+        self.assertLen(self.open(), 6)
+        self.assertEqual(
+            self.numbers(self.open("test"), shuffle=False),
+            [(index, first + index) for index in range(7)],
+        )
+
+    @parameterized.product(
+        file_format=FORMATS, num_images=(2, 12, 45), channels=(1, 3)
+    )
+    def test_without_one_the_end_of_train_is_held_out(
+        self, file_format, num_images, channels
+    ):
+        self.prepare(file_format, {"train": num_images}, channels)
+        border = num_images - max(num_images // 20, 1)
+        train = self.numbers(self.open("train"), shuffle=False)
+        test = self.numbers(self.open("test"), shuffle=False)
+        self.assertEqual(train, [(i, i) for i in range(border)])
+        self.assertEqual(
+            test, [(i, border + i) for i in range(num_images - border)]
+        )
+
+    @parameterized.parameters(*FORMATS)
+    def test_any_split_of_tfds_can_be_named(self, file_format):
+        self.prepare(file_format, {"train": 13})
+        source = self.open("train[3:12]")
+        want = [(index, index + 3) for index in range(9)]
+        self.assertEqual(self.numbers(source, shuffle=False), want)
+        self.assertCountEqual(self.numbers(source), want)
+
+    @parameterized.parameters((1, 3), (3, 1))
+    def test_channels_are_converted_where_asked(self, own, wanted):
+        self.prepare("array_record", {"train": 3}, channels=own)
+        self.assertEqual(self.open().channels, own)
+        source = self.open(channels=wanted)
+        self.assertEqual(source.channels, wanted)
+        image = source.read(tf.constant(1, tf.int64))["image"]
+        self.assertAllClose(image, _pixels(1, wanted), atol=1)
+
+    def test_a_data_set_that_is_not_prepared_is_not_downloaded(self):
+        with self.assertRaisesRegex(
+            ValueError,
+            f"{self.data_dir} does not hold it: run `tfds build mnist "
+            f"--data_dir={self.data_dir}`",
+        ):
+            tfds_source.TFDSSource("mnist", data_dir=self.data_dir)
+
+    def test_a_split_that_does_not_exist_is_refused(self):
+        self.prepare("tfrecord", {"test": 3})
+        with self.assertRaisesRegex(ValueError, r"'train' is not in .*'test'"):
+            self.open("train")
+
+    def test_a_data_set_without_images_is_refused(self):
+        folder = pathlib.Path(self.data_dir) / "tiny" / "1.0.0"
+        _prepare(
+            folder,
+            "tfrecord",
+            {"train": [{"sound": "a"}, {"sound": "b"}]},
+            {"sound": tfds.features.Text()},
+        )
+        with self.assertRaisesRegex(ValueError, "feature `image` of uint8"):
+            self.open()
+
+
+if __name__ == "__main__":
+    tf.test.main()

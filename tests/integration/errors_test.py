@@ -1,0 +1,41 @@
+"""Every mistake on the command line ends in one sentence that names it."""
+
+import pytest
+
+from tests.integration import programs
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["--flagfile=vitc.flags"], "There is no flagfile vitc.flags"),
+        (["--dataset=builtin:digit"], "builtin:digits"),
+        (["--dataset=folder:/no/such/folder"], "/no/such/folder"),
+        (["--dataset=tfds:mnist", "--data_dir=/nowhere"], "/nowhere"),
+        (["--dataset=builtin:digits", "--mask_ratio=1.5"], "mask_ratio"),
+        (["--dataset=builtin:digits", "--backbone=vit_huge"], "vit_base"),
+        (["--dataset=builtin:digits", "leftover"], "leftover"),
+        (
+            [*programs.TINY, "--image_size=30"],
+            "nearest sizes that work",
+        ),
+        (
+            ["--dataset=builtin:digits", "--global_batch_size=5000"],
+            "--global_batch_size must not exceed",
+        ),
+        (["--global_batch_size=16"], "--dataset"),
+    ],
+)
+def test_a_mistake_is_named_without_a_traceback(arguments, message, tmp_path):
+    result = programs.run("pretrain.py", *arguments, cwd=tmp_path)
+    assert result.returncode != 0
+    output = result.stdout + result.stderr
+    assert message in output
+    assert "Traceback" not in output
+    assert not (tmp_path / "runs").exists()
+
+
+def test_evaluation_wants_the_folder_of_a_run(tmp_path):
+    result = programs.run("evaluate.py", f"--workdir={tmp_path}")
+    assert result.returncode != 0
+    assert "must be the folder of a run" in result.stderr

@@ -1,0 +1,184 @@
+"""Pretraining as a user runs it: stop, go on, look at what is left behind."""
+
+import json
+import pathlib
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from tests.integration import programs
+
+DETERMINISTIC = (
+    "step",
+    "epoch",
+    "loss",
+    "gradient_norm",
+    "learning_rate",
+    "validation_loss",
+)
+
+
+def rows(workdir):
+    lines = (workdir / "metrics.jsonl").read_text().splitlines()
+    return [
+        {key: row[key] for key in DETERMINISTIC if key in row}
+        for row in map(json.loads, lines)
+    ]
+
+
+def tensors(workdir, step):
+    reader = tf.train.load_checkpoint(
+        str(workdir / "checkpoints" / f"step-{step:08d}" / "state")
+    )
+    names = reader.get_variable_to_shape_map()
+    return {
+        name: reader.get_tensor(name)
+        for name in names
+        if name != "_CHECKPOINTABLE_OBJECT_GRAPH"
+    }
+
+
+def pretrain(workdir, *arguments, **environment):
+    result = programs.run(
+        "pretrain.py",
+        *programs.TINY,
+        f"--workdir={workdir}",
+        *arguments,
+        **environment,
+    )
+    assert result.returncode == 0, result.stderr
+    return result
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """A run of 18 steps, and one that stopped after 6 and after 11."""
+    whole = tmp_path_factory.mktemp("whole")
+    parts = tmp_path_factory.mktemp("parts")
+    pretrain(whole, "--train_steps=18")
+    for steps in (6, 11, 18):
+        result = pretrain(parts, f"--train_steps={steps}", WANDB_MODE="offline")
+    return whole, parts, result
+
+
+def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(runs):
+    whole, parts, result = runs
+    assert "Continuing" in result.stderr and "step 11" in result.stderr
+    wanted, actual = tensors(whole, 18), tensors(parts, 18)
+    assert wanted.keys() == actual.keys()
+    assert sum("optimizer/_variables" in name for name in wanted) > 50
+    for name, array in wanted.items():
+        np.testing.assert_array_equal(actual[name], array, err_msg=name)
+
+
+def test_metrics_of_a_resumed_run_equal_the_uninterrupted_ones(runs):
+    whole, parts, _ = runs
+    kept = rows(whole)
+    assert [row["step"] for row in kept] == [4, 8, 12, 16, 18]
+    # Where a part of the run ended there is a row as well.
+    wanted = {row["step"]: row for row in kept}
+    actual = {row["step"]: row for row in rows(parts)}
+    for step in (4, 8, 12, 16, 18):
+        assert actual[step] == wanted[step]
+
+
+def test_the_run_directory_holds_what_the_readme_says(runs):
+    whole, _, _ = runs
+    checkpoints = sorted(p.name for p in (whole / "checkpoints").iterdir())
+    assert checkpoints == ["step-00000010", "step-00000015", "step-00000018"]
+    pictures = sorted(p.name for p in (whole / "reconstructions").iterdir())
+    assert pictures == [f"step-{n:08d}.png" for n in (8, 16, 18)]
+    with Image.open(whole / "reconstructions" / pictures[0]) as picture:
+        assert min(picture.size) > 3 * 32
+    environment = json.loads((whole / "environment.json").read_text())
+    assert "2.15" in json.dumps(environment)
+    assert list((whole / "tensorboard").glob("events.out.tfevents.*"))
+
+
+def test_the_loss_falls(runs):
+    whole, _, _ = runs
+    losses = [row["loss"] for row in rows(whole)]
+    assert losses[-1] < 0.9 * losses[0]
+    assert all("validation_loss" in row for row in rows(whole))
+
+
+def test_the_written_flags_repeat_the_run(runs, tmp_path):
+    whole, _, _ = runs
+    result = programs.run(
+        "pretrain.py",
+        f"--flagfile={whole / 'flags.txt'}",
+        f"--workdir={tmp_path}",
+    )
+    assert result.returncode == 0, result.stderr
+    assert rows(tmp_path) == rows(whole)
+
+
+def test_a_complete_run_says_so_and_changes_nothing(runs):
+    whole, _, _ = runs
+    before = (whole / "metrics.jsonl").read_text()
+    result = pretrain(whole, "--train_steps=18")
+    assert "is complete at step 18" in result.stderr
+    assert (whole / "metrics.jsonl").read_text() == before
+
+
+def test_another_model_in_the_same_folder_is_refused(runs):
+    whole, _, _ = runs
+    before = tensors(whole, 18)
+    result = programs.run(
+        "pretrain.py",
+        *programs.TINY,
+        f"--workdir={whole}",
+        "--train_steps=20",
+        "--depth=3",
+    )
+    assert result.returncode != 0
+    assert "same variables as the checkpoint on disk" in result.stderr
+    assert before.keys() == tensors(whole, 18).keys()
+
+
+def test_evaluation_compares_with_untrained_and_raw_pixels(runs):
+    whole, _, _ = runs
+    result = programs.run("evaluate.py", f"--workdir={whole}")
+    assert result.returncode == 0, result.stderr
+    report = json.loads((whole / "evaluation.json").read_text())
+    assert report["step"] == 18
+    assert set(report["knn"]["pretrained"]) == {"0", "1"}
+    # Scanned digits by their pixels: the known level of k-NN on them.
+    assert 0.9 < report["knn"]["raw_pixels"] < 1.0
+    for line in ("pretrained", "untrained", "raw pixels", "step-00000018.png"):
+        assert line in result.stdout
+
+
+@pytest.mark.slow
+def test_the_published_vitb_recipe_takes_real_steps(tmp_path):
+    """Two steps of the real ViT-B on a dozen JPEGs, then a third."""
+    images = tmp_path / "images"
+    images.mkdir()
+    rng = np.random.default_rng(0)
+    for number in range(12):
+        pixels = rng.integers(0, 256, [240 + number, 320, 3], np.uint8)
+        Image.fromarray(pixels).save(images / f"{number}.jpg")
+    workdir = tmp_path / "run"
+    for steps in (2, 3):
+        result = programs.run(
+            "pretrain.py",
+            "--flagfile=vitb.flags",
+            f"--dataset=folder:{images}",
+            f"--train_steps={steps}",
+            "--global_batch_size=4",
+            f"--workdir={workdir}",
+        )
+        assert result.returncode == 0, result.stderr
+    assert (workdir / "checkpoints" / "step-00000003").is_dir()
+    manifest = json.loads(
+        pathlib.Path(
+            workdir / "checkpoints" / "step-00000003" / "manifest.json"
+        ).read_text()
+    )
+    assert manifest["step"] == 3
+    weights = tensors(workdir, 3)
+    table = [n for n in weights if "relative_position_biases" in n]
+    shapes = {weights[name].shape for name in table}
+    assert (732, 12) in shapes  # (2 * 14 - 1)^2 + 3 rows, 12 heads

@@ -1,0 +1,138 @@
+"""Tests for tf_simmim.layers.multi_head_attention."""
+
+import numpy as np
+import tensorflow as tf
+from absl.testing import parameterized
+
+from tf_simmim.layers import multi_head_attention
+
+B, M, D, K = 2, 5, 12, 3
+E = D // K
+
+
+def attend(layer, x, position_bias=None):
+    """Attention in NumPy, one sample and one head at a time."""
+    w_q, w_k, w_v = np.split(layer.qkv_kernel.numpy(), 3, axis=1)
+    b_q, b_k, b_v = (
+        layer.biases[name].numpy() if name in layer.biases else 0.0
+        for name in ("query", "key", "value")
+    )
+    w_o, b_o = (w.numpy() for w in layer.projection.weights)
+    y = np.zeros_like(x)
+    for b, tokens in enumerate(x):
+        q, k, v = tokens @ w_q + b_q, tokens @ w_k + b_k, tokens @ w_v + b_v
+        for head in range(layer.num_heads):
+            width = D // layer.num_heads
+            own = slice(head * width, (head + 1) * width)
+            logits = q[:, own] @ k[:, own].T / np.sqrt(width)
+            if position_bias is not None:
+                logits = logits + position_bias[head]
+            weights = np.exp(logits)
+            weights /= weights.sum(axis=1, keepdims=True)
+            y[b, :, own] = weights @ v[:, own]
+    return y @ w_o + b_o
+
+
+class MultiHeadAttentionTest(tf.test.TestCase, parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.rng = np.random.default_rng(0)
+        self.x = self.rng.normal(size=[B, M, D]).astype(np.float32)
+        # Not symmetric, so that a transposed bias cannot pass.
+        self.bias = self.rng.normal(size=[K, M, M]).astype(np.float32)
+
+    def _layer(self, num_heads=K, **kwargs):
+        layer = multi_head_attention.MultiHeadAttention(num_heads, **kwargs)
+        layer(self.x)
+        layer.set_weights(
+            [0.4 * self.rng.normal(size=w.shape) for w in layer.weights]
+        )
+        return layer
+
+    @parameterized.parameters("query_value", "query_key_value", "none")
+    def test_equals_numpy(self, qkv_bias):
+        layer = self._layer(qkv_bias=qkv_bias)
+        y = layer(self.x)
+        self.assertAllClose(y, attend(layer, self.x), rtol=1e-5, atol=1e-5)
+        y = layer(self.x, position_bias=self.bias)
+        want = attend(layer, self.x, self.bias)
+        self.assertAllClose(y, want, rtol=1e-5, atol=1e-5)
+
+    @parameterized.parameters(1, 2, 6)
+    def test_num_heads_splits_the_width(self, num_heads):
+        layer = self._layer(num_heads)
+        want = attend(layer, self.x)
+        self.assertAllClose(layer(self.x), want, rtol=1e-5, atol=1e-5)
+
+    @parameterized.parameters(
+        ("query_value", ["query", "value"]),
+        ("query_key_value", ["query", "key", "value"]),
+        ("none", []),
+    )
+    def test_qkv_bias_chooses_the_biases_and_they_start_at_zero(
+        self, qkv_bias, names
+    ):
+        layer = multi_head_attention.MultiHeadAttention(K, qkv_bias)
+        layer(self.x)
+        self.assertEqual(list(layer.biases), names)
+        self.assertLen(layer.weights, 3 + len(names))
+        for bias in layer.biases.values():
+            self.assertAllEqual(bias, np.zeros([D]))
+
+    def test_a_bias_on_keys_changes_nothing_and_others_do(self):
+        layer = self._layer(qkv_bias="query_key_value")
+        before = layer(self.x, position_bias=self.bias)
+        noise = self.rng.normal(size=[D])
+        for name, matters in [("key", False), ("query", True), ("value", True)]:
+            layer.biases[name].assign_add(noise)
+            after = layer(self.x, position_bias=self.bias)
+            change = np.abs(after - before).max()
+            if matters:
+                self.assertGreater(change, 0.01)
+            else:
+                self.assertLess(change, 1e-5)
+            layer.biases[name].assign_sub(noise)
+
+    def test_a_large_position_bias_directs_attention(self):
+        layer = self._layer()
+        bias = np.zeros([K, M, M], np.float32)
+        bias[:, :, 3] = 1e4  # every token looks at token 3 alone
+        y = layer(self.x, position_bias=bias)
+        for token in range(M):
+            self.assertAllClose(y[:, token], y[:, 0], atol=1e-5)
+
+    def test_gradient_reaches_every_weight_and_the_position_bias(self):
+        layer = self._layer()
+        bias = tf.constant(self.bias)
+        with tf.GradientTape() as tape:
+            tape.watch(bias)
+            loss = tf.reduce_sum(layer(self.x, position_bias=bias) * self.x)
+        sources = [*layer.trainable_weights, bias]
+        for grad in tape.gradient(loss, sources):
+            self.assertGreater(np.abs(grad).max(), 1e-3)
+
+    def test_output_stddev_bounds_the_output_projection_alone(self):
+        layer = multi_head_attention.MultiHeadAttention(K, output_stddev=0.5)
+        layer(tf.zeros([B, M, 24]))
+        qkv = np.abs(layer.qkv_kernel).max()
+        output = np.abs(layer.projection.kernel).max()
+        self.assertBetween(qkv, 0.019, 0.02)
+        self.assertBetween(output, 0.45, 0.5)
+        self.assertAllEqual(layer.projection.bias, np.zeros([24]))
+
+    @parameterized.parameters(5, 0, -3)
+    def test_num_heads_that_does_not_divide_is_refused(self, num_heads):
+        layer = multi_head_attention.MultiHeadAttention(num_heads)
+        with self.assertRaisesRegex(
+            ValueError, "`num_heads` must be positive and divide embed_dim"
+        ):
+            layer(self.x)
+
+    @parameterized.parameters("key", "qkv", "", True)
+    def test_unknown_qkv_bias_is_refused(self, qkv_bias):
+        with self.assertRaisesRegex(ValueError, "`qkv_bias` must be one of"):
+            multi_head_attention.MultiHeadAttention(K, qkv_bias=qkv_bias)
+
+
+if __name__ == "__main__":
+    tf.test.main()

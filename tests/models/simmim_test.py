@@ -1,0 +1,265 @@
+"""Tests for tf_simmim.models.simmim.
+
+Config, saving, XLA, precision and single-layer replica tests are in
+tests/conformance; parity with the reference in tests/golden.
+"""
+
+import numpy as np
+import tensorflow as tf
+from absl.testing import parameterized
+
+from tf_simmim import backbones
+from tf_simmim import masking
+from tf_simmim import models
+from tf_simmim import optimization
+
+B, H, W, C, P = 4, 16, 24, 2, 8
+GRID = (H // P, W // P)
+OPTIMIZERS = ("adamw", "lamb")
+
+
+def create(
+    drop_path_rate=0.0,
+    optimizer="adamw",
+    learning_rate=1e-2,
+    jit_compile=False,
+    **kwargs,
+):
+    """Returns a compiled SimMIM; the same weights every time."""
+    tf.keras.utils.set_random_seed(0)
+    backbone = backbones.ViT(
+        (H, W),
+        patch_size=P,
+        embed_dim=12,
+        depth=2,
+        num_heads=3,
+        channels=C,
+        drop_path_rate=drop_path_rate,
+    )
+    kwargs = {"mask_patch_size": P, "mask_ratio": 0.5, **kwargs}
+    model = models.SimMIM(backbone, **kwargs)
+    model.compile(
+        optimizer=optimization.create_optimizer(
+            optimizer, model, learning_rate
+        ),
+        jit_compile=jit_compile,
+    )
+    return model
+
+
+def images_like(seed=0, batch=B):
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=[batch, H, W, C]).astype(np.float32)
+
+
+class SimMIMTest(tf.test.TestCase, parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.images = images_like()
+        self.patch_mask = np.zeros([B, *GRID], np.int32)
+        self.patch_mask[:, 0, 1:] = 1
+
+    @parameterized.parameters("pixels", "patch_normalized")
+    def test_loss_ignores_visible_pixels_of_the_target(self, target):
+        # The encoder sees visible pixels, so only a change of the target may
+        # be tested: head and backbone are frozen to a constant prediction.
+        model = create(target=target)
+        for weight in model.head.weights:
+            weight.assign(tf.zeros_like(weight))
+        hidden = masking.to_pixel_mask(self.patch_mask, P).numpy() == 1
+        changed = np.where(hidden[..., None], self.images, images_like(1))
+        first = model.reconstruct(self.images, self.patch_mask)["loss"]
+        second = model.reconstruct(changed, self.patch_mask)["loss"]
+        self.assertAllClose(first, second, rtol=0, atol=0)
+        third = model.reconstruct(images_like(1), self.patch_mask)["loss"]
+        self.assertNotAllClose(first, third, atol=1e-4)
+
+    def test_reconstruction_does_not_see_hidden_pixels(self):
+        model = create()
+        hidden = masking.to_pixel_mask(self.patch_mask, P).numpy() == 1
+        changed = np.where(hidden[..., None], images_like(1), self.images)
+        first = model.reconstruct(self.images, self.patch_mask)
+        second = model.reconstruct(changed, self.patch_mask)
+        self.assertAllEqual(first["reconstruction"], second["reconstruction"])
+
+    def test_loss_is_the_formula_on_the_reconstructed_image(self):
+        model = create()
+        outputs = model.reconstruct(self.images, self.patch_mask)
+        mask = masking.to_pixel_mask(self.patch_mask, P).numpy()[..., None]
+        error = np.abs(self.images - outputs["reconstruction"]) * mask
+        wanted = error.sum() / (mask.sum() + 1e-5) / C
+        self.assertAllClose(outputs["loss"], wanted, rtol=1e-6)
+        self.assertEqual(outputs["features"].shape, (B, *GRID, 12))
+
+    @parameterized.parameters("patch_normalized", "window_normalized")
+    def test_normalised_targets_reconstruct_in_the_units_of_the_image(
+        self, target
+    ):
+        model = create(target=target)
+        for weight in model.head.weights:
+            weight.assign(tf.zeros_like(weight))
+        shifted = 5.0 + 0.1 * self.images
+        outputs = model.reconstruct(shifted, self.patch_mask)
+        # A prediction of zero is the local mean, which is near 5.
+        self.assertAllClose(
+            outputs["reconstruction"], np.full_like(shifted, 5.0), atol=0.2
+        )
+
+    def test_options_change_the_loss(self):
+        losses = [
+            float(create(**kwargs).reconstruct(*self.pair())["loss"])
+            for kwargs in (
+                {},
+                {"target": "patch_normalized"},
+                {"target": "window_normalized"},
+                {"reconstruction_loss": "l2"},
+                {"reconstruction_loss": "smooth_l1"},
+            )
+        ]
+        self.assertLen({round(loss, 4) for loss in losses}, 5)
+
+    def pair(self):
+        return self.images, self.patch_mask
+
+    @parameterized.product(optimizer=OPTIMIZERS, jit_compile=[False, True])
+    def test_fit_on_plain_images_lowers_the_loss(self, optimizer, jit_compile):
+        model = create(
+            optimizer=optimizer, jit_compile=jit_compile, drop_path_rate=0.2
+        )
+        dataset = tf.data.Dataset.from_tensors(self.images).repeat(40)
+        history = model.fit(dataset, epochs=2, verbose=0).history
+        self.assertLess(history["loss"][1], 0.95 * history["loss"][0])
+        self.assertEqual(set(history), {"loss", "gradient_norm"})
+        self.assertGreater(history["gradient_norm"][0], 0)
+
+    def test_fit_takes_elements_and_uses_their_mask(self):
+        element = {
+            "image": self.images,
+            "patch_mask": self.patch_mask,
+            "label": np.arange(B),
+            "index": np.arange(B),
+        }
+        wanted = create().reconstruct(*self.pair())["loss"]
+        logs = create().train_on_batch(element, return_dict=True)
+        self.assertAllClose(logs["loss"], wanted, rtol=1e-6)
+
+    def test_masks_drawn_in_the_step_change_with_the_step_and_the_seed(self):
+        losses = {}
+        for seed in (0, 1):
+            model = create(seed=seed)
+            model.optimizer.learning_rate = 0.0
+            losses[seed] = [
+                model.train_on_batch(self.images, return_dict=True)["loss"]
+                for _ in range(3)
+            ]
+        self.assertLen({round(float(x), 6) for x in losses[0]}, 3)
+        self.assertNotAllClose(losses[0], losses[1], atol=1e-4)
+
+    def test_evaluation_uses_the_same_masks_every_time(self):
+        model = create(drop_path_rate=0.5)
+        first = model.evaluate(self.images, verbose=0)
+        self.assertEqual(model.evaluate(self.images, verbose=0), first)
+
+    def test_evaluation_weighs_a_short_last_batch_by_its_images(self):
+        model = create()
+        mask = np.repeat(self.patch_mask[:1], 6, axis=0)
+        element = {"image": images_like(batch=6), "patch_mask": mask}
+        dataset = tf.data.Dataset.from_tensor_slices(element).batch(4)
+        wanted = model.reconstruct(element["image"], mask)["loss"]
+        result = model.evaluate(dataset, verbose=0, return_dict=True)
+        self.assertAllClose(result["loss"], wanted, rtol=1e-5)
+
+    def test_predict_returns_reconstructions_of_elements(self):
+        model = create()
+        element = {"image": self.images, "patch_mask": self.patch_mask}
+        outputs = model.predict(element, batch_size=2, verbose=0)
+        wanted = model.reconstruct(*self.pair())
+        self.assertAllClose(
+            outputs["reconstruction"], wanted["reconstruction"], atol=1e-5
+        )
+
+    def test_gradient_reaches_every_weight(self):
+        model = create()
+        with tf.GradientTape() as tape:
+            loss = model.reconstruct(*self.pair())["loss"]
+        gradients = tape.gradient(loss, model.trainable_variables)
+        for gradient, variable in zip(
+            gradients, model.trainable_variables, strict=True
+        ):
+            self.assertGreater(
+                float(tf.norm(gradient)), 0, f"no gradient: {variable.name}"
+            )
+
+    @parameterized.parameters(*OPTIMIZERS)
+    def test_two_replicas_train_like_one(self, optimizer):
+        """With drop path, masks drawn in the step, and clipping at work."""
+        strategies = (
+            tf.distribute.get_strategy(),
+            tf.distribute.MirroredStrategy(
+                ["/cpu:0", "/cpu:1"],
+                cross_device_ops=tf.distribute.ReductionToOneDevice(),
+            ),
+        )
+        results = []
+        for strategy in strategies:
+            with strategy.scope():
+                # The published rate: Adam divides by the size of the gradient,
+                # which magnifies rounding where the gradient is near zero.
+                model = create(
+                    drop_path_rate=0.5, optimizer=optimizer, learning_rate=4e-4
+                )
+            dataset = tf.data.Dataset.from_tensors(self.images).repeat(3)
+            options = tf.data.Options()
+            options.experimental_distribute.auto_shard_policy = (
+                tf.data.experimental.AutoShardPolicy.OFF
+            )
+            history = model.fit(dataset.with_options(options), verbose=0)
+            weights = [w.numpy() for w in model.trainable_variables]
+            results.append({**history.history, "weights": weights})
+        one, two = results
+        self.assertAllClose(one["loss"], two["loss"], rtol=0, atol=1e-6)
+        self.assertAllClose(one["gradient_norm"], two["gradient_norm"], 1e-5)
+        for a, b in zip(one["weights"], two["weights"], strict=True):
+            self.assertAllClose(a, b, rtol=0, atol=1e-6)
+
+    def test_float16_scales_the_loss_and_trains(self):
+        tf.keras.mixed_precision.set_global_policy("mixed_float16")
+        self.addCleanup(tf.keras.mixed_precision.set_global_policy, "float32")
+        model = create()
+        first = model.train_on_batch(self.images, return_dict=True)
+        for _ in range(20):
+            last = model.train_on_batch(self.images, return_dict=True)
+        self.assertLess(last["loss"], first["loss"])
+        self.assertBetween(float(last["gradient_norm"]), 1e-3, 10.0)
+
+    @parameterized.named_parameters(
+        ("target", {"target": "pixel"}, "`target` must be one of"),
+        (
+            "loss",
+            {"reconstruction_loss": "mse"},
+            "`reconstruction_loss` must be one of",
+        ),
+        (
+            "mask patch",
+            {"mask_patch_size": 12},
+            "`mask_patch_size` must be a multiple of `patch_size`.*8x8 or",
+        ),
+        (
+            "image",
+            {"mask_patch_size": 16},
+            "`image_size` must be a multiple of `mask_patch_size`.*16x16",
+        ),
+        ("all hidden", {"mask_ratio": 0.9}, "hides all 6 mask patches"),
+        ("ratio", {"mask_ratio": 1.0}, "strictly between 0 and 1"),
+    )
+    def test_impossible_arguments_are_refused(self, kwargs, message):
+        with self.assertRaisesRegex(ValueError, message):
+            create(**kwargs)
+
+    def test_an_element_without_image_is_refused(self):
+        with self.assertRaisesRegex(ValueError, "must have the key `image`"):
+            create()({"pixels": self.images})
+
+
+if __name__ == "__main__":
+    tf.test.main()

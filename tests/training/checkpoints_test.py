@@ -1,0 +1,191 @@
+"""Tests for tf_simmim.training.checkpoints."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from absl.testing import parameterized
+
+from tf_simmim.training import checkpoints
+from tf_simmim.training.no_valid_checkpoint_error import NoValidCheckpointError
+
+
+def make_checkpoint(value=0.0, width=5):
+    return tf.train.Checkpoint(
+        kernel=tf.Variable(tf.fill([3, width], value), name="kernel"),
+        count=tf.Variable(7, dtype=tf.int64, name="count"),
+    )
+
+
+def cut_in_half(path):
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+
+
+def flip_bit(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def empty(path):
+    path.write_bytes(b"")
+
+
+def replace_by_list(path):
+    path.write_text("[]")
+
+
+class CheckpointStoreTest(tf.test.TestCase, parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.directory = Path(self.get_temp_dir())
+        self.store = checkpoints.CheckpointStore(self.directory, keep=3)
+
+    def save(self, *steps):
+        for step in steps:
+            self.store.save(make_checkpoint(float(step)), step, {"seed": 3})
+
+    def names(self):
+        return sorted(path.name for path in self.directory.iterdir())
+
+    def test_restoring_gives_the_saved_values_step_and_metadata(self):
+        path = self.store.save(make_checkpoint(1.5), 123, {"seed": 3})
+        self.assertEqual(path.name, "step-00000123")
+
+        live = make_checkpoint()
+        live.count.assign(0)
+        manifest = self.store.restore(live)
+        self.assertAllEqual(live.kernel, np.full([3, 5], 1.5))
+        self.assertEqual(int(live.count), 7)
+        self.assertEqual(manifest["step"], 123)
+        self.assertEqual(manifest["metadata"], {"seed": 3})
+
+    def test_manifest_lists_every_other_file_with_its_size(self):
+        path = self.store.save(make_checkpoint(), 4, {})
+        manifest = json.loads((path / "manifest.json").read_text())
+        sizes = {
+            file.name: file.stat().st_size
+            for file in path.iterdir()
+            if file.name != "manifest.json"
+        }
+        self.assertLen(sizes, 2)
+        listed = {n: f["bytes"] for n, f in manifest["files"].items()}
+        self.assertEqual(listed, sizes)
+
+    def test_only_the_newest_are_kept_in_order_of_their_numbers(self):
+        self.save(2, 10, 100, 99999999, 100000000)
+        self.assertEqual(
+            self.names(), ["step-00000100", "step-100000000", "step-99999999"]
+        )
+        self.assertEqual(self.store.latest(), 100000000)
+
+    def test_nothing_saved_means_no_latest_and_nothing_to_restore(self):
+        self.assertIsNone(self.store.latest())
+        with self.assertRaisesRegex(NoValidCheckpointError, "there are none"):
+            self.store.restore(make_checkpoint())
+
+    @parameterized.product(
+        file=["state.index", "state.data-00000-of-00001", "manifest.json"],
+        damage=[cut_in_half, flip_bit, empty, replace_by_list, os.remove],
+    )
+    def test_damaged_checkpoint_is_set_aside_for_the_next(self, file, damage):
+        self.save(1, 2)
+        damage(self.directory / "step-00000002" / file)
+
+        live = make_checkpoint()
+        with self.assertLogs("absl", "ERROR") as logs:
+            manifest = self.store.restore(live)
+        self.assertEqual(manifest["step"], 1)
+        self.assertAllEqual(live.kernel, np.full([3, 5], 1.0))
+        self.assertLen(logs.output, 1)
+        self.assertIn("step-00000002 is damaged", logs.output[0])
+        self.assertEqual(
+            self.names(), ["corrupt-step-00000002", "step-00000001"]
+        )
+
+    def test_second_damaged_checkpoint_of_a_step_gets_its_own_name(self):
+        self.save(1)
+        for _ in range(2):
+            self.save(2)
+            empty(self.directory / "step-00000002" / "state.index")
+            self.store.restore(make_checkpoint())
+        self.assertEqual(
+            self.names(),
+            ["corrupt-step-00000002", "corrupt-step-00000002-2"]
+            + ["step-00000001"],
+        )
+
+    def test_no_valid_checkpoint_is_an_error_again_and_again(self):
+        self.save(1, 2)
+        for step in (1, 2):
+            empty(self.directory / f"step-0000000{step}" / "state.index")
+        for _ in range(2):  # a restarted program must not find a clean slate
+            store = checkpoints.CheckpointStore(self.directory)
+            self.assertEqual(store.latest(), 2)
+            with self.assertRaisesRegex(
+                NoValidCheckpointError, "step-00000002: .*start from scratch"
+            ):
+                store.restore(make_checkpoint())
+
+    def test_tensorflows_own_checkpoint_file_plays_no_part(self):
+        self.save(1, 2)
+        (self.directory / "checkpoint").write_text("")
+        self.assertEqual(self.store.restore(make_checkpoint())["step"], 2)
+
+    def test_numbers_that_are_not_finite_are_never_committed(self):
+        self.save(1)
+        with self.assertRaisesRegex(FloatingPointError, "kernel"):
+            self.store.save(make_checkpoint(np.nan), 2, {})
+        self.assertEqual(self.names(), ["step-00000001"])
+
+    def test_step_that_has_a_checkpoint_is_refused(self):
+        self.save(1)
+        with self.assertRaisesRegex(ValueError, "no checkpoint yet.*: 1,"):
+            self.save(1)
+
+    def test_wrong_shape_is_refused_before_anything_is_restored(self):
+        self.save(1)
+        live = make_checkpoint(width=4)
+        live.count.assign(0)
+        with self.assertRaisesRegex(
+            ValueError,
+            r"kernel is \(3, 5\) in the checkpoint and \(3, 4\) in the model",
+        ):
+            self.store.restore(live)
+        self.assertEqual(int(live.count), 0)
+        self.assertEqual(self.names(), ["step-00000001"])  # it is not damage
+
+    def test_variable_that_one_side_lacks_is_named(self):
+        self.save(1)
+        live = make_checkpoint()
+        del live.count
+        live.extra = tf.Variable([1.0, 2.0], name="extra")
+        with self.assertRaisesRegex(
+            ValueError,
+            r"extra:0 \(2,\) is only in the model; "
+            r"count \(\) is only in the checkpoint",
+        ):
+            self.store.restore(live)
+
+    def test_leftovers_of_dead_processes_are_swept_and_others_stay(self):
+        dead = subprocess.Popen(["true"])
+        dead.wait()
+        leftovers = [f"tmp-00000005-{pid}" for pid in (dead.pid, os.getpid())]
+        living = f"tmp-00000005-{os.getppid()}"
+        for name in [*leftovers, living, "tmp-mine"]:
+            (self.directory / name).mkdir()
+            (self.directory / name / "state.index").write_text("half")
+        checkpoints.CheckpointStore(self.directory)
+        self.assertEqual(self.names(), sorted([living, "tmp-mine"]))
+
+    def test_fewer_than_one_to_keep_is_refused(self):
+        with self.assertRaisesRegex(ValueError, "`keep` must be at least 1"):
+            checkpoints.CheckpointStore(self.directory, keep=0)
+
+
+if __name__ == "__main__":
+    tf.test.main()

@@ -1,0 +1,71 @@
+"""Tests for tf_simmim.training.run_directory."""
+
+import json
+import os
+from pathlib import Path
+from unittest import mock
+
+import tensorflow as tf
+
+from tf_simmim.training import run_directory
+
+
+class RunDirectoryTest(tf.test.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.parent = Path(self.get_temp_dir())
+
+    def test_folders_are_made_and_made_again_without_harm(self):
+        for _ in range(2):
+            run = run_directory.RunDirectory(self.parent / "a" / "b")
+        for name in ("checkpoints", "reconstructions", "tensorboard"):
+            self.assertTrue((self.parent / "a" / "b" / name).is_dir())
+            self.assertEqual(getattr(run, name), run.path / name)
+        self.assertEqual(run.metrics_file, run.path / "metrics.jsonl")
+
+    def test_flags_are_written_and_replaced(self):
+        run = run_directory.RunDirectory(self.parent)
+        run.write_flags("--seed=1\n")
+        run.write_flags("--seed=2\n")
+        self.assertEqual(run.flags_file.read_text(), "--seed=2\n")
+        self.assertEqual(list(self.parent.glob(".*")), [])
+
+    def test_environment_is_json_with_the_version_of_tensorflow(self):
+        run = run_directory.RunDirectory(self.parent)
+        run.write_environment()
+        written = json.loads(run.environment_file.read_text())
+        self.assertEqual(written["packages"]["tensorflow"], tf.__version__)
+
+    def test_summary_writer_writes_into_the_tensorboard_folder(self):
+        run = run_directory.RunDirectory(self.parent)
+        run.summary_writer().close()
+        self.assertLen(list(run.tensorboard.iterdir()), 1)
+
+    def test_file_in_the_way_is_named(self):
+        file = self.parent / "file"
+        file.write_text("")
+        for path in (file, file / "below"):
+            with self.assertRaisesRegex(
+                ValueError, f"`path` must be a folder.*{file}"
+            ):
+                run_directory.RunDirectory(path)
+
+    def test_folder_without_write_permission_is_refused(self):
+        run_directory.RunDirectory(self.parent)
+        with mock.patch.object(os, "access", return_value=False):
+            with self.assertRaisesRegex(ValueError, "may write to"):
+                run_directory.RunDirectory(self.parent)
+
+    def test_place_where_no_folder_can_be_made_is_refused(self):
+        error = PermissionError(13, "Permission denied", "/x")
+        with mock.patch.object(Path, "mkdir", side_effect=error):
+            with self.assertRaisesRegex(ValueError, "Permission denied: /x"):
+                run_directory.RunDirectory(self.parent)
+
+    def test_url_is_refused(self):
+        with self.assertRaisesRegex(ValueError, "gs://bucket/run"):
+            run_directory.RunDirectory("gs://bucket/run")
+
+
+if __name__ == "__main__":
+    tf.test.main()

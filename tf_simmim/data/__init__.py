@@ -1,0 +1,35 @@
+"""Images on their way to the model: sources, augmentation, and the stream."""
+
+from tf_simmim.data.augmentation import PretrainingAugmentation
+from tf_simmim.data.centre_crop import ResizeAndCentreCrop
+from tf_simmim.data.normalization import IMAGENET_MEAN
+from tf_simmim.data.normalization import IMAGENET_STD
+from tf_simmim.data.normalization import Normalization
+from tf_simmim.data.sources import ArraySource
+from tf_simmim.data.sources import DatasetSource
+from tf_simmim.data.sources import DigitsSource
+from tf_simmim.data.sources import FolderSource
+from tf_simmim.data.sources import PhotosSource
+from tf_simmim.data.sources import Source
+from tf_simmim.data.sources import TFDSSource
+from tf_simmim.data.sources import TFRecordSource
+from tf_simmim.data.sources import open_source
+from tf_simmim.data.stream import ImageStream
+
+__all__ = [
+    "IMAGENET_MEAN",
+    "IMAGENET_STD",
+    "ArraySource",
+    "DatasetSource",
+    "DigitsSource",
+    "FolderSource",
+    "ImageStream",
+    "Normalization",
+    "PhotosSource",
+    "PretrainingAugmentation",
+    "ResizeAndCentreCrop",
+    "Source",
+    "TFDSSource",
+    "TFRecordSource",
+    "open_source",
+]

@@ -1,0 +1,46 @@
+"""Resize and centre crop: what held-out images go through.
+
+Dimension key:
+  H W: image as read, px   h w: image as evaluated, px   C: channels
+"""
+
+import tensorflow as tf
+
+from tf_simmim import sizes
+
+
+class ResizeAndCentreCrop:
+    """Takes the largest centred box of the right shape and resizes it.
+
+    Nothing is stretched, and nothing is random: held-out images are the same
+    every time. The resize is bilinear with antialiasing, as in training.
+
+    Args:
+        image_size: int or (height, width), px. Size of the result.
+
+    Call arguments:
+        image: uint8 [H, W, C], C known, H and W of any size.
+        seed: not used; there so that it can stand where an augmentation
+            does.
+
+    Returns:
+        float32 [h, w, C], on the 0..255 scale.
+    """
+
+    def __init__(self, image_size):
+        self.image_size = sizes.as_pair(image_size, "image_size")
+
+    def __call__(self, image, seed=None):
+        del seed
+        sides = tf.shape(image)[:2]
+        wanted = tf.constant(self.image_size)
+        # Each side follows from the other or is the whole; rounded in whole
+        # numbers, so that eager mode and graphs cannot differ.
+        across, half = wanted[::-1], wanted[::-1] // 2
+        box = tf.minimum(sides, (sides[::-1] * wanted + half) // across)
+        box = tf.maximum(box, 1)
+        top, left = tf.unstack((sides - box) // 2)
+        channels = image.shape[-1]
+        image = tf.slice(image, [top, left, 0], [box[0], box[1], channels])
+        image = tf.image.resize(image, self.image_size, antialias=True)
+        return tf.ensure_shape(image, [*self.image_size, channels])

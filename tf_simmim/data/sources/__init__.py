@@ -1,0 +1,23 @@
+"""Sources of images, one per file; `open_source` finds one by its name."""
+
+from tf_simmim.data.sources.arrays import ArraySource
+from tf_simmim.data.sources.dataset import DatasetSource
+from tf_simmim.data.sources.digits import DigitsSource
+from tf_simmim.data.sources.folder import FolderSource
+from tf_simmim.data.sources.open import open_source
+from tf_simmim.data.sources.photos import PhotosSource
+from tf_simmim.data.sources.source import Source
+from tf_simmim.data.sources.tfds import TFDSSource
+from tf_simmim.data.sources.tfrecord import TFRecordSource
+
+__all__ = [
+    "ArraySource",
+    "DatasetSource",
+    "DigitsSource",
+    "FolderSource",
+    "PhotosSource",
+    "Source",
+    "TFDSSource",
+    "TFRecordSource",
+    "open_source",
+]

@@ -1,0 +1,70 @@
+"""Opens a source from the one string that names it."""
+
+import difflib
+import os
+
+from tf_simmim.data.sources import digits
+from tf_simmim.data.sources import folder
+from tf_simmim.data.sources import photos
+from tf_simmim.data.sources import source
+from tf_simmim.data.sources import tfds
+from tf_simmim.data.sources import tfrecord
+
+_BUILTIN = {
+    "builtin:digits": digits.DigitsSource,
+    "builtin:photos": photos.PhotosSource,
+}
+_SCHEMES = {
+    "folder": folder.FolderSource,
+    "tfds": tfds.TFDSSource,
+    "tfrecord": tfrecord.TFRecordSource,
+}
+FORMS = (*_BUILTIN, "folder:PATH", "tfds:NAME", "tfrecord:GLOB")
+
+
+def open_source(
+    spec: str, split="train", data_dir=None, channels=None
+) -> source.Source:
+    """Opens a source of images.
+
+    Args:
+        spec: str. `builtin:digits`, `builtin:photos`, `folder:PATH`,
+            `tfds:NAME` or `tfrecord:GLOB`.
+        split: "train" or "test". How each source splits itself is in its
+            class; `tfds` also takes "train[:10%]" and the like.
+        data_dir: str, or None. Where `tfds` looks; the others ignore it.
+        channels: int, 1 or 3. Default: what the source has.
+
+    Raises:
+        ValueError: `spec` is none of these, or what the source's class
+            raises.
+    """
+    scheme, _, rest = spec.partition(":")
+    if spec in _BUILTIN:
+        return _BUILTIN[spec](split=split, channels=channels)
+    if scheme not in _SCHEMES or not rest:
+        suggestion = _suggest(spec)
+        hint = f" Did you mean `{suggestion}`?" if suggestion else ""
+        raise ValueError(
+            f"A dataset must be one of {', '.join(FORMS)}.{hint} "
+            f"Received: {spec!r}."
+        )
+    options = {"data_dir": data_dir} if scheme == "tfds" else {}
+    return _SCHEMES[scheme](rest, split=split, channels=channels, **options)
+
+
+def _suggest(spec):
+    if os.path.isdir(os.path.expanduser(spec)):
+        return f"folder:{spec}"
+    scheme, separator, rest = spec.partition(":")
+    if not separator or scheme == "builtin":
+        names = [name.removeprefix("builtin:") for name in _BUILTIN]
+        for close in difflib.get_close_matches(rest or scheme, names, n=1):
+            return f"builtin:{close}"
+    schemes = ["builtin", *_SCHEMES]
+    for close in difflib.get_close_matches(scheme.lower(), schemes, n=1):
+        if rest and close != "builtin":
+            return f"{close}:{rest}"
+    for close in difflib.get_close_matches(spec.lower(), FORMS, n=1):
+        return close
+    return None

@@ -1,0 +1,108 @@
+"""`builtin:photos`: crops of the photographs that two packages ship."""
+
+import os
+
+import numpy as np
+from PIL import Image
+
+from tf_simmim import randomness
+from tf_simmim.data.sources import arrays
+from tf_simmim.data.sources import decoding
+from tf_simmim.data.sources import holdout
+
+_CROP_SIZE = 96  # px
+_CROPS_PER_PHOTOGRAPH = {"train": 64, "test": 16}
+# The strip of the test crops, as parts of a photograph's width: wide enough
+# for a crop in every photograph, and not the background at an edge.
+_TEST_STRIP = (0.5, 0.75)
+
+_SKLEARN_FILES = ("china.jpg", "flower.jpg")
+_SKIMAGE_FILES = (
+    "astronaut.png",
+    "chelsea.png",
+    "coffee.png",
+    "motorcycle_left.png",
+    "rocket.jpg",
+)
+
+
+class PhotosSource(arrays.ArraySource):
+    """Square crops, 96 px, of seven colour photographs.
+
+    scikit-learn ships two of the photographs and scikit-image five; nothing
+    is downloaded. The crops lie at random but fixed places: test crops (16 a
+    photograph) in the third quarter of its width, train crops (64) on either
+    side of that strip, so that no pixel is in both splits. The label is the
+    photograph.
+
+    Args:
+        split: "train" or "test".
+        channels: int, 3, or 1 for grey. Default: 3.
+
+    Raises:
+        ValueError: `split` is neither, `channels` is neither 1 nor 3, or
+            scikit-image is not installed.
+    """
+
+    def __init__(self, split="train", channels=None):
+        holdout.require_split(split)
+        channels = 3 if channels is None else channels
+        decoding.require_colour_or_grey(channels)
+
+        paths = _photograph_paths()
+        per_photograph = _CROPS_PER_PHOTOGRAPH[split]
+        crops = []
+        for number, path in enumerate(paths):
+            with Image.open(path) as photograph:
+                pixels = np.asarray(photograph.convert("RGB"))
+            seed = randomness.seed_for(
+                number, randomness.CROP, holdout.SPLITS.index(split)
+            )
+            crops.append(_random_crops(pixels, split, per_photograph, seed))
+        images = np.stack(crops, axis=1)  # one crop of each, then the next
+        images = images.reshape(-1, *images.shape[2:])
+        super().__init__(
+            images=decoding.to_channels(images, channels),
+            labels=np.tile(np.arange(len(paths)), per_photograph),
+            class_names=[
+                os.path.splitext(os.path.basename(path))[0] for path in paths
+            ],
+            name="builtin:photos",
+        )
+
+
+def _photograph_paths():
+    import sklearn
+
+    try:
+        import skimage
+    except ImportError as error:
+        raise ValueError(
+            "`builtin:photos` needs the photographs that scikit-image ships: "
+            "run `pip install tf_simmim[photos]`."
+        ) from error
+    sklearn_folder = os.path.dirname(sklearn.__file__)
+    skimage_folder = os.path.dirname(skimage.__file__)
+    # By path, since `skimage.data` would download what it does not find.
+    return [
+        os.path.join(sklearn_folder, "datasets", "images", name)
+        for name in _SKLEARN_FILES
+    ] + [os.path.join(skimage_folder, "data", name) for name in _SKIMAGE_FILES]
+
+
+def _random_crops(pixels, split, num_crops, seed):
+    height, width = pixels.shape[:2]
+    start, stop = (round(width * part) for part in _TEST_STRIP)
+    if split == "test":
+        lefts = np.arange(start, stop - _CROP_SIZE + 1)
+    else:
+        before = np.arange(start - _CROP_SIZE + 1)
+        after = np.arange(stop, width - _CROP_SIZE + 1)
+        lefts = np.concatenate([before, after])
+    tops = np.arange(height - _CROP_SIZE + 1)
+    numbers = randomness.uniform([num_crops, 2], seed).numpy()
+    crops = []
+    for row, column in (numbers * (len(tops), len(lefts))).astype(np.int64):
+        top, left = tops[row], lefts[column]
+        crops.append(pixels[top : top + _CROP_SIZE, left : left + _CROP_SIZE])
+    return np.stack(crops)

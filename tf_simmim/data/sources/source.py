@@ -1,0 +1,123 @@
+"""Source: where images come from, whatever they are stored in.
+
+Dimension key:
+  H W: image, px   C: channels
+"""
+
+import tensorflow as tf
+
+from tf_simmim import randomness
+from tf_simmim.data import normalization
+from tf_simmim.data import order
+
+
+class Source:
+    """A finite, ordered collection of images, read one of two ways.
+
+    A random-access source implements `read`. A streaming source implements
+    `records`, which yields the images of one epoch undecoded, and `decode`;
+    the two are apart so that images which a resumed run skips, or another
+    worker trains on, cost no decoding.
+
+    An image is a dict: `image` uint8 [H, W, C] with C known, and `label`
+    int64 [] when the source has labels.
+
+    Args:
+        name: str. What the source was opened as, for messages.
+        num_images: int > 0.
+        channels: int, C.
+        class_names: sequence of str, or None. `label` indexes it.
+        mean: sequence of float, one a channel, on the 0..1 scale. Default:
+            `normalization.default_statistics`.
+        std: as `mean`.
+        random_access: bool. Which of the two ways it is read.
+
+    Attributes: the arguments, and `len(source)`, the number of images.
+
+    Raises:
+        ValueError: there are no images.
+    """
+
+    def __init__(
+        self,
+        name,
+        num_images,
+        channels,
+        class_names=None,
+        mean=None,
+        std=None,
+        random_access=True,
+    ):
+        if num_images < 1:
+            raise ValueError(
+                f"A source must have at least one image. Received: {name}, "
+                f"which has {num_images}."
+            )
+        default_mean, default_std = normalization.default_statistics(channels)
+        self.name = name
+        self.num_images = int(num_images)
+        self.channels = channels
+        self.class_names = None if class_names is None else tuple(class_names)
+        self.mean = default_mean if mean is None else tuple(mean)
+        self.std = default_std if std is None else tuple(std)
+        self.random_access = random_access
+
+    def __len__(self):
+        return self.num_images
+
+    def read(self, index) -> dict:
+        """Reads one image, in eager mode or inside `tf.data`.
+
+        Args:
+            index: int64 scalar tensor, 0 <= index < len(source).
+
+        Returns:
+            dict: `image` uint8 [H, W, C], `label` int64 [] if there are any.
+        """
+        raise NotImplementedError(f"{self.name} is read with `records`.")
+
+    def records(self, order_seed, shuffle=True) -> tf.data.Dataset:
+        """Yields every image of one epoch once, undecoded.
+
+        Args:
+            order_seed: int64 [2]. The order is a function of it alone.
+            shuffle: bool. False: in the order of the source.
+
+        Returns:
+            Data set of dicts: `index` int64 [], the position in the source,
+            and what `decode` needs.
+        """
+        raise NotImplementedError(f"{self.name} is read with `read`.")
+
+    def decode(self, record) -> dict:
+        """Turns an element of `records` into an image, as `read` returns."""
+        raise NotImplementedError(f"{self.name} is read with `read`.")
+
+    def epoch(self, seed=0, epoch=0, shuffle=True) -> tf.data.Dataset:
+        """Yields every image once, decoded, however the source is read.
+
+        Args:
+            seed: int. Seed of the run.
+            epoch: int >= 0. The order is a function of `seed` and `epoch`.
+            shuffle: bool. False: in the order of the source.
+
+        Returns:
+            Data set of dicts: `image` and `label` as from `read`, and `index`
+            int64 [], the position in the source.
+        """
+        order_seed = randomness.seed_for(seed, randomness.ORDER, epoch)
+
+        def read(position):
+            index = position
+            if shuffle:
+                index = order.shuffled(position, len(self), order_seed)
+            return {**self.read(index), "index": index}
+
+        def decode(record):
+            return {**self.decode(record), "index": record["index"]}
+
+        if self.random_access:
+            positions = tf.data.Dataset.range(len(self))
+            return positions.map(read, num_parallel_calls=tf.data.AUTOTUNE)
+        records = self.records(order_seed, shuffle)
+        return records.map(decode, num_parallel_calls=tf.data.AUTOTUNE)

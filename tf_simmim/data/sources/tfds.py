@@ -1,0 +1,162 @@
+"""`tfds:NAME`: a data set of TensorFlow Datasets that has been prepared.
+
+Dimension key:
+  H W: image, px   C: channels
+"""
+
+import numpy as np
+import tensorflow as tf
+
+from tf_simmim.data.sources import decoding
+from tf_simmim.data.sources import holdout
+from tf_simmim.data.sources import record_files
+from tf_simmim.data.sources import source
+
+# ImageNet's `test` has no labels, so `validation` comes first.
+_TEST_SPLITS = ("validation", "test")
+
+
+class TFDSSource(source.Source):
+    """A prepared data set with the features `image` and, optionally, `label`.
+
+    Nothing is downloaded: the data set must lie under `data_dir`. Files in a
+    random-access format (ArrayRecord) are read at random, TFRecord files are
+    streamed.
+
+    The test split is the data set's `validation` or `test`, the first that
+    exists. If there is neither, it is the last twentieth of `train`, and the
+    train split is the rest.
+
+    Args:
+        name: str. "NAME", "NAME/CONFIG" or "NAME:VERSION".
+        split: "train", "test", or any split in the language of TensorFlow
+            Datasets, such as "train[:10%]".
+        data_dir: str, or None: `TFDS_DATA_DIR` or ~/tensorflow_datasets.
+        channels: int, 1 or 3. Default: what the data set has, and 3 where
+            that varies.
+
+    Raises:
+        ValueError: the data set is not prepared there, it has no such split
+            or no uint8 feature `image`, its files are in a format that is
+            neither random-access nor TFRecord, or `channels` is neither 1
+            nor 3.
+    """
+
+    def __init__(self, name, split="train", data_dir=None, channels=None):
+        # Imported here because it takes seconds.
+        import tensorflow_datasets as tfds
+
+        builder = _prepared_builder(tfds, name, data_dir)
+        info = builder.info
+        tfds_split = _tfds_split(info, split)
+        features = _image_and_label(tfds, info)
+        formats = info.available_file_formats()
+        random_access = bool(
+            formats & tfds.core.FileFormat.with_random_access()
+        )
+        if not random_access and tfds.core.FileFormat.TFRECORD not in formats:
+            raise ValueError(
+                f"`tfds:{name}` must be prepared as array_record or tfrecord "
+                f"(`tfds build --file_format=array_record`). Received: "
+                f"{sorted(file_format.value for file_format in formats)}."
+            )
+        own_channels = features["image"].shape[-1]
+        channels = channels or own_channels or 3
+        if channels != own_channels:
+            decoding.require_colour_or_grey(channels)
+        super().__init__(
+            name=f"tfds:{name}",
+            num_images=info.splits[tfds_split].num_examples,
+            channels=channels,
+            class_names=_class_names(features),
+            random_access=random_access,
+        )
+        self._features = features
+        if random_access:
+            self._data_source = builder.as_data_source(
+                split=tfds_split,
+                deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES,
+            )
+        else:
+            parts = info.splits[tfds_split].file_instructions
+            self._files = record_files.RecordFiles(
+                paths=[part.filename for part in parts],
+                num_records=[part.take for part in parts],
+                num_skipped=[part.skip for part in parts],
+            )
+
+    def read(self, index):
+        # Python only fetches the bytes; parsing and decoding are in the graph.
+        record = tf.numpy_function(
+            lambda index: np.array(self._data_source[index], dtype=object),
+            [index],
+            tf.string,
+            stateful=False,
+        )
+        return self.decode({"record": tf.ensure_shape(record, [])})
+
+    def records(self, order_seed, shuffle=True):
+        return self._files.stream(order_seed, shuffle)
+
+    def decode(self, record):
+        example = self._features.deserialize_example(record["record"])
+        image = decoding.to_channels(example["image"], self.channels)
+        element = {"image": image}
+        if "label" in example:
+            element["label"] = tf.cast(example["label"], tf.int64)
+        return element
+
+
+def _prepared_builder(tfds, name, data_dir):
+    try:
+        return tfds.core.read_only_builder.builder_from_files(
+            name, data_dir=data_dir
+        )
+    except tfds.core.DatasetNotFoundError as error:
+        folder = data_dir or tfds.core.constants.DATA_DIR
+        raise ValueError(
+            f"`tfds:{name}` needs a data set prepared by TensorFlow Datasets, "
+            f"and {folder} does not hold it: run `tfds build {name} "
+            f"--data_dir={folder}`."
+        ) from error
+
+
+def _tfds_split(info, split):
+    splits = info.splits
+    if split not in holdout.SPLITS:
+        return split
+    test_split = next((name for name in _TEST_SPLITS if name in splits), None)
+    if "train" not in splits or test_split is not None:
+        chosen = test_split if split == "test" else "train"
+        if chosen not in splits:
+            raise ValueError(
+                f"`split` {split!r} is not in {info.full_name}. "
+                f"Received: a data set with {sorted(splits)}."
+            )
+        return chosen
+    num_images = splits["train"].num_examples
+    border = holdout.count(num_images, "train")
+    return f"train[{border}:]" if split == "test" else f"train[:{border}]"
+
+
+def _image_and_label(tfds, info):
+    features = {}
+    if isinstance(info.features, tfds.features.FeaturesDict):
+        features = dict(info.features.items())
+    image = features.get("image")
+    if image is None or image.np_dtype != np.uint8 or len(image.shape) != 3:
+        raise ValueError(
+            f"{info.full_name} must have a feature `image` of uint8 images. "
+            f"Received: {info.features}."
+        )
+    wanted = {"image": image}
+    label = features.get("label")
+    if label is not None and label.shape == () and label.tf_dtype.is_integer:
+        wanted["label"] = label
+    # Only these two are parsed, whatever else the records hold.
+    return tfds.features.FeaturesDict(wanted)
+
+
+def _class_names(features):
+    # An integer that is not a ClassLabel has no names.
+    return getattr(dict(features.items()).get("label"), "names", None)

@@ -1,0 +1,96 @@
+"""`tfrecord:GLOB`: TFRecord files of tf.train.Example, streamed.
+
+Dimension key:
+  H W: image, px   C: channels
+"""
+
+import tensorflow as tf
+
+from tf_simmim.data.sources import decoding
+from tf_simmim.data.sources import holdout
+from tf_simmim.data.sources import record_files
+from tf_simmim.data.sources import source
+
+_IMAGE = "image/encoded"
+_LABEL = "image/class/label"
+
+
+class TFRecordSource(source.Source):
+    """Examples with `image/encoded` and, optionally, `image/class/label`.
+
+    The first is the bytes of a JPEG, PNG, GIF or BMP file; the second is one
+    int64, kept as it is (many ImageNet files count from 1). There are labels
+    if the first example has one. Opening the source walks over every file to
+    count its records.
+
+    Every twentieth record is the test split; of fewer than twenty, the last.
+    A split is read by passing over the other.
+
+    Args:
+        pattern: str. File names, with the wildcards of `tf.io.gfile.glob`.
+        split: "train" or "test".
+        channels: int, 1 (grey) or 3 (colour). Default: 3.
+
+    Raises:
+        ValueError: no file matches, a file is cut off or holds something
+            else, there is no image of that split, or `channels` is neither 1
+            nor 3.
+        tf.errors.InvalidArgumentError: in `decode`, naming file and record:
+            it is not an image.
+    """
+
+    def __init__(self, pattern, split="train", channels=None):
+        holdout.require_split(split)
+        channels = 3 if channels is None else channels
+        decoding.require_colour_or_grey(channels)
+        paths = sorted(tf.io.gfile.glob(pattern))
+        if not paths:
+            raise ValueError(
+                f"`tfrecord:{pattern}` needs TFRecord files, and no file "
+                "matches that: write them, or correct the pattern (quote it "
+                "on a command line)."
+            )
+        num_records = record_files.count_records(paths)
+        self._files = record_files.RecordFiles(paths, num_records)
+        self._split = split
+        super().__init__(
+            name=f"tfrecord:{pattern}",
+            num_images=holdout.count(self._files.total, split),
+            channels=channels,
+            random_access=False,
+        )
+        self._features = {_IMAGE: tf.io.FixedLenFeature([], tf.string)}
+        if self._first_example_has_a_label():
+            self._features[_LABEL] = tf.io.FixedLenFeature([], tf.int64)
+
+    def records(self, order_seed, shuffle=True):
+        split, total = self._split, self._files.total
+        records = self._files.stream(order_seed, shuffle)
+        records = records.filter(
+            lambda record: holdout.belongs(record["index"], total, split)
+        )
+        return records.map(
+            lambda record: {
+                **record,
+                "index": holdout.index_within(record["index"], split),
+            }
+        )
+
+    def decode(self, record):
+        example = tf.io.parse_single_example(record["record"], self._features)
+        where = [record["path"], f"{self._split} image", record["index"]]
+        image = decoding.decode(example[_IMAGE], self.channels, where)
+        element = {"image": image}
+        if _LABEL in self._features:
+            element["label"] = example[_LABEL]
+        return element
+
+    def _first_example_has_a_label(self):
+        first = next(iter(self._files.stream(order_seed=None, shuffle=False)))
+        example = tf.train.Example.FromString(first["record"].numpy())
+        if _IMAGE not in example.features.feature:
+            raise ValueError(
+                f"Examples must have the feature `{_IMAGE}`. Received: "
+                f"{sorted(example.features.feature)} in {first['path']}."
+            )
+        return _LABEL in example.features.feature

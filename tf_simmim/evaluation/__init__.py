@@ -1,0 +1,15 @@
+"""How good a backbone is, measured without training it further."""
+
+from tf_simmim.evaluation.features import extract_features
+from tf_simmim.evaluation.features import raw_pixel_features
+from tf_simmim.evaluation.nearest_neighbours import knn_accuracy
+from tf_simmim.evaluation.report import format_report
+from tf_simmim.evaluation.report import knn_report
+
+__all__ = [
+    "extract_features",
+    "format_report",
+    "knn_accuracy",
+    "knn_report",
+    "raw_pixel_features",
+]

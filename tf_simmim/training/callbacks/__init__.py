@@ -1,0 +1,25 @@
+"""Keras callbacks, all driven by optimizer steps rather than epochs."""
+
+from tf_simmim.training.callbacks.checkpointing import Checkpointing
+from tf_simmim.training.callbacks.collapse_alarm import CollapseAlarm
+from tf_simmim.training.callbacks.collapse_alarm import mean_colour_loss
+from tf_simmim.training.callbacks.metrics_log import MetricsLog
+from tf_simmim.training.callbacks.metrics_log import rows_up_to
+from tf_simmim.training.callbacks.progress_bar import ProgressBar
+from tf_simmim.training.callbacks.reconstruction_pictures import (
+    ReconstructionPictures,
+)
+from tf_simmim.training.callbacks.step_callback import StepCallback
+from tf_simmim.training.callbacks.weights_and_biases import wandb_callback
+
+__all__ = [
+    "Checkpointing",
+    "CollapseAlarm",
+    "MetricsLog",
+    "ProgressBar",
+    "ReconstructionPictures",
+    "StepCallback",
+    "mean_colour_loss",
+    "rows_up_to",
+    "wandb_callback",
+]

@@ -1,0 +1,99 @@
+"""An alarm for runs that only ever learn the mean colour.
+
+Dimension key:
+  B: batch   H W: image, px   C: channels   P: model patch, px
+  h w: grid of model patches = H/P, W/P
+"""
+
+import numpy as np
+from absl import logging
+
+from tf_simmim import masking
+from tf_simmim.training.callbacks.step_callback import StepCallback
+
+
+def mean_colour_loss(elements) -> float:
+    """Returns the masked L1 loss of predicting the mean colour.
+
+    With c the mean colour of all hidden pixels, and m the mask on pixels:
+
+        loss = sum(m * |x - c|) / sum(m) / C
+
+    A model that looks at nothing reaches it, so it is the level to beat.
+
+    Args:
+        elements: dict with `image` float [B, H, W, C], normalised, and
+            `patch_mask` int or bool [B, h, w], 1 = hidden. A batch of a few
+            dozen images will do.
+
+    Returns:
+        float, in the units of the images.
+
+    Raises:
+        ValueError: the masks hide nothing.
+    """
+    images = np.asarray(elements["image"], np.float64)
+    patch_mask = np.asarray(elements["patch_mask"], np.int32)
+    patch_size = images.shape[1] // patch_mask.shape[1]
+    pixel_mask = masking.to_pixel_mask(patch_mask, patch_size).numpy()
+    hidden = images[pixel_mask == 1]  # [number of hidden pixels, C]
+    if not len(hidden):
+        raise ValueError(
+            "`elements` must have hidden patches. Received: a `patch_mask` of "
+            "zeros."
+        )
+    return float(np.mean(np.abs(hidden - hidden.mean(axis=0))))
+
+
+class CollapseAlarm(StepCallback):
+    """Logs one warning when the loss stays at the level of the mean colour.
+
+    Every run starts there, so the alarm waits for `patience_steps` in a row.
+    It means something only for the L1 loss on plain pixels.
+
+    Args:
+        mean_level: float > 0. From `mean_colour_loss`, of a sample.
+        every_steps: int >= 1. How often to look; the logging interval, so
+            that the loss is a mean over all of it.
+        patience_steps: int. For how long the loss has to stay there. Longer
+            than warm-up; ten logging intervals at least.
+        tolerance: float in [0, 1). The loss counts as being there from
+            `(1 - tolerance) * mean_level` upwards.
+
+    Raises:
+        ValueError: `mean_level` is not positive.
+    """
+
+    def __init__(self, mean_level, every_steps, patience_steps, tolerance=0.03):
+        super().__init__(every_steps)
+        if not mean_level > 0:
+            raise ValueError(
+                f"`mean_level` must be positive. Received: {mean_level}."
+            )
+        self.mean_level = mean_level
+        self.patience_steps = patience_steps
+        self.tolerance = tolerance
+        self._steps_at_level = 0
+        self._has_fired = False
+
+    def at_step(self, step, logs):
+        is_there = logs["loss"] >= (1 - self.tolerance) * self.mean_level
+        if not is_there:  # below, or not a number
+            self._steps_at_level = 0
+            return
+        self._steps_at_level += self.every_steps
+        if self._has_fired or self._steps_at_level < self.patience_steps:
+            return
+        self._has_fired = True
+        logging.warning(
+            "Step %d: for %d steps the loss (%.4f) has been at the level of "
+            "predicting the mean colour everywhere (%.4f): the model does not "
+            "look at the visible patches. Likely causes: a learning rate that "
+            "is too high or a warm-up that is too short, too large a mask "
+            "ratio, or images that are all alike. Try a third of the learning "
+            "rate first.",
+            step,
+            self._steps_at_level,
+            logs["loss"],
+            self.mean_level,
+        )

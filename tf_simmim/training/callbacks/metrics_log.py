@@ -1,0 +1,180 @@
+"""Metrics of every logging interval, for machines and for TensorBoard."""
+
+import json
+import os
+import time
+from pathlib import Path
+
+import tensorflow as tf
+
+from tf_simmim.training import files
+from tf_simmim.training.callbacks.step_callback import StepCallback
+
+
+def rows_up_to(text: str, step: int) -> str:
+    """Returns the rows of a metrics file that a checkpoint has seen.
+
+    Args:
+        text: str. JSON lines with a `step` each; the last one may be cut off,
+            as a killed process leaves it.
+        step: int. The checkpoint's step.
+
+    Returns:
+        str: the lines up to and including that step, unchanged.
+
+    Raises:
+        ValueError: a line other than the last is not a row.
+    """
+    lines = text.splitlines(keepends=True)
+    kept = []
+    for number, line in enumerate(lines, start=1):
+        if not line.endswith("\n"):
+            break
+        try:
+            row_step = json.loads(line)["step"]
+        except (ValueError, LookupError, TypeError) as error:
+            raise ValueError(
+                "`text` must be JSON lines with a `step` each. Received line "
+                f"{number}: {line.strip()!r}."
+            ) from error
+        if row_step <= step:
+            kept.append(line)
+    return "".join(kept)
+
+
+class MetricsLog(StepCallback):
+    """Writes one row per logging interval to metrics.jsonl and TensorBoard.
+
+    A row holds `step`, `epoch`, the model's metrics (`loss`,
+    `gradient_norm`), `learning_rate`, `images_per_second` and `seconds`. The
+    metrics are the means over the steps since the row before: the callback
+    resets them after each row. `learning_rate` is the one of the latest
+    update. `images_per_second` leaves out the first step of a process, which
+    compiles, and validation. `seconds` is the wall time of training so far,
+    over all restarts.
+
+    A held-out data set, if given, is evaluated after the training metrics
+    were read and reset, and adds `validation_loss` to the row.
+
+    When training begins, rows past the model's step are cut off: they were
+    written after the checkpoint from which the run continues, and will be
+    written again. Put this callback before `Checkpointing`, so that a
+    checkpoint of the same step holds metrics that are already reset.
+
+    Args:
+        metrics_file: path of metrics.jsonl.
+        every_steps: int >= 1. Length of the interval.
+        last_step: int. Step at which the run is over; it gets a row too. A
+            run that stops before it gets none there: it will go on with the
+            interval that it left.
+        images_per_step: int. The global batch size.
+        images_per_epoch: int. Images in the training set.
+        learning_rate_fn: callable, updates made so far -> learning rate of
+            the next (a Keras schedule is one).
+        summary_writer: tf.summary.SummaryWriter or None (no TensorBoard).
+        validation: finite tf.data.Dataset of elements, or None.
+        validation_every_steps: int, a multiple of `every_steps`; None for the
+            last step only.
+
+    Raises:
+        ValueError: `validation_every_steps` is not a multiple of
+            `every_steps`.
+
+    Files: owns `metrics_file`; each row is flushed to the disk.
+    """
+
+    def __init__(
+        self,
+        metrics_file,
+        every_steps,
+        last_step,
+        images_per_step,
+        images_per_epoch,
+        learning_rate_fn,
+        summary_writer=None,
+        validation=None,
+        validation_every_steps=None,
+    ):
+        super().__init__(every_steps, last_step)
+        if validation_every_steps and validation_every_steps % every_steps:
+            raise ValueError(
+                "`validation_every_steps` must be a multiple of `every_steps`. "
+                f"Received: {validation_every_steps} and {every_steps}."
+            )
+        self.metrics_file = Path(metrics_file)
+        self.images_per_step = images_per_step
+        self.images_per_epoch = images_per_epoch
+        self.learning_rate_fn = learning_rate_fn
+        self.summary_writer = summary_writer
+        self.validation = validation
+        self.validation_every_steps = validation_every_steps
+
+    def on_train_begin(self, logs=None):
+        super().on_train_begin(logs)
+        text = ""
+        if self.metrics_file.exists():
+            text = self.metrics_file.read_text(encoding="utf-8")
+        kept = rows_up_to(text, self.step)
+        files.write_text(self.metrics_file, kept)
+        rows = kept.splitlines()
+        seconds_before = json.loads(rows[-1])["seconds"] if rows else 0.0
+        self._training_began = time.monotonic() - seconds_before
+        self._interval_began = None
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self._interval_began is None:
+            self._begin_interval()
+        super().on_train_batch_end(batch, logs)
+
+    def at_step(self, step, logs):
+        now = time.monotonic()
+        images = (step - self._interval_first_step) * self.images_per_step
+        row = {
+            "step": step,
+            "epoch": step * self.images_per_step / self.images_per_epoch,
+            **{name: float(value) for name, value in logs.items()},
+            "learning_rate": float(self.learning_rate_fn(step - 1)),
+            "images_per_second": None,
+            "seconds": now - self._training_began,
+        }
+        if images:
+            row["images_per_second"] = images / (now - self._interval_began)
+        self.model.reset_metrics()
+        if self._is_validation_due(step):
+            row["validation_loss"] = self._validate()
+        self._write(row)
+        self._begin_interval()
+
+    def _begin_interval(self):
+        self._interval_began = time.monotonic()
+        self._interval_first_step = self.step
+
+    def _is_validation_due(self, step):
+        if self.validation is None:
+            return False
+        every = self.validation_every_steps
+        return step == self.last_step or bool(every and step % every == 0)
+
+    def _validate(self):
+        # `evaluate` resets the metrics before it starts, not when it is done,
+        # and puts its own record in the place of what `fit` will return.
+        history = self.model.history
+        result = self.model.evaluate(
+            self.validation, verbose=0, return_dict=True
+        )
+        self.model.history = history
+        self.model.reset_metrics()
+        return float(result["loss"])
+
+    def _write(self, row):
+        with open(self.metrics_file, "a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        if self.summary_writer is None:
+            return
+        with self.summary_writer.as_default(step=row["step"]):
+            for name, value in row.items():
+                if name != "step" and value is not None:
+                    tf.summary.scalar(name, value)
+        self.summary_writer.flush()

@@ -1,0 +1,47 @@
+"""Weights & Biases, through its own Keras callback."""
+
+from pathlib import Path
+
+
+def wandb_callback(project, run_directory, config, every_steps, start_step=0):
+    """Starts a Weights & Biases run and returns the callback that feeds it.
+
+    Whether it goes online is for Weights & Biases to decide
+    (`WANDB_MODE=offline`). The run ends with the process, or with
+    `wandb.finish()`.
+
+    Args:
+        project: str. Name of the project there.
+        run_directory: path. The run's folder, whose name becomes the run's
+            name; W&B's files go to `wandb/` in it.
+        config: JSON-able dict. The run's settings, shown beside the curves.
+        every_steps: int >= 1. How often to log.
+        start_step: int. Steps taken before this process began.
+
+    Returns:
+        `wandb.integration.keras.WandbMetricsLogger`.
+
+    Raises:
+        ImportError: wandb is not installed.
+    """
+    try:
+        import wandb
+        from wandb.integration.keras import WandbMetricsLogger
+    except ImportError as error:
+        raise ImportError(
+            "Logging to Weights & Biases needs the package wandb: "
+            "`pip install tf_simmim[wandb]`."
+        ) from error
+    directory = Path(run_directory)
+    wandb.init(
+        project=project,
+        name=directory.name,
+        dir=str(directory),
+        config=config,
+    )
+    callback = WandbMetricsLogger(
+        log_freq=every_steps, initial_global_step=start_step
+    )
+    # Its other counter, the x axis of the curves, has no argument.
+    callback.global_batch = start_step
+    return callback

@@ -1,0 +1,85 @@
+"""The folder of one run: where everything that it leaves behind lives."""
+
+import os
+from pathlib import Path
+
+import tensorflow as tf
+
+from tf_simmim.training import environment
+from tf_simmim.training import files
+
+
+class RunDirectory:
+    """The layout of a run's folder.
+
+        flags.txt         the run's settings, reusable as a flagfile
+        environment.json  versions, devices, thread settings, commit
+        metrics.jsonl     one line per logging interval
+        tensorboard/      the same for TensorBoard, with pictures
+        reconstructions/  PNG grids
+        checkpoints/      see `CheckpointStore`
+
+    Args:
+        path: path of a local folder, created if need be.
+
+    Attributes:
+        path, flags_file, environment_file, metrics_file, tensorboard,
+        reconstructions, checkpoints: pathlib.Path.
+
+    Raises:
+        ValueError: `path` is a URL, a file, or cannot be written.
+    """
+
+    def __init__(self, path):
+        if "://" in str(path):
+            raise ValueError(
+                f"`path` must be a folder of this machine. Received: {path}."
+            )
+        self.path = Path(path)
+        self.flags_file = self.path / "flags.txt"
+        self.environment_file = self.path / "environment.json"
+        self.metrics_file = self.path / "metrics.jsonl"
+        self.tensorboard = self.path / "tensorboard"
+        self.reconstructions = self.path / "reconstructions"
+        self.checkpoints = self.path / "checkpoints"
+        try:
+            for folder in (
+                self.path,
+                self.tensorboard,
+                self.reconstructions,
+                self.checkpoints,
+            ):
+                folder.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise ValueError(
+                "`path` must be a folder, or not exist yet. Received: "
+                f"{path}, where {error.filename} is a file."
+            ) from error
+        except OSError as error:
+            raise ValueError(
+                "`path` must be a place where folders can be made. Received: "
+                f"{path} ({error.strerror}: {error.filename})."
+            ) from error
+        if not os.access(self.path, os.W_OK | os.X_OK):
+            raise ValueError(
+                "`path` must be a folder that this user may write to. "
+                f"Received: {path}."
+            )
+
+    def write_flags(self, text: str) -> None:
+        """Writes `flags.txt`."""
+        files.write_text(self.flags_file, text)
+
+    def write_environment(self) -> None:
+        """Writes `environment.json`; see `describe_environment`."""
+        files.write_json(
+            self.environment_file, environment.describe_environment()
+        )
+
+    def summary_writer(self) -> tf.summary.SummaryWriter:
+        """Returns a new writer for TensorBoard.
+
+        Make one per process and share it: TensorBoard follows only the newest
+        file of a folder.
+        """
+        return tf.summary.create_file_writer(str(self.tensorboard))
