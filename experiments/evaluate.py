@@ -21,6 +21,7 @@ from absl import flags
 import tf_simmim  # noqa: F401  (sets TensorFlow up; before TensorFlow itself)
 from tf_simmim import evaluation
 from tf_simmim import training
+from tf_simmim.training import callbacks
 
 # isort: split
 import tensorflow as tf
@@ -53,70 +54,61 @@ def main(argv):
                 f"Received: {source and source.name}."
             )
     normalization = data_flags.normalization(train_source)
+    model = model_flags.create_simmim(
+        data_flags.image_size(), train_source.channels, seed
+    )
+    random_mask = model_flags.random_mask(model.backbone)
     train, test = (
-        data_flags.evaluation_stream(source, normalization).batches(
+        data_flags.evaluation_stream(
+            source, normalization, random_mask, seed
+        ).batches(
             _EVALUATION_BATCH_SIZE.value,
             stop_index=len(source),
             drop_remainder=False,
         )
         for source in (train_source, test_source)
     )
+    options = {
+        "num_classes": len(train_source.class_names),
+        "k": _KNN_K.value,
+        "temperature": _KNN_TEMPERATURE.value,
+    }
 
-    model = model_flags.create_simmim(
-        data_flags.image_size(), train_source.channels, seed
-    )
-    num_classes = len(train_source.class_names)
-    untrained = block_accuracies(model.backbone, train, test, num_classes)
+    def knn():
+        return evaluation.knn_accuracy_by_block(
+            model.backbone, train, test, **options
+        )
 
+    untrained = knn()
     run = run_flags.run_directory()
     store = training.CheckpointStore(run.checkpoints)
     step = store.restore(tf.train.Checkpoint(model=model))["step"]
-    pretrained = block_accuracies(model.backbone, train, test, num_classes)
-    pixels = accuracy(
-        evaluation.raw_pixel_features(train),
-        evaluation.raw_pixel_features(test),
-        num_classes,
+    pretrained = knn()
+    pixels = evaluation.knn_accuracy(
+        *evaluation.raw_pixel_features(train),
+        *evaluation.raw_pixel_features(test),
+        **options,
     )
+    model.compile()
+    loss = model.evaluate(test, verbose=0, return_dict=True)["loss"]
 
     report = evaluation.knn_report(pretrained, untrained, pixels)
+    results = {"step": step, "validation_loss": loss, "knn": report}
     path = run.path / "evaluation.json"
-    path.write_text(json.dumps({"step": step, "knn": report}, indent=2) + "\n")
+    path.write_text(json.dumps(results, indent=2) + "\n")
     print(
         f"\nFrozen features at step {step}: {len(test_source)} test images, "
         f"{_KNN_K.value} nearest of {len(train_source)} training images.\n"
     )
     print(evaluation.format_report(report))
-    print_closing(run)
-
-
-def block_accuracies(backbone, train, test, num_classes):
-    """Returns {block: k-NN accuracy} for every block of a backbone."""
-    blocks = range(backbone.num_blocks)
-    train_features, train_labels = evaluation.extract_features(
-        backbone, train, blocks
-    )
-    test_features, test_labels = evaluation.extract_features(
-        backbone, test, blocks
-    )
-    return {
-        block: accuracy(
-            (train_features[block], train_labels),
-            (test_features[block], test_labels),
-            num_classes,
+    print(f"\nHeld-out reconstruction loss: {loss:.3f}", end="")
+    if model_flags.loss_is_in_pixels():
+        level = callbacks.mean_colour_loss(
+            next(iter(test.unbatch().batch(512)))
         )
-        for block in blocks
-    }
-
-
-def accuracy(train, test, num_classes):
-    """Returns the k-NN accuracy of (features, labels) pairs."""
-    return evaluation.knn_accuracy(
-        *train,
-        *test,
-        num_classes,
-        k=_KNN_K.value,
-        temperature=_KNN_TEMPERATURE.value,
-    )
+        print(f" (predicting the mean colour: {level:.3f})", end="")
+    print()
+    print_closing(run)
 
 
 def print_closing(run):
@@ -124,8 +116,7 @@ def print_closing(run):
     pictures = sorted(run.reconstructions.glob("*.png"))
     print(
         "\nRaw pixels are hard to beat on small, centred images such as "
-        "digits; on photographs\nthey fall far behind. SimMIM's best features "
-        "often lie before the last block."
+        "digits; on\nphotographs they fall far behind."
     )
     if pictures:
         print(f"\nReconstructions: {pictures[-1]}")

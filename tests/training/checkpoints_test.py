@@ -160,16 +160,22 @@ class CheckpointStoreTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual(self.names(), ["step-00000001"])  # it is not damage
 
     def test_variable_that_one_side_lacks_is_named(self):
-        self.save(1)
-        live = make_checkpoint()
-        del live.count
-        live.extra = tf.Variable([1.0, 2.0], name="extra")
+        self.store.save(tf.train.Checkpoint(model=make_checkpoint()), 1, {})
+        live = tf.train.Checkpoint(model=make_checkpoint())
+        del live.model.count
+        live.model.extra = tf.Variable([1.0, 2.0], name="extra")
         with self.assertRaisesRegex(
             ValueError,
             r"extra:0 \(2,\) is only in the model; "
-            r"count \(\) is only in the checkpoint",
+            r"model/count \(\) is only in the checkpoint",
         ):
             self.store.restore(live)
+
+    def test_objects_that_are_not_asked_for_are_left_alone(self):
+        self.save(1)
+        kernel = tf.Variable(tf.zeros([3, 5]))
+        self.store.restore(tf.train.Checkpoint(kernel=kernel))
+        self.assertAllEqual(kernel, np.full([3, 5], 1.0))
 
     def test_leftovers_of_dead_processes_are_swept_and_others_stay(self):
         dead = subprocess.Popen(["true"])

@@ -3,6 +3,7 @@
 from tf_simmim.evaluation.features import extract_features
 from tf_simmim.evaluation.features import raw_pixel_features
 from tf_simmim.evaluation.nearest_neighbours import knn_accuracy
+from tf_simmim.evaluation.nearest_neighbours import knn_accuracy_by_block
 from tf_simmim.evaluation.report import format_report
 from tf_simmim.evaluation.report import knn_report
 
@@ -10,6 +11,7 @@ __all__ = [
     "extract_features",
     "format_report",
     "knn_accuracy",
+    "knn_accuracy_by_block",
     "knn_report",
     "raw_pixel_features",
 ]

@@ -29,8 +29,10 @@ def extract_features(backbone, dataset, blocks):
         ValueError: the elements have no `label`, or there are none.
     """
     blocks = tuple(blocks)
+    image_shape = [None, *backbone.image_size, backbone.channels]
 
-    @tf.function(reduce_retracing=True)
+    # One trace for full batches and for a shorter last one.
+    @tf.function(input_signature=[tf.TensorSpec(image_shape, tf.float32)])
     def mean_tokens(images):
         feature_maps = backbone.block_features(images, blocks)
         return [

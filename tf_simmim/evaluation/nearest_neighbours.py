@@ -8,6 +8,8 @@ Dimension key:
 import numpy as np
 from sklearn import neighbors
 
+from tf_simmim.evaluation import features
+
 
 def knn_accuracy(
     train_features,
@@ -76,3 +78,43 @@ def knn_accuracy(
     image = np.arange(len(distances))[:, np.newaxis]
     np.add.at(votes, (image, train_labels[rows]), weights)
     return float(np.mean(votes.argmax(axis=1) == np.asarray(test_labels)))
+
+
+def knn_accuracy_by_block(
+    backbone, train, test, num_classes, k=20, temperature=0.07
+) -> dict[int, float]:
+    """Returns the k-NN accuracy of the frozen features of every block.
+
+    Args:
+        backbone: a backbone of `tf_simmim.backbones`.
+        train: finite tf.data.Dataset of batched, labelled elements that vote.
+        test: as `train`, of the elements to classify.
+        num_classes: int, L.
+        k: int in [1, N].
+        temperature: float > 0.
+
+    Returns:
+        {block: float in [0, 1]}, for all blocks.
+
+    Raises:
+        ValueError: as `extract_features` and `knn_accuracy`.
+    """
+    blocks = range(backbone.num_blocks)
+    train_features, train_labels = features.extract_features(
+        backbone, train, blocks
+    )
+    test_features, test_labels = features.extract_features(
+        backbone, test, blocks
+    )
+    return {
+        block: knn_accuracy(
+            train_features[block],
+            train_labels,
+            test_features[block],
+            test_labels,
+            num_classes,
+            k,
+            temperature,
+        )
+        for block in blocks
+    }

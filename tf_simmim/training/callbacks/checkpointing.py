@@ -40,7 +40,7 @@ class Checkpointing(StepCallback):
 
     def on_epoch_begin(self, epoch, logs=None):
         for variable, value in self._restored_metrics:
-            pass
+            variable.assign(value)
         self._restored_metrics = []
 
     def on_epoch_end(self, epoch, logs=None):

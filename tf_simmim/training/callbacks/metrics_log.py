@@ -47,8 +47,8 @@ class MetricsLog(StepCallback):
 
     A row holds `step`, `epoch`, the model's metrics (`loss`,
     `gradient_norm`), `learning_rate`, `images_per_second` and `seconds`. The
-    metrics are the means over the steps since the row before: the callback
-    resets them after each row. `learning_rate` is the one of the latest
+    metrics are the means over the interval: the callback resets them at its
+    end. `learning_rate` is the one of the latest
     update. `images_per_second` leaves out the first step of a process, which
     compiles, and validation. `seconds` is the wall time of training so far,
     over all restarts.
@@ -64,9 +64,10 @@ class MetricsLog(StepCallback):
     Args:
         metrics_file: path of metrics.jsonl.
         every_steps: int >= 1. Length of the interval.
-        last_step: int. Step at which the run is over; it gets a row too. A
-            run that stops before it gets none there: it will go on with the
-            interval that it left.
+        last_step: int. Step at which the run is over; it gets a row too,
+            over the part of the interval that there was, and leaves the
+            metrics as they are: a run that is made longer goes on with that
+            interval. A run that stops before gets no row there.
         images_per_step: int. The global batch size.
         images_per_epoch: int. Images in the training set.
         learning_rate_fn: callable, updates made so far -> learning rate of
@@ -139,7 +140,11 @@ class MetricsLog(StepCallback):
         }
         if images:
             row["images_per_second"] = images / (now - self._interval_began)
-        self.model.reset_metrics()
+        ends_inside_interval = (
+            step == self.last_step and step % self.every_steps
+        )
+        if not ends_inside_interval:
+            self.model.reset_metrics()
         if self._is_validation_due(step):
             row["validation_loss"] = self._validate()
         self._write(row)
@@ -156,14 +161,17 @@ class MetricsLog(StepCallback):
         return step == self.last_step or bool(every and step % every == 0)
 
     def _validate(self):
-        # `evaluate` resets the metrics before it starts, not when it is done,
-        # and puts its own record in the place of what `fit` will return.
+        # `evaluate` resets the metrics, and puts its own record in the place
+        # of what `fit` will return.
         history = self.model.history
+        variables = [v for m in self.model.metrics for v in m.variables]
+        values = [v.numpy() for v in variables]
         result = self.model.evaluate(
             self.validation, verbose=0, return_dict=True
         )
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
         self.model.history = history
-        self.model.reset_metrics()
         return float(result["loss"])
 
     def _write(self, row):
