@@ -26,6 +26,9 @@ from tf_simmim.training import callbacks
 # isort: split
 import tensorflow as tf
 
+# Images that the level of predicting the mean colour is measured on.
+_LEVEL_SAMPLE_SIZE = 512
+
 _KNN_K = flags.DEFINE_integer(
     "knn_k", 20, "Neighbours that vote.", lower_bound=1
 )
@@ -94,6 +97,12 @@ def main(argv):
 
     report = evaluation.knn_report(pretrained, untrained, pixels)
     results = {"step": step, "validation_loss": loss, "knn": report}
+    loss_text = f"Held-out reconstruction loss: {loss:.3f}"
+    if model_flags.loss_is_in_pixels():
+        sample = next(iter(test.unbatch().batch(_LEVEL_SAMPLE_SIZE)))
+        level = callbacks.mean_colour_loss(sample)
+        results["mean_colour_loss"] = level
+        loss_text += f" (predicting the mean colour: {level:.3f})"
     path = run.path / "evaluation.json"
     path.write_text(json.dumps(results, indent=2) + "\n")
     print(
@@ -101,13 +110,7 @@ def main(argv):
         f"{_KNN_K.value} nearest of {len(train_source)} training images.\n"
     )
     print(evaluation.format_report(report))
-    print(f"\nHeld-out reconstruction loss: {loss:.3f}", end="")
-    if model_flags.loss_is_in_pixels():
-        level = callbacks.mean_colour_loss(
-            next(iter(test.unbatch().batch(512)))
-        )
-        print(f" (predicting the mean colour: {level:.3f})", end="")
-    print()
+    print(f"\n{loss_text}")
     print_closing(run)
 
 

@@ -23,6 +23,7 @@ def wandb_callback(project, run_directory, config, every_steps, start_step=0):
 
     Raises:
         ImportError: wandb is not installed.
+        ValueError: wandb could not start, as without a login.
     """
     try:
         import wandb
@@ -33,12 +34,18 @@ def wandb_callback(project, run_directory, config, every_steps, start_step=0):
             "`pip install tf_simmim[wandb]`."
         ) from error
     directory = Path(run_directory)
-    wandb.init(
-        project=project,
-        name=directory.name,
-        dir=str(directory),
-        config=config,
-    )
+    try:
+        wandb.init(
+            project=project,
+            name=directory.name,
+            dir=str(directory),
+            config=config,
+        )
+    except wandb.Error as error:
+        raise ValueError(
+            "Weights & Biases could not start. Log in with `wandb login`, or "
+            f"set WANDB_MODE=offline to log to files. Received: {error}"
+        ) from error
     callback = WandbMetricsLogger(
         log_freq=every_steps, initial_global_step=start_step
     )

@@ -1,0 +1,94 @@
+# Everything runs in a virtual environment that the targets make themselves.
+# It is made anew when it is broken, has the wrong Python or was moved, and
+# brought up to date when requirements.txt or pyproject.toml change.
+
+VENV = .venv
+# An interpreter to use instead of the first one that fits:
+#   make test PYTHON=/path/to/python3.10
+PYTHON =
+# More flags for the demo, e.g. DEMO_FLAGS=--train_steps=30
+DEMO_FLAGS =
+# Where the demo writes, if not to runs/demo.
+DEMO_WORKDIR =
+
+VENV_PYTHON = $(VENV)/bin/python
+STAMP = $(VENV)/.installed
+CANDIDATES = python3.11 python3.10 python3 python
+
+# Python code, run rather than looked up: a launcher may exist and still fail,
+# and some systems ship Python without `venv`.
+FITS = import sys, venv, ensurepip; \
+  sys.exit(sys.version_info[:2] not in {(3, 10), (3, 11)})
+VERSION = import sys; print("%d.%d" % sys.version_info[:2])
+
+.PHONY: help demo test lint clean environment
+
+help:  ## Show this list (the default)
+	@echo "make TARGET, where TARGET is one of:"
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1|\2/p' Makefile | \
+	  awk -F'|' '{printf "%-8s %s\n", $$1, $$2}'
+
+demo: environment  ## Pretrain a small ViT on scanned digits, then evaluate it
+	$(VENV_PYTHON) experiments/pretrain.py $(strip \
+	  $(if $(DEMO_FLAGS)$(DEMO_WORKDIR),--flagfile=demo.flags) \
+	  $(if $(DEMO_WORKDIR),--workdir=$(DEMO_WORKDIR)) $(DEMO_FLAGS))
+	$(VENV_PYTHON) experiments/evaluate.py \
+	  --workdir=$(or $(DEMO_WORKDIR),runs/demo)
+
+test: environment  ## Run the tests that take seconds
+	$(VENV_PYTHON) -m pytest -m "not slow"
+
+lint: environment  ## Check style and formatting
+	$(VENV_PYTHON) -m ruff check .
+	$(VENV_PYTHON) -m ruff format --check .
+
+clean:  ## Remove the environment and caches; keep runs/
+	rm -rf $(VENV) build dist *.egg-info
+	rm -rf .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamp holds the directory it was made in, so a moved or copied project
+# does not go on using the old one.
+environment:
+	@test -z "$(PYTHON)" || $(PYTHON) -c '$(FITS)' >/dev/null 2>&1 || { \
+	  echo "PYTHON must be a Python 3.10 or 3.11 that can make a virtual" \
+	    "environment. Received: $(PYTHON)." >&2; \
+	  exit 1; \
+	}
+	@test "$$(cat $(STAMP) 2>/dev/null)" = "$(CURDIR)" && \
+	  $(VENV_PYTHON) -c '$(FITS)' >/dev/null 2>&1 || rm -rf $(VENV)
+	@test -z "$(PYTHON)" || test ! -e $(VENV) || \
+	  test "$$($(PYTHON) -c '$(VERSION)')" = \
+	    "$$($(VENV_PYTHON) -c '$(VERSION)')" || rm -rf $(VENV)
+	@$(MAKE) --silent $(STAMP)
+
+# No stamp means no environment, or one whose installation was interrupted.
+$(STAMP): requirements.txt pyproject.toml
+	@test -e $(STAMP) || { \
+	  rm -rf $(VENV); \
+	  for python in $(or $(PYTHON),$(CANDIDATES)); do \
+	    if $$python -c '$(FITS)' >/dev/null 2>&1; then \
+	      echo "Making $(VENV) with $$python ..."; \
+	      exec $$python -m venv $(VENV); \
+	    fi; \
+	  done; \
+	  if command -v uv >/dev/null 2>&1; then \
+	    echo "Making $(VENV) with uv ..."; \
+	    exec uv venv --quiet --python 3.11 $(VENV); \
+	  fi; \
+	  echo "No Python 3.10 or 3.11 that can make a virtual environment was" \
+	    "found (tried: $(CANDIDATES), uv): type" \
+	    "\`sudo apt install python3.11 python3.11-venv\`," \
+	    "\`brew install python@3.11\` or \`pip install uv\`, then run make" \
+	    "again, or name one with \`make PYTHON=/path/to/python3.11 ...\`." >&2; \
+	  exit 1; \
+	}
+	@echo "Installing into $(VENV) (a few minutes the first time) ..."
+	@if $(VENV_PYTHON) -m pip --version >/dev/null 2>&1; then \
+	  $(VENV_PYTHON) -m pip install -qq --disable-pip-version-check \
+	    -r requirements.txt && $(VENV_PYTHON) -m pip check; \
+	else \
+	  uv pip install --quiet --python $(VENV_PYTHON) -r requirements.txt && \
+	    uv pip check --python $(VENV_PYTHON); \
+	fi
+	@echo "$(CURDIR)" > $(STAMP)

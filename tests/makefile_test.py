@@ -1,0 +1,176 @@
+"""Tests for how the Makefile finds a Python and keeps its environment.
+
+The interpreters on the search path are scripts: they answer questions with the
+real Python, and only say what they were told to make or install.
+"""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+from absl.testing import absltest
+
+ROOT = pathlib.Path(__file__).parents[1]
+
+SHIM = "#!/bin/sh\necho 'pyenv: command not found' >&2\nexit 127\n"
+UV = """#!/bin/sh
+echo "uv $*"
+exit 1
+"""
+
+
+def interpreter(minor):
+    """A script that passes for Python 3.`minor`.
+
+    It installs nothing; a file named `fail` makes the installation fail.
+    """
+    pretend = f"import sys; sys.version_info = (3, {minor}, 0)"
+    return f"""#!/bin/sh
+case "$1 $2 $3" in
+  "-c "*) exec {sys.executable} -c '{pretend}; exec(sys.argv[1])' "$2" ;;
+  "-m venv "*) echo "venv by $0"; mkdir -p $3/bin; cp "$0" $3/bin/python ;;
+  "-m pip install") echo "install"; test ! -e fail ;;
+esac
+"""
+
+
+@unittest.skipUnless(shutil.which("make"), "Needs make.")
+class EnvironmentTest(absltest.TestCase):
+    def setUp(self):
+        super().setUp()
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.project = pathlib.Path(folder.name).resolve() / "project"
+        self.project.mkdir()
+        for name in ("Makefile", "requirements.txt", "pyproject.toml"):
+            shutil.copy(ROOT / name, self.project)
+        self.path = self.project / "path"
+        self.path.mkdir()
+        for tool in ("cat", "cp", "mkdir", "rm"):
+            (self.path / tool).symlink_to(shutil.which(tool))
+
+    def add(self, name, script):
+        program = self.path / name
+        program.write_text(script)
+        program.chmod(0o755)
+
+    def make(self, *arguments):
+        return subprocess.run(
+            [shutil.which("make"), "environment", *arguments],
+            capture_output=True,
+            cwd=self.project,
+            env={"PATH": str(self.path)},
+            text=True,
+        )
+
+    def made_by(self, result):
+        lines = result.stdout.splitlines()
+        return [pathlib.Path(x).name for x in lines if x.startswith("venv by")]
+
+    def test_without_a_fitting_python_one_sentence_says_what_to_type(self):
+        self.add("python3.11", interpreter(9))
+        self.add("python3.10", SHIM)
+        result = self.make()
+        self.assertNotEqual(result.returncode, 0)
+        self.assertEqual(result.stdout, "")
+        sentence, *from_make = result.stderr.splitlines()
+        self.assertRegex(
+            sentence, r"^No Python 3.10 or 3.11 .*apt install.*\.$"
+        )
+        for line in from_make:
+            self.assertRegex(line, r"^make(\[\d\])?: \*\*\* ")
+        self.assertFalse((self.project / ".venv").exists())
+
+    def test_pythons_that_fail_or_are_too_old_are_passed_over(self):
+        self.add("python3.11", interpreter(9))
+        self.add("python3.10", SHIM)
+        self.add("python3", interpreter(11))
+        result = self.make()
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(self.made_by(result), ["python3"])
+
+    def test_uv_is_asked_for_a_python_when_none_fits(self):
+        self.add("python3", interpreter(9))
+        self.add("uv", UV)
+        result = self.make()
+        self.assertNotEqual(result.returncode, 0)
+        self.assertIn("uv venv --quiet --python 3.11 .venv", result.stdout)
+
+    def test_named_python_comes_before_those_on_the_path(self):
+        self.add("python3.11", interpreter(11))
+        self.add("mine", interpreter(11))
+        result = self.make("PYTHON=mine")
+        self.assertEqual(self.made_by(result), ["mine"])
+
+    def test_named_python_that_does_not_fit_leaves_the_environment_alone(self):
+        self.add("python3.11", interpreter(11))
+        self.make()
+        self.add("mine", interpreter(9))
+        result = self.make("PYTHON=mine")
+        self.assertNotEqual(result.returncode, 0)
+        self.assertRegex(result.stderr, "^PYTHON must be .*Received: mine.\n")
+        self.assertTrue((self.project / ".venv/.installed").exists())
+
+    def test_second_run_does_nothing(self):
+        self.add("python3.11", interpreter(11))
+        self.assertIn("\ninstall\n", self.make().stdout)
+        again = self.make()
+        self.assertEqual(again.returncode, 0)
+        self.assertEqual(again.stdout + again.stderr, "")
+
+    def test_new_requirements_are_installed_into_the_same_environment(self):
+        self.add("python3.11", interpreter(11))
+        self.make()
+        for name in ("requirements.txt", "pyproject.toml"):
+            with self.subTest(name):
+                stamp = self.project / ".venv/.installed"
+                os.utime(stamp, (1, 1))
+                os.utime(self.project / "requirements.txt", (0, 0))
+                os.utime(self.project / "pyproject.toml", (0, 0))
+                self.assertEqual(self.make().stdout, "")
+                os.utime(self.project / name, (2, 2))
+                again = self.make()
+                self.assertIn("install\n", again.stdout)
+                self.assertEqual(self.made_by(again), [])
+
+    def test_interrupted_installation_is_repeated(self):
+        self.add("python3.11", interpreter(11))
+        (self.project / "fail").touch()
+        self.assertNotEqual(self.make().returncode, 0)
+        (self.project / "fail").unlink()
+        again = self.make()
+        self.assertEqual(again.returncode, 0, again.stderr)
+        self.assertIn("\ninstall\n", again.stdout)
+
+    def test_broken_environment_is_made_anew(self):
+        self.add("python3.11", interpreter(11))
+        self.make()
+        for script in (SHIM, interpreter(9)):
+            python = self.project / ".venv/bin/python"
+            python.write_text(script)
+            again = self.make()
+            self.assertEqual(again.returncode, 0, again.stderr)
+            self.assertEqual(self.made_by(again), ["python3.11"])
+
+    def test_moved_project_gets_an_environment_of_its_own(self):
+        self.add("python3.11", interpreter(11))
+        self.make()
+        self.project = self.project.rename(self.project.parent / "moved")
+        self.path = self.project / "path"
+        self.assertEqual(self.made_by(self.make()), ["python3.11"])
+
+    def test_named_python_of_another_version_replaces_the_environment(self):
+        self.add("python3.11", interpreter(11))
+        self.make()
+        self.add("same", interpreter(11))
+        self.assertEqual(self.made_by(self.make("PYTHON=same")), [])
+        self.add("other", interpreter(10))
+        self.assertEqual(self.made_by(self.make("PYTHON=other")), ["other"])
+
+
+if __name__ == "__main__":
+    absltest.main()
