@@ -48,8 +48,8 @@ def forward(vit, images, patch_mask, training=False):
     x = tf.where(hidden, vit.mask_token.mask_token, x)
     if vit.absolute_position == "sincos":
         x += sincos_position_embedding.sincos_table(GRID, D)
-    if vit.has_class_token:
-        token = tf.repeat(vit.class_token.class_token, B, axis=0)
+    if vit.class_token:
+        token = tf.repeat(vit.class_token_layer.class_token, B, axis=0)
         x = tf.concat([token, x], axis=1)
     if vit.absolute_position == "learned":
         x += vit.position_embedding.position_embedding
@@ -64,7 +64,7 @@ def forward(vit, images, patch_mask, training=False):
 
 
 def feature_map(vit, tokens):
-    x = tokens.numpy()[:, 1:] if vit.has_class_token else tokens.numpy()
+    x = tokens.numpy()[:, 1:] if vit.class_token else tokens.numpy()
     mean, variance = x.mean(-1, keepdims=True), x.var(-1, keepdims=True)
     x = (x - mean) / np.sqrt(variance + vit.epsilon)
     x = x * vit.norm.gamma + vit.norm.beta
@@ -262,7 +262,7 @@ class ViTTest(tf.test.TestCase, parameterized.TestCase):
     def test_earlier_block_features_are_those_of_a_shorter_network(self, block):
         vit = create_random()
         short = create(depth=block + 1)
-        parts = ("patch_embedding", "mask_token", "class_token", "norm")
+        parts = ("patch_embedding", "mask_token", "class_token_layer", "norm")
         pairs = [(getattr(short, p), getattr(vit, p)) for p in parts]
         pairs += zip(short.blocks, vit.blocks, strict=False)
         pairs += zip(

@@ -127,7 +127,7 @@ class ViT(tf.keras.Model):
         self.absolute_position = absolute_position
         self.relative_position = relative_position
         self.layer_scale_init = layer_scale_init
-        self.has_class_token = class_token
+        self.class_token = class_token
         self.drop_path_rate = drop_path_rate
         self.epsilon = epsilon
 
@@ -151,8 +151,8 @@ class ViT(tf.keras.Model):
             name="patch_embedding",
         )
         self.mask_token = layers.MaskToken(dtype=policy, name="mask_token")
-        if self.has_class_token:
-            self.class_token = layers.ClassToken(
+        if self.class_token:
+            self.class_token_layer = layers.ClassToken(
                 dtype=policy, name="class_token"
             )
         if self.absolute_position == "learned":
@@ -168,7 +168,7 @@ class ViT(tf.keras.Model):
             layers.RelativePositionBias(
                 self.grid_size,
                 self.num_heads,
-                self.has_class_token,
+                self.class_token,
                 dtype=policy,
                 name=f"relative_position_bias_{i}",
             )
@@ -250,8 +250,8 @@ class ViT(tf.keras.Model):
             ValueError: the variable is not one of this backbone.
         """
         groups = [(0, self.patch_embedding), (0, self.mask_token)]
-        if self.has_class_token:
-            groups.append((0, self.class_token))
+        if self.class_token:
+            groups.append((0, self.class_token_layer))
         if self.absolute_position != "none":
             groups.append((0, self.position_embedding))
         groups += [(i + 1, block) for i, block in enumerate(self.blocks)]
@@ -290,8 +290,8 @@ class ViT(tf.keras.Model):
         # Learned positions cover the class token as well; fixed ones do not.
         if self.absolute_position == "sincos":
             tokens = self.position_embedding(tokens)
-        if self.has_class_token:
-            tokens = self.class_token(tokens)  # [B, M, D]
+        if self.class_token:
+            tokens = self.class_token_layer(tokens)  # [B, M, D]
         if self.absolute_position == "learned":
             tokens = self.position_embedding(tokens)
         return tokens
@@ -311,7 +311,7 @@ class ViT(tf.keras.Model):
             yield tokens
 
     def _to_feature_map(self, tokens):
-        if self.has_class_token:
+        if self.class_token:
             tokens = tokens[:, 1:]  # [B, N, D]
         return tf.reshape(tokens, [-1, *self.grid_size, self.embed_dim])
 
@@ -329,7 +329,7 @@ class ViT(tf.keras.Model):
             "absolute_position": self.absolute_position,
             "relative_position": self.relative_position,
             "layer_scale_init": self.layer_scale_init,
-            "class_token": self.has_class_token,
+            "class_token": self.class_token,
             "drop_path_rate": self.drop_path_rate,
             "epsilon": self.epsilon,
         }

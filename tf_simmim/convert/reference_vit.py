@@ -22,8 +22,8 @@ def vit_weight_maps(vit, prefix: str = "") -> list[WeightMap]:
             f"'query_value' or 'none'. Received: {vit.qkv_bias!r}."
         )
     maps = []
-    if vit.has_class_token:
-        maps.append(WeightMap("cls_token", vit.class_token.class_token))
+    if vit.class_token:
+        maps.append(WeightMap("cls_token", vit.class_token_layer.class_token))
     maps.append(WeightMap("mask_token", vit.mask_token.mask_token))
     if vit.absolute_position == "learned":
         embedding = vit.position_embedding.position_embedding

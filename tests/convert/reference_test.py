@@ -1,4 +1,4 @@
-"""Tests for tf_simmim.convert.reference_weights.
+"""Tests for tf_simmim.convert.reference.
 
 Parity with the outputs of the reference is tested in tests/golden.
 """
