@@ -126,9 +126,9 @@ class SimMIMTest(tf.test.TestCase, parameterized.TestCase):
         model = create(
             optimizer=optimizer, jit_compile=jit_compile, drop_path_rate=0.2
         )
-        dataset = tf.data.Dataset.from_tensors(self.images).repeat(40)
+        dataset = tf.data.Dataset.from_tensors(self.images).repeat(60)
         history = model.fit(dataset, epochs=2, verbose=0).history
-        self.assertLess(history["loss"][1], 0.95 * history["loss"][0])
+        self.assertLess(history["loss"][1], 0.98 * history["loss"][0])
         self.assertEqual(set(history), {"loss", "gradient_norm"})
         self.assertGreater(history["gradient_norm"][0], 0)
 

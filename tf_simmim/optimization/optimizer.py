@@ -31,7 +31,7 @@ def create_optimizer(
     clip_global_norm: float | None = 5.0,
     beta_1: float = 0.9,
     beta_2: float = 0.999,
-    epsilon: float = 1e-8,
+    epsilon: float | None = None,
 ):
     """Creates the optimizer of a SimMIM model. Defaults are the reference's.
 
@@ -50,7 +50,8 @@ def create_optimizer(
         clip_global_norm: float > 0, or None for no clipping.
         beta_1: float. Decay of the first moment.
         beta_2: float. Decay of the second moment.
-        epsilon: float. Added to the root of the second moment.
+        epsilon: float. Added to the root of the second moment. Default: 1e-8
+            for AdamW as in the reference, 1e-6 for LAMB as in its paper.
 
     Returns:
         A Keras optimizer, to be passed to `model.compile`.
@@ -73,7 +74,7 @@ def create_optimizer(
             weight_decay=weight_decay,
             beta_1=beta_1,
             beta_2=beta_2,
-            epsilon=epsilon,
+            epsilon=1e-8 if epsilon is None else epsilon,
             global_clipnorm=clip_global_norm,
         )
         optimizer.exclude_from_weight_decay(var_list=exempt)
@@ -89,7 +90,7 @@ def create_optimizer(
             weight_decay=weight_decay,
             beta_1=beta_1,
             beta_2=beta_2,
-            epsilon=epsilon,
+            epsilon=1e-6 if epsilon is None else epsilon,
             exclude_from_weight_decay=[
                 rf"^{name}(/replica_\d+)?:\d+$" for name in names
             ],
