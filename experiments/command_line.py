@@ -8,6 +8,9 @@ from absl import flags
 
 from tf_simmim import training
 
+# isort: split
+import tensorflow as tf
+
 _FOLDERS = (
     pathlib.Path(__file__).parent,
     pathlib.Path(__file__).parent / "flags",
@@ -18,7 +21,8 @@ def resolve(argv: list[str]) -> list[str]:
     """Returns `argv` with every flagfile named by a path that exists.
 
     A relative `--flagfile` that is not in the working directory is looked up
-    in `experiments/` and `experiments/flags/`.
+    in `experiments/` and `experiments/flags/`. (One inside a flagfile is not:
+    it is relative to the working directory, as absl has it.)
 
     Args:
         argv: list of str. A command line, program name first.
@@ -66,11 +70,15 @@ def with_run_flags(argv: list[str]) -> list[str]:
     Raises:
         SystemExit: --workdir is not given, or is not the folder of a run.
     """
-    workdirs = [
-        argument.partition("=")[2]
-        for argument in argv
-        if argument.partition("=")[0] in ("--workdir", "-workdir")
-    ]
+    if any(argument.startswith(("--help", "-help")) for argument in argv):
+        return argv
+    workdirs = []
+    for i, argument in enumerate(argv):
+        name, separator, value = argument.partition("=")
+        if name in ("--workdir", "-workdir"):
+            workdirs.append(
+                value if separator else "".join(argv[i + 1 : i + 2])
+            )
     if not workdirs:
         sys.exit("Name the folder of a run: --workdir=runs/demo")
     flags_file = pathlib.Path(workdirs[-1]) / "flags.txt"
@@ -116,6 +124,7 @@ def plain_errors():
     except (
         ValueError,
         ImportError,
+        tf.errors.InvalidArgumentError,  # an image that cannot be decoded
         training.NoValidCheckpointError,
     ) as error:
         sys.exit(f"Error: {error}")
@@ -137,3 +146,34 @@ def resolved_text() -> str:
     """Returns the value of every flag, in the form of a flagfile."""
     lines = [flag.serialize() for flag in own_flags() if flag.value is not None]
     return "\n".join(lines) + "\n"
+
+
+def require_same_settings(flags_file: pathlib.Path, free: set[str]) -> None:
+    """Refuses to continue a run with settings that it did not begin with.
+
+    Args:
+        flags_file: a run's flags.txt, as `resolved_text` wrote it.
+        free: names of flags that may change: where, how long, how often.
+
+    Raises:
+        ValueError: other flags differ; the message lists them.
+    """
+    before = set(flags_file.read_text(encoding="utf-8").splitlines())
+    now = set(resolved_text().splitlines())
+
+    def names(lines):
+        words = (line.lstrip("-").partition("=")[0] for line in lines)
+        return {word.removeprefix("no") for word in words}
+
+    changed = {
+        line
+        for line in before ^ now
+        if not names([line]) & {name.removeprefix("no") for name in free}
+    }
+    if changed:
+        raise ValueError(
+            "A run continues with the settings that it began with; for others, "
+            "name another --workdir. Then: "
+            f"{' '.join(sorted(before & changed)) or '(default)'}. "
+            f"Received: {' '.join(sorted(now & changed)) or '(default)'}."
+        )

@@ -12,24 +12,27 @@ _DATASET = flags.DEFINE_string(
     required=True,
 )
 _SPLIT = flags.DEFINE_string(
-    "split", "train", "Split of --dataset to train on."
+    "split",
+    None,
+    "Split of --dataset to train on. Default: train; or all, where "
+    "--dataset need not give the held-out images.",
 )
 _VALIDATION_DATASET = flags.DEFINE_string(
     "validation_dataset",
     None,
-    "Held-out images, in the form of --dataset. Default: --dataset itself, at "
-    "--validation_split.",
+    "Held-out images, in the form of --dataset. Default: --dataset itself.",
 )
 _VALIDATION_SPLIT = flags.DEFINE_string(
     "validation_split",
-    "test",
+    None,
     "Split of held-out images for the validation loss and the pictures; "
-    "empty for none.",
+    "empty for none. Default: test of --dataset, all of "
+    "--validation_dataset.",
 )
 NUM_VALIDATION_IMAGES = flags.DEFINE_integer(
     "num_validation_images",
     2048,
-    "Held-out images to use, the first ones of the split.",
+    "Held-out images to use at most.",
     lower_bound=1,
 )
 _DATA_DIR = flags.DEFINE_string(
@@ -89,6 +92,14 @@ flags.register_validator(
     _are_numbers((1, 2), int),
     message="must be one or two positive whole numbers",
 )
+for _name in ("image_mean", "image_std"):
+    flags.register_validator(
+        _name,
+        lambda values: (
+            values is None or _are_numbers(range(1, 99), float)(values)
+        ),
+        message="must be positive numbers, one for each channel",
+    )
 for _name in ("crop_scale", "crop_ratio"):
     flags.register_validator(
         _name, _are_numbers((2,), float), message="must be two positive numbers"
@@ -101,33 +112,44 @@ def image_size() -> tuple[int, int]:
     return (size[0], size[-1])
 
 
-def open_source(split: str | None = None) -> data.Source:
-    """Opens the source of --dataset, at --split or another one."""
-    return data.open_source(
+def open_source() -> data.Source:
+    """Opens the images to train on, and records their statistics as flags.
+
+    So a run's `flags.txt` holds the normalisation that it was trained with.
+    """
+    shares = _VALIDATION_SPLIT.value != "" and not _VALIDATION_DATASET.value
+    source = data.open_source(
         _DATASET.value,
-        split or _SPLIT.value,
+        _SPLIT.value or ("train" if shares else "all"),
         data_dir=_DATA_DIR.value,
         channels=_CHANNELS.value,
     )
+    for flag, values in ((_IMAGE_MEAN, source.mean), (_IMAGE_STD, source.std)):
+        if flag.value is None:
+            flags.FLAGS[flag.name].value = [str(value) for value in values]
+    return source
 
 
 def open_validation_source() -> data.Source | None:
     """Opens the source of held-out images, or returns None for none."""
-    if not _VALIDATION_SPLIT.value:
+    if _VALIDATION_SPLIT.value == "":
         return None
+    if _VALIDATION_DATASET.value:
+        spec, split = _VALIDATION_DATASET.value, "all"
+    else:
+        spec, split = _DATASET.value, "test"
     return data.open_source(
-        _VALIDATION_DATASET.value or _DATASET.value,
-        _VALIDATION_SPLIT.value,
+        spec,
+        _VALIDATION_SPLIT.value or split,
         data_dir=_DATA_DIR.value,
         channels=_CHANNELS.value,
     )
 
 
-def normalization(source: data.Source) -> data.Normalization:
-    """Returns the run's normalisation: from flags, or the source's own."""
+def normalization() -> data.Normalization:
+    """Returns the run's normalisation, after `open_source`."""
     return data.Normalization(
-        mean=_floats(_IMAGE_MEAN.value) or source.mean,
-        std=_floats(_IMAGE_STD.value) or source.std,
+        mean=_floats(_IMAGE_MEAN.value), std=_floats(_IMAGE_STD.value)
     )
 
 
@@ -140,21 +162,31 @@ def training_stream(source, random_mask=None, seed=0) -> data.ImageStream:
         horizontal_flip=_HORIZONTAL_FLIP.value,
     )
     return data.ImageStream(
-        source, augmentation, normalization(source), random_mask, seed=seed
+        source, augmentation, normalization(), random_mask, seed=seed
     )
 
 
-def evaluation_stream(
-    source, run_normalization, random_mask=None, seed=0
-) -> data.ImageStream:
-    """Returns the images of a source in order, without augmentation."""
+def evaluation_stream(source, random_mask=None, seed=0) -> data.ImageStream:
+    """Returns the images of a source without augmentation.
+
+    In an order of their own, always the same, so that the first ones are a
+    fair sample of a source that is sorted by class.
+    """
     return data.ImageStream(
         source,
         data.ResizeAndCentreCrop(image_size()),
-        run_normalization,
+        normalization(),
         random_mask,
         seed=seed,
-        shuffle=False,
+    )
+
+
+def first_batches(stream, batch_size, num_images):
+    """Returns at most the first `num_images` of a stream, in batches."""
+    return stream.batches(
+        batch_size,
+        stop_index=min(len(stream.source), num_images),
+        drop_remainder=False,
     )
 
 

@@ -8,6 +8,8 @@ writes it to `evaluation.json` in the run's folder.
 """
 
 import json
+import os
+import pathlib
 import sys
 
 import command_line
@@ -26,7 +28,7 @@ from tf_simmim.training import callbacks
 # isort: split
 import tensorflow as tf
 
-# Images that the level of predicting the mean colour is measured on.
+# Images that the level of predicting a single colour is measured on.
 _LEVEL_SAMPLE_SIZE = 512
 
 _KNN_K = flags.DEFINE_integer(
@@ -34,6 +36,12 @@ _KNN_K = flags.DEFINE_integer(
 )
 _KNN_TEMPERATURE = flags.DEFINE_float(
     "knn_temperature", 0.07, "Temperature of the votes.", lower_bound=1e-6
+)
+_NUM_KNN_IMAGES = flags.DEFINE_integer(
+    "num_knn_images",
+    20000,
+    "Training images that vote, at most.",
+    lower_bound=1,
 )
 _EVALUATION_BATCH_SIZE = flags.DEFINE_integer(
     "evaluation_batch_size", 64, "Images at a time.", lower_bound=1
@@ -49,27 +57,26 @@ def main(argv):
 
     train_source = data_flags.open_source()
     test_source = data_flags.open_validation_source()
-    for source in (train_source, test_source):
-        if source is None or source.class_names is None:
-            raise ValueError(
-                "k-NN needs labelled images to vote and others to be judged: "
-                "--dataset with labels, and --validation_split. "
-                f"Received: {source and source.name}."
-            )
-    normalization = data_flags.normalization(train_source)
+    names = [s and s.class_names for s in (train_source, test_source)]
+    if None in names or names[0] != names[1]:
+        raise ValueError(
+            "k-NN needs labelled images to vote, and held-out ones of the same "
+            f"classes to be judged. Received classes: {names[0]}, {names[1]}."
+        )
     model = model_flags.create_simmim(
         data_flags.image_size(), train_source.channels, seed
     )
     random_mask = model_flags.random_mask(model.backbone)
     train, test = (
-        data_flags.evaluation_stream(
-            source, normalization, random_mask, seed
-        ).batches(
+        data_flags.first_batches(
+            data_flags.evaluation_stream(source, random_mask, seed),
             _EVALUATION_BATCH_SIZE.value,
-            stop_index=len(source),
-            drop_remainder=False,
+            num_images,
         )
-        for source in (train_source, test_source)
+        for source, num_images in (
+            (train_source, _NUM_KNN_IMAGES.value),
+            (test_source, data_flags.NUM_VALIDATION_IMAGES.value),
+        )
     )
     options = {
         "num_classes": len(train_source.class_names),
@@ -87,27 +94,26 @@ def main(argv):
     store = training.CheckpointStore(run.checkpoints)
     step = store.restore(tf.train.Checkpoint(model=model))["step"]
     pretrained = knn()
+    train_pixels, train_labels = evaluation.raw_pixel_features(train)
+    test_pixels, test_labels = evaluation.raw_pixel_features(test)
     pixels = evaluation.knn_accuracy(
-        *evaluation.raw_pixel_features(train),
-        *evaluation.raw_pixel_features(test),
-        **options,
+        train_pixels, train_labels, test_pixels, test_labels, **options
     )
-    model.compile()
-    loss = model.evaluate(test, verbose=0, return_dict=True)["loss"]
+    loss = evaluation.reconstruction_loss(model, test)
 
     report = evaluation.knn_report(pretrained, untrained, pixels)
     results = {"step": step, "validation_loss": loss, "knn": report}
     loss_text = f"Held-out reconstruction loss: {loss:.3f}"
     if model_flags.loss_is_in_pixels():
         sample = next(iter(test.unbatch().batch(_LEVEL_SAMPLE_SIZE)))
-        level = callbacks.mean_colour_loss(sample)
-        results["mean_colour_loss"] = level
-        loss_text += f" (predicting the mean colour: {level:.3f})"
+        level = callbacks.single_colour_loss(sample)
+        results["single_colour_loss"] = level
+        loss_text += f" (predicting the best single colour: {level:.3f})"
     path = run.path / "evaluation.json"
     path.write_text(json.dumps(results, indent=2) + "\n")
     print(
-        f"\nFrozen features at step {step}: {len(test_source)} test images, "
-        f"{_KNN_K.value} nearest of {len(train_source)} training images.\n"
+        f"\nFrozen features at step {step}: {len(test_labels)} test images, "
+        f"{_KNN_K.value} nearest of {len(train_labels)} training images.\n"
     )
     print(evaluation.format_report(report))
     print(f"\n{loss_text}")
@@ -117,6 +123,7 @@ def main(argv):
 def print_closing(run):
     """Prints what the numbers mean, and what to look at and type next."""
     pictures = sorted(run.reconstructions.glob("*.png"))
+    python = pathlib.Path(os.path.relpath(sys.executable))
     print(
         "\nRaw pixels are hard to beat on small, centred images such as "
         "digits; on\nphotographs they fall far behind."
@@ -124,10 +131,14 @@ def print_closing(run):
     if pictures:
         print(f"\nReconstructions: {pictures[-1]}")
     print(f"Run directory:   {run.path}")
-    print(f"Curves:          tensorboard --logdir={run.tensorboard}")
     print(
-        "Next, your own images: python experiments/pretrain.py "
-        "--flagfile=vits.flags --dataset=folder:PATH"
+        f"Curves:          {python.parent / 'tensorboard'} "
+        f"--logdir={run.tensorboard}"
+    )
+    print(
+        f"Next, your own images:\n  {python} experiments/pretrain.py "
+        "--flagfile=vits.flags \\\n    --dataset=folder:PATH "
+        "--global_batch_size=64 --workdir=runs/mine"
     )
 
 

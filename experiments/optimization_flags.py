@@ -5,6 +5,7 @@ global batch. Durations are in epochs of the training images.
 """
 
 from absl import flags
+from absl import logging
 
 from tf_simmim import optimization
 
@@ -109,6 +110,20 @@ flags.register_validator(
 )
 
 
+@flags.multi_flags_validator(
+    ["warmup_epochs", "train_epochs", "schedule", "milestone_epochs"],
+    message="--warmup_epochs must be over before --train_epochs, and before "
+    "the first of --milestone_epochs; --schedule=multistep needs milestones",
+)
+def _warmup_fits(values):
+    end = values["train_epochs"]
+    if values["schedule"] == "multistep":
+        if not values["milestone_epochs"]:
+            return False
+        end = float(values["milestone_epochs"][0])
+    return values["warmup_epochs"] < end
+
+
 def steps_per_epoch(num_images: int) -> int:
     """Returns the updates that one epoch counts for, as in the reference.
 
@@ -132,6 +147,12 @@ def schedule_steps(num_images: int) -> int:
 def total_steps(num_images: int) -> int:
     """Returns the updates that the run makes: the schedule's, or fewer."""
     steps = schedule_steps(num_images)
+    if (_TRAIN_STEPS.value or 0) > steps:
+        logging.info(
+            "--train_steps=%d is more than --train_epochs has: %d steps.",
+            _TRAIN_STEPS.value,
+            steps,
+        )
     return min(steps, _TRAIN_STEPS.value or steps)
 
 
@@ -144,8 +165,10 @@ def create_schedule(num_images: int):
         )
 
     per_epoch = steps_per_epoch(num_images)
+    warmup_steps = round(_WARMUP_EPOCHS.value * per_epoch)
     warmup = {
-        "warmup_steps": round(_WARMUP_EPOCHS.value * per_epoch),
+        # Rounding may meet the end of a run of a few steps.
+        "warmup_steps": min(warmup_steps, schedule_steps(num_images) - 1),
         "warmup_learning_rate": scale(_WARMUP_LEARNING_RATE.value),
     }
     peak = scale(_BASE_LEARNING_RATE.value)

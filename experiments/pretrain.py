@@ -52,7 +52,6 @@ def set_up():
     )
     optimizer = optimization_flags.create_optimizer(model, schedule)
     model.compile(optimizer=optimizer)
-    optimizer.build(model.trainable_variables)
     stream = data_flags.training_stream(
         source, model_flags.random_mask(model.backbone), seed
     )
@@ -64,6 +63,9 @@ def set_up():
     checkpoint = tf.train.Checkpoint(model=model, optimizer=optimizer)
     step = 0
     if store.latest() is not None:
+        command_line.require_same_settings(
+            run.flags_file, free=run_flags.CHANGEABLE
+        )
         step = store.restore(checkpoint)["step"]
         logging.info("Continuing %s from step %d.", run.path, step)
     if step >= total_steps:
@@ -74,6 +76,10 @@ def set_up():
             step,
         )
         return None
+    run_callbacks = run_flags.create_callbacks(
+        run, store, checkpoint, stream, schedule, step, total_steps
+    )
+    # Last, when nothing can be refused any more.
     run.write_flags(command_line.resolved_text())
     run.write_environment()
     logging.info(
@@ -82,9 +88,6 @@ def set_up():
         total_steps,
         batch_size,
         run.path,
-    )
-    run_callbacks = run_flags.create_callbacks(
-        run, store, checkpoint, stream, schedule, step, total_steps
     )
     batches = stream.batches(batch_size, start_index=step * batch_size)
     return model, batches, total_steps - step, run_callbacks

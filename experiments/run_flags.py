@@ -27,14 +27,15 @@ LOG_EVERY_STEPS = flags.DEFINE_integer(
 VALIDATE_EVERY_STEPS = flags.DEFINE_integer(
     "validate_every_steps",
     1000,
-    "Steps between two measurements of the held-out loss; a multiple of "
-    "--log_every_steps.",
+    "Steps between two measurements of the held-out loss, a multiple of "
+    "--log_every_steps; fewer where a run would not have ten of them.",
     lower_bound=1,
 )
 PICTURE_EVERY_STEPS = flags.DEFINE_integer(
     "picture_every_steps",
     1000,
-    "Steps between two pictures of reconstructions.",
+    "Steps between two pictures of reconstructions; fewer where a run would "
+    "not have ten of them.",
     lower_bound=1,
 )
 CHECKPOINT_EVERY_STEPS = flags.DEFINE_integer(
@@ -56,10 +57,30 @@ WANDB_PROJECT = flags.DEFINE_string(
 )
 
 
+@flags.multi_flags_validator(
+    ["log_every_steps", "validate_every_steps"],
+    message="--validate_every_steps must be a multiple of --log_every_steps",
+)
+def _validates_at_a_row(values):
+    return values["validate_every_steps"] % values["log_every_steps"] == 0
+
+
 def run_directory() -> training.RunDirectory:
     """Returns the run's folder, made if need be."""
     path = WORKDIR.value or pathlib.Path("runs") / _NAME.value
     return training.RunDirectory(path)
+
+
+# Flags that a run may be continued with other values of.
+CHANGEABLE = {
+    *("workdir", "name", "data_dir", "keep_checkpoints", "wandb_project"),
+    *("train_epochs", "train_steps"),
+    *("log_every_steps", "validate_every_steps", "picture_every_steps"),
+    *("checkpoint_every_steps", "num_pictures", "num_validation_images"),
+    *("validation_dataset", "validation_split"),
+}
+# Images that the level of the collapse alarm is measured on.
+_ALARM_SAMPLE_SIZE = 256
 
 
 def create_callbacks(
@@ -70,27 +91,27 @@ def create_callbacks(
     Their order matters: metrics are shown before `MetricsLog` resets them,
     and a checkpoint comes last.
     """
+    num_images = len(stream.source)
     batch_size = optimization_flags.GLOBAL_BATCH_SIZE.value
     log_every = LOG_EVERY_STEPS.value
-    summaries = run.summary_writer()
+    # A short run deserves more than one look: ten at least.
+    tenth = max(1, optimization_flags.schedule_steps(num_images) // 10)
+    validate_every = min(
+        VALIDATE_EVERY_STEPS.value, max(tenth // log_every, 1) * log_every
+    )
 
     held_out, validation = stream, None
     validation_source = data_flags.open_validation_source()
     if validation_source is not None:
         held_out = data_flags.evaluation_stream(
-            validation_source,
-            stream.normalization,
-            stream.random_mask,
-            stream.seed,
+            validation_source, stream.random_mask, stream.seed
         )
-        num_images = min(
-            len(validation_source), data_flags.NUM_VALIDATION_IMAGES.value
+        validation = data_flags.first_batches(
+            held_out, batch_size, data_flags.NUM_VALIDATION_IMAGES.value
         )
-        validation = held_out.batches(
-            batch_size, stop_index=num_images, drop_remainder=False
-        )
-    sample = next(iter(held_out.batches(NUM_PICTURES.value)))
+    pictured = next(iter(held_out.batches(NUM_PICTURES.value)))
 
+    summaries = run.summary_writer()
     result = [
         callbacks.ProgressBar(total_steps, start_step, batch_size, schedule)
     ]
@@ -105,20 +126,21 @@ def create_callbacks(
             )
         )
     if model_flags.loss_is_in_pixels():
+        sample = next(iter(held_out.batches(_ALARM_SAMPLE_SIZE)))
         result.append(
             callbacks.CollapseAlarm(
-                callbacks.mean_colour_loss(sample),
+                callbacks.single_colour_loss(sample),
                 every_steps=log_every,
-                patience_steps=max(10 * log_every, total_steps // 10),
+                patience_steps=schedule.warmup_steps + 10 * log_every,
             )
         )
     return [
         *result,
         callbacks.ReconstructionPictures(
-            sample,
+            pictured,
             stream.normalization,
             run.reconstructions,
-            PICTURE_EVERY_STEPS.value,
+            min(PICTURE_EVERY_STEPS.value, tenth),
             total_steps,
             summaries,
         ),
@@ -127,11 +149,11 @@ def create_callbacks(
             log_every,
             total_steps,
             batch_size,
-            len(stream.source),
+            optimization_flags.steps_per_epoch(num_images) * batch_size,
             schedule,
             summaries,
             validation,
-            VALIDATE_EVERY_STEPS.value,
+            validate_every,
         ),
         callbacks.Checkpointing(
             store,

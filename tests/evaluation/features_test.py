@@ -50,6 +50,11 @@ class FeaturesTest(tf.test.TestCase):
         self.assertAllEqual(features, self.images.reshape(N, -1))
         self.assertAllEqual(labels, self.labels)
 
+    def test_large_images_are_averaged_down(self):
+        features, _ = evaluation.raw_pixel_features(self.dataset, 12)
+        means = self.images.reshape(N, 8, 2, 12, 2, C).mean((2, 4))
+        self.assertAllClose(features, means.reshape(N, -1), atol=1e-6)
+
     def test_data_set_of_unknown_length_works(self):
         dataset = self.dataset.filter(lambda element: True)
         features, _ = evaluation.raw_pixel_features(dataset)

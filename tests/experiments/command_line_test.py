@@ -3,6 +3,7 @@
 import pathlib
 
 import command_line
+import optimization_flags
 import pretrain  # noqa: F401  (defines all flags)
 import pytest
 from absl import flags
@@ -30,7 +31,7 @@ def test_every_flagfile_parses_and_leaves_nothing_over(path):
     text = path.read_text()
     for part in ("# Source:", "# Run:", "# Cost:", "# Expect:"):
         assert part in text
-    assert flags.FLAGS.name != "pretrain"
+    assert FLAGS.name != "pretrain"  # every recipe has a folder of its own
 
 
 def test_there_are_the_promised_flagfiles():
@@ -40,15 +41,36 @@ def test_there_are_the_promised_flagfiles():
 
 def test_vitb_is_the_reference_recipe():
     parse(f"--flagfile={ROOT}/experiments/flags/vitb.flags")
-    assert FLAGS.image_size == ["224"]
-    assert FLAGS.backbone == "vit_base"
-    assert (FLAGS.mask_patch_size, FLAGS.mask_ratio) == (32, 0.6)
-    assert FLAGS.drop_path_rate == 0.1
-    assert FLAGS.base_learning_rate * 2048 / 512 == pytest.approx(4e-4)
-    assert FLAGS.warmup_learning_rate * 2048 / 512 == pytest.approx(2e-6)
-    assert FLAGS.milestone_epochs == ["700"]
-    assert (FLAGS.train_epochs, FLAGS.warmup_epochs) == (800, 10)
-    assert (FLAGS.weight_decay, FLAGS.clip_global_norm) == (0.05, 5.0)
+    wanted = {
+        "image_size": ["224"],
+        "crop_scale": ["0.67", "1"],
+        "crop_ratio": ["0.75", "1.3333333333333333"],
+        "horizontal_flip": True,
+        "backbone": "vit_base",
+        "patch_size": 16,
+        "drop_path_rate": 0.1,
+        "mask_patch_size": 32,
+        "mask_ratio": 0.6,
+        "target": "pixels",
+        "reconstruction_loss": "l1",
+        "global_batch_size": 2048,
+        "reference_batch_size": 512,
+        "optimizer": "adamw",
+        "beta_1": 0.9,
+        "beta_2": 0.999,
+        "weight_decay": 0.05,
+        "weight_decay_grouping": "reference",
+        "clip_global_norm": 5.0,
+        "schedule": "multistep",
+        "train_epochs": 800.0,
+    }
+    assert {name: FLAGS[name].value for name in wanted} == wanted
+    num_images = 1281167  # 625 steps of 2,048 an epoch
+    assert optimization_flags.total_steps(num_images) == 800 * 625
+    schedule = optimization_flags.create_schedule(num_images)
+    rates = {0: 2e-6, 10: 4e-4, 699.9: 4e-4, 700: 4e-5, 799: 4e-5}
+    for epoch, rate in rates.items():
+        assert float(schedule(epoch * 625)) == pytest.approx(rate)
 
 
 @pytest.mark.parametrize("folder", [ROOT, ROOT / "experiments", ROOT / "tests"])
@@ -92,3 +114,28 @@ def test_leftover_words_are_refused(tmp_path):
     path.write_text("--dataset=builtin:digits\n  # oops\n")
     with pytest.raises(SystemExit, match="Every argument must be a flag"):
         command_line.refuse_leftovers(parse(f"--flagfile={path}"))
+
+
+@pytest.mark.parametrize("words", [["--workdir=RUN"], ["--workdir", "RUN"]])
+def test_the_flags_of_a_run_come_first(words, tmp_path):
+    (tmp_path / "flags.txt").write_text("--seed=4\n")
+    words = [word.replace("RUN", str(tmp_path)) for word in words]
+    argv = command_line.with_run_flags(["program", *words, "--seed=5"])
+    assert argv[1:] == [f"--flagfile={tmp_path}/flags.txt", *words, "--seed=5"]
+    assert command_line.with_run_flags(["p", "--help"]) == ["p", "--help"]
+
+
+def test_only_settings_of_where_how_long_and_how_often_may_change(tmp_path):
+    path = tmp_path / "flags.txt"
+    first = ["--dataset=builtin:digits", "--seed=1", "--train_epochs=20"]
+    parse(*first)
+    path.write_text(command_line.resolved_text())
+    free = {"train_epochs", "workdir"}
+    parse(*first, "--train_epochs=30", "--workdir=elsewhere")
+    command_line.require_same_settings(path, free)
+    parse(*first, "--seed=2", "--nohorizontal_flip", "--embed_dim=24")
+    with pytest.raises(ValueError, match="name another --workdir") as error:
+        command_line.require_same_settings(path, free)
+    for word in ("--seed=1", "--seed=2", "--nohorizontal_flip", "embed_dim=24"):
+        assert word in str(error.value)
+    assert "train_epochs" not in str(error.value)

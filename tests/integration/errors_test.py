@@ -24,6 +24,14 @@ from tests.integration import programs
             "--global_batch_size must not exceed",
         ),
         (["--global_batch_size=16"], "--dataset"),
+        (
+            ["--dataset=builtin:digits", "--train_epochs=5"],
+            "--warmup_epochs must be over before --train_epochs",
+        ),
+        (
+            [*programs.TINY, "--validation_dataset=folder:/no/such/folder"],
+            "/no/such/folder",
+        ),
     ],
 )
 def test_a_mistake_is_named_without_a_traceback(arguments, message, tmp_path):
@@ -32,7 +40,24 @@ def test_a_mistake_is_named_without_a_traceback(arguments, message, tmp_path):
     output = result.stdout + result.stderr
     assert message in output
     assert "Traceback" not in output
-    assert not (tmp_path / "runs").exists()
+    assert not list(tmp_path.glob("runs/*/flags.txt"))
+
+
+def test_a_file_that_is_no_image_is_named(tmp_path):
+    images = tmp_path / "images"
+    images.mkdir()
+    for number in range(4):
+        (images / f"{number}.jpg").write_text("not an image")
+    result = programs.run(
+        "pretrain.py",
+        *programs.TINY,
+        f"--dataset=folder:{images}",
+        "--global_batch_size=2",
+        cwd=tmp_path,
+    )
+    assert result.returncode != 0
+    assert f"{images}/" in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_evaluation_wants_the_folder_of_a_run(tmp_path):

@@ -136,7 +136,7 @@ class ViT(tf.keras.Model):
         self.num_features = embed_dim
         self.num_blocks = depth
         self._create_layers()
-        # One tiny forward pass creates every weight under its full name.
+        # One forward pass creates every weight under its full name.
         self(
             tf.zeros([1, *image_size, channels]),
             patch_mask=tf.zeros([1, *self.grid_size], tf.int32),

@@ -70,9 +70,9 @@ def pixel_shuffle_head(
     return [
         WeightMap(
             f"{prefix}.weight",
-            head.projection.kernel,
+            head.kernel,
             lambda array: unshuffle(array[:, :, 0, 0]).T,
             lambda array: shuffle(array.T)[:, :, np.newaxis, np.newaxis],
         ),
-        WeightMap(f"{prefix}.bias", head.projection.bias, unshuffle, shuffle),
+        WeightMap(f"{prefix}.bias", head.bias, unshuffle, shuffle),
     ]

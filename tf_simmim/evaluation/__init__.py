@@ -4,6 +4,7 @@ from tf_simmim.evaluation.features import extract_features
 from tf_simmim.evaluation.features import raw_pixel_features
 from tf_simmim.evaluation.nearest_neighbours import knn_accuracy
 from tf_simmim.evaluation.nearest_neighbours import knn_accuracy_by_block
+from tf_simmim.evaluation.reconstruction import reconstruction_loss
 from tf_simmim.evaluation.report import format_report
 from tf_simmim.evaluation.report import knn_report
 
@@ -14,4 +15,5 @@ __all__ = [
     "knn_accuracy_by_block",
     "knn_report",
     "raw_pixel_features",
+    "reconstruction_loss",
 ]

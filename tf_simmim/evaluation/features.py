@@ -45,7 +45,7 @@ def extract_features(backbone, dataset, blocks):
     return dict(zip(blocks, map(np.concatenate, features), strict=True)), labels
 
 
-def raw_pixel_features(dataset):
+def raw_pixel_features(dataset, largest_side=32):
     """Returns the pixels themselves as features, and the labels.
 
     What any backbone has to beat; on small, centred, clean images it is a
@@ -53,15 +53,23 @@ def raw_pixel_features(dataset):
 
     Args:
         dataset: as in `extract_features`.
+        largest_side: int, px. Larger images are averaged down to it, keeping
+            their aspect, so that thousands of them fit into memory.
 
     Returns:
-        (float32 [N, H * W * C], int64 [N]).
+        (float32 [N, H * W * C], int64 [N]), with H and W at most
+        `largest_side`.
 
     Raises:
         ValueError: the elements have no `label`, or there are none.
     """
 
     def flatten(images):
+        height, width = images.shape[1:3]
+        scale = min(1.0, largest_side / max(height, width))
+        size = [max(1, round(side * scale)) for side in (height, width)]
+        if scale < 1.0:
+            images = tf.image.resize(images, size, method="area")
         return tf.reshape(images, [tf.shape(images)[0], -1])
 
     parts, labels = _over_batches(dataset, flatten, "pixels")

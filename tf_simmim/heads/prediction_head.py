@@ -2,7 +2,7 @@
 
 Dimension key:
   B: batch   h w: feature map   D: num_features   S: encoder stride, px
-  C: image channels
+  C: image channels   F: values of one cell = S*S*C
 """
 
 import tensorflow as tf
@@ -49,22 +49,26 @@ class PredictionHead(tf.keras.layers.Layer):
         self.channels = channels
 
     def build(self, input_shape):
-        limit = input_shape[-1] ** -0.5
+        num_features = input_shape[-1]
+        limit = num_features**-0.5
 
         def uniform(shape, dtype, **kwargs):
             return tf.random.uniform(shape, -limit, limit, dtype=dtype)
 
-        self.projection = tf.keras.layers.Dense(
-            self.stride**2 * self.channels,
-            kernel_initializer=uniform,
-            bias_initializer=uniform,
-            dtype=self.dtype_policy,
-            name="projection",
+        num_outputs = self.stride**2 * self.channels
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(num_features, num_outputs),
+            initializer=uniform,
+        )
+        self.bias = self.add_weight(
+            name="bias", shape=(num_outputs,), initializer=uniform
         )
         super().build(input_shape)
 
     def call(self, features):
-        return tf.cast(self.projection(features), tf.float32)
+        outputs = tf.matmul(features, self.kernel) + self.bias
+        return tf.cast(outputs, tf.float32)  # [B, h, w, F]
 
     def get_config(self):
         return {

@@ -78,6 +78,11 @@ class SimMIM(tf.keras.Model):
                 f"`target` must be one of {losses.TARGETS}. "
                 f"Received: {target!r}."
             )
+        if backbone.stride < 2:
+            raise ValueError(
+                "`backbone` must have a stride of 2 px or more: a cell of one "
+                f"pixel has no shape to predict. Received: {backbone.stride}."
+            )
         if reconstruction_loss not in losses.LOSSES:
             raise ValueError(
                 f"`reconstruction_loss` must be one of {losses.LOSSES}. "
@@ -242,14 +247,20 @@ class SimMIM(tf.keras.Model):
     def _unpack(self, data):
         """Returns (images, patch mask or None) of a batch in any form."""
         data, _, _ = tf.keras.utils.unpack_x_y_sample_weight(data)
-        if not isinstance(data, dict):
-            return data, None
-        if "image" not in data:
+        element = data if isinstance(data, dict) else {"image": data}
+        if "image" not in element:
             raise ValueError(
                 "An element must have the key `image`, and may have "
-                f"`patch_mask`. Received keys: {sorted(data)}."
+                f"`patch_mask`. Received keys: {sorted(element)}."
             )
-        return data["image"], data.get("patch_mask")
+        images = tf.convert_to_tensor(element["image"])
+        if not images.dtype.is_floating:
+            raise ValueError(
+                "`image` must be float and normalised; "
+                "`data.Normalization().normalize` makes it so from pixels. "
+                f"Received dtype: {images.dtype.name}."
+            )
+        return images, element.get("patch_mask")
 
     def get_config(self):
         return {

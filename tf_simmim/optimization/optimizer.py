@@ -40,6 +40,9 @@ def create_optimizer(
     are exempt from its layer-wise scaling as well. Both clip the gradient of
     the global batch, after the sum over replicas.
 
+    All state exists when this returns, so that a checkpoint can be restored
+    before the first step.
+
     Args:
         name: "adamw" or "lamb" (of tensorflow-addons).
         model: the SimMIM model whose weights the exemptions are taken from.
@@ -57,7 +60,8 @@ def create_optimizer(
         A Keras optimizer, to be passed to `model.compile`.
 
     Raises:
-        ValueError: `name` or `weight_decay_grouping` is unknown.
+        ValueError: `name` or `weight_decay_grouping` is unknown, or
+            `clip_global_norm` is not positive.
 
     Source: Loshchilov and Hutter, Decoupled Weight Decay, 2017,
         https://arxiv.org/abs/1711.05101; You et al., LAMB, 2019,
@@ -65,6 +69,11 @@ def create_optimizer(
         place of epsilon: Keras adds it before the bias correction of the
         second moment.
     """
+    if clip_global_norm is not None and not clip_global_norm > 0:
+        raise ValueError(
+            "`clip_global_norm` must be positive, or None for no clipping. "
+            f"Received: {clip_global_norm}."
+        )
     exempt = weight_decay_lib.exempt_from_weight_decay(
         model, weight_decay_grouping
     )
@@ -78,6 +87,7 @@ def create_optimizer(
             global_clipnorm=clip_global_norm,
         )
         optimizer.exclude_from_weight_decay(var_list=exempt)
+        optimizer.build(model.trainable_variables)
         return optimizer
     if name == "lamb":
         # Imported here: slow, and needed by this optimizer alone.
@@ -85,7 +95,7 @@ def create_optimizer(
 
         # The patterns meet full names: `a/bias:0`, or `a/bias/replica_1:0`.
         names = [re.escape(v.name.split(":")[0]) for v in exempt]
-        return tfa.optimizers.LAMB(
+        optimizer = tfa.optimizers.LAMB(
             learning_rate,
             weight_decay=weight_decay,
             beta_1=beta_1,
@@ -96,4 +106,7 @@ def create_optimizer(
             ],
             global_clipnorm=clip_global_norm,
         )
+        # Keras' older optimizers, of which this is one, have no `build`.
+        optimizer._create_all_weights(model.trainable_variables)
+        return optimizer
     raise ValueError(f"`name` must be one of {OPTIMIZERS}. Received: {name!r}.")

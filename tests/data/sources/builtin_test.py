@@ -35,6 +35,16 @@ class DigitsSourceTest(tf.test.TestCase, parameterized.TestCase):
         self.assertBetween(counts.max(), 33, 37)
         self.assertEqual(train.class_names, tuple("0123456789"))
 
+    def test_all_is_the_train_split_and_then_the_test_split(self):
+        source = digits.DigitsSource("all")
+        train, test = digits.DigitsSource(), digits.DigitsSource("test")
+        self.assertLen(source, 1797)
+        self.assertAllEqual(_labels(source), datasets.load_digits().target)
+        self.assertAllEqual(
+            _images(source), np.concatenate([_images(train), _images(test)])
+        )
+        self.assertEqual(source.mean, train.mean)
+
     def test_an_enlarged_digit_still_looks_like_its_scan(self):
         images = _images(digits.DigitsSource("test"))
         self.assertEqual(images.shape, (360, 32, 32, 1))
@@ -59,7 +69,7 @@ class DigitsSourceTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual(colour.channels, 3)
 
     def test_an_unknown_split_is_refused(self):
-        with self.assertRaisesRegex(ValueError, '`split` must be "train" or'):
+        with self.assertRaisesRegex(ValueError, '`split` must be "train", "t'):
             digits.DigitsSource("val")
 
     def test_two_channels_are_refused(self):
@@ -68,7 +78,7 @@ class DigitsSourceTest(tf.test.TestCase, parameterized.TestCase):
 
 
 class PhotosSourceTest(tf.test.TestCase, parameterized.TestCase):
-    @parameterized.parameters(("train", 448), ("test", 112))
+    @parameterized.parameters(("train", 448), ("test", 112), ("all", 560))
     def test_crops_are_square_and_labelled_by_photograph(self, split, num):
         source = photos.PhotosSource(split)
         self.assertEqual(_images(source).shape, (num, 96, 96, 3))
@@ -79,6 +89,11 @@ class PhotosSourceTest(tf.test.TestCase, parameterized.TestCase):
     def test_crops_are_the_same_every_time(self):
         first, again = photos.PhotosSource("test"), photos.PhotosSource("test")
         self.assertAllEqual(_images(first), _images(again))
+
+    def test_all_is_the_train_crops_and_then_the_test_crops(self):
+        parts = [_images(photos.PhotosSource(s)) for s in ("train", "test")]
+        source = photos.PhotosSource("all")
+        self.assertAllEqual(_images(source), np.concatenate(parts))
 
     def test_no_pixel_is_in_both_splits(self):
         # A photograph whose pixels say in which column they are.
@@ -103,7 +118,7 @@ class PhotosSourceTest(tf.test.TestCase, parameterized.TestCase):
     def test_without_scikit_image_the_error_says_what_to_install(self):
         with mock.patch.dict(sys.modules, {"skimage": None}):
             with self.assertRaisesRegex(
-                ValueError, r"pip install tf_simmim\[photos\]"
+                ValueError, "`pip install scikit-image`"
             ):
                 photos.PhotosSource()
 

@@ -101,11 +101,76 @@ class FolderSourceTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual(self.names(train), ["train/a.png"])
         self.assertEqual(self.names(test), ["train/b.png"])
 
-    def test_a_test_class_without_training_images_is_refused(self):
-        self.write("train/cat/a.png")
-        self.write("val/yak/a.png")
-        with self.assertRaisesRegex(ValueError, "val/yak/a.png"):
-            folder.FolderSource(str(self.root), "test")
+    @parameterized.parameters(
+        # A flat test folder, a class of its own, files beside classes.
+        (("train/cat/a.png",), ("val/b.png",)),
+        (("train/good/a.png",), ("test/broken/b.png", "test/good/c.png")),
+        (("train/cat/a.png",), ("test/b.png", "test/cat/a.png")),
+        # Train images that have no classes themselves.
+        (("train/a.png",), ("test/cat/b.png", "test/cat/c.png")),
+    )
+    def test_a_test_split_of_other_classes_has_no_labels(self, train, test):
+        for name in (*train, *test):
+            self.write(name)
+        source = folder.FolderSource(str(self.root), "test")
+        self.assertEqual(self.names(source), sorted(test))
+        self.assertIsNone(source.class_names)
+        self.assertNotIn("label", self.read(source, 0))
+        source = folder.FolderSource(str(self.root), "train")
+        has_classes = train[0].count("/") == 2
+        self.assertEqual(source.class_names is not None, has_classes)
+        self.assertEqual("label" in self.read(source, 0), has_classes)
+
+    @parameterized.parameters(
+        (("a.png", "b.png", "c.png"), None),
+        (("cat/a.png", "cat/b.png", "dog/c.png"), ("cat", "dog")),
+        # Here `test` is not beside train images, so nothing says that the
+        # rest is to be left out.
+        (("more/a.png", "more/b.png", "test/c.png"), ("more", "test")),
+        (("a.png", "test/b.png", "test/c.png"), None),
+    )
+    def test_all_of_a_folder_without_splits_is_every_image(
+        self, names, class_names
+    ):
+        for number, name in enumerate(names):
+            self.write(name, number)
+        source = folder.FolderSource(str(self.root), "all")
+        self.assertEqual(self.names(source), list(names))
+        self.assertEqual(source.class_names, class_names)
+        for number in range(3):
+            image = self.read(source, number)["image"]
+            self.assertAllEqual(image, _pixels(number))
+
+    @parameterized.parameters("test", "val", "validation", "other")
+    def test_all_beside_a_train_folder_is_what_lies_in_train(self, name):
+        names = ["train/cat/a.png", "train/cat/b.png", "train/dog/a.png"]
+        for file in (*names, f"{name}/yak/a.png"):
+            self.write(file)
+        source = folder.FolderSource(str(self.root), "all")
+        self.assertEqual(self.names(source), names)
+        self.assertEqual(source.class_names, ("cat", "dog"))
+        self.assertEqual(self.read(source, 2)["label"], 1)
+
+    @parameterized.parameters("test", "val", "validation")
+    def test_all_of_a_test_folder_alone_is_what_lies_in_it(self, name):
+        names = [f"{name}/cat/a.png", f"{name}/dog/b.png"]
+        for file in names:
+            self.write(file)
+        (self.root / "read me.txt").write_text("not an image")
+        source = folder.FolderSource(str(self.root), "all")
+        self.assertEqual(self.names(source), names)
+        self.assertEqual(source.class_names, ("cat", "dog"))
+
+    def test_all_of_two_test_folders_is_the_first(self):
+        self.write("test/a.png")
+        self.write("val/b.png")
+        source = folder.FolderSource(str(self.root), "all")
+        self.assertEqual(self.names(source), ["test/a.png"])
+        self.assertIsNone(source.class_names)
+
+    def test_all_of_a_single_image_is_that_image(self):
+        self.write("only.png")
+        self.assertLen(folder.FolderSource(str(self.root), "all"), 1)
 
     def test_hidden_files_and_other_suffixes_are_left_out(self):
         for name in ("a.JPG", "b.jpeg", "c.Png", "d.bmp", "e.gif", "f.png"):
@@ -219,7 +284,7 @@ class FolderSourceTest(tf.test.TestCase, parameterized.TestCase):
             folder.FolderSource(str(self.root), channels=2)
 
     def test_an_unknown_split_is_refused(self):
-        with self.assertRaisesRegex(ValueError, '`split` must be "train" or'):
+        with self.assertRaisesRegex(ValueError, '`split` must be "train", "t'):
             folder.FolderSource(str(self.root), split="dev")
 
 

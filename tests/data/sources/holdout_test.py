@@ -27,7 +27,7 @@ class HoldoutTest(tf.test.TestCase, parameterized.TestCase):
     @parameterized.parameters(1, 2, 13, 20, 21, 40, 67)
     def test_splits_are_disjoint_whole_and_counted_without_gaps(self, total):
         seen = []
-        for split in holdout.SPLITS:
+        for split in ("train", "test"):
             own = [
                 position
                 for position in range(total)
@@ -40,6 +40,13 @@ class HoldoutTest(tf.test.TestCase, parameterized.TestCase):
             )
             seen += own
         self.assertCountEqual(seen, range(total))
+
+    @parameterized.parameters(1, 2, 20, 45)
+    def test_the_split_all_is_every_position(self, total):
+        self.assertEqual(holdout.count(total, "all"), total)
+        for position in range(total):
+            self.assertTrue(holdout.belongs(position, total, "all"))
+            self.assertEqual(holdout.index_within(position, "all"), position)
 
     def test_tensors_give_what_integers_give(self):
         for position in range(45):

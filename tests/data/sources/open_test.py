@@ -37,6 +37,13 @@ class OpenSourceTest(tf.test.TestCase, parameterized.TestCase):
         self.assertLen(source, 1)
         self.assertEqual(source.channels, 1)
 
+    def test_the_split_all_holds_nothing_out(self):
+        image = tf.io.encode_png(tf.zeros([4, 6, 3], tf.uint8)).numpy()
+        for name in ("a.png", "b.png", "c.png"):
+            (self.root / name).write_bytes(image)
+        spec = f"folder:{self.root}"
+        self.assertLen(sources.open_source(spec, split="all"), 3)
+
     @parameterized.parameters(
         ("digits", "builtin:digits"),
         ("builtin:digit", "builtin:digits"),

@@ -153,6 +153,30 @@ class TFDSSourceTest(tf.test.TestCase, parameterized.TestCase):
             test, [(i, border + i) for i in range(num_images - border)]
         )
 
+    @parameterized.product(
+        file_format=FORMATS,
+        others=((), ("test",), ("extra", "validation")),
+    )
+    def test_all_is_the_whole_train_split_alone(self, file_format, others):
+        self.prepare(file_format, {"train": 13, **dict.fromkeys(others, 3)})
+        source = self.open("all")
+        want = [(index, index) for index in range(13)]
+        self.assertEqual(self.numbers(source, shuffle=False), want)
+        self.assertCountEqual(self.numbers(source), want)
+
+    @parameterized.parameters("test", "validation", "extra")
+    def test_all_without_train_is_the_only_split_there_is(self, name):
+        self.prepare("array_record", {name: 4})
+        want = [(index, index) for index in range(4)]
+        self.assertEqual(self.numbers(self.open("all"), shuffle=False), want)
+
+    def test_all_without_train_does_not_guess_between_other_splits(self):
+        self.prepare("array_record", {"extra": 4, "test": 3})
+        with self.assertRaisesRegex(
+            ValueError, r"'all' is not in .*\['extra', 'test'\]"
+        ):
+            self.open("all")
+
     @parameterized.parameters(*FORMATS)
     def test_any_split_of_tfds_can_be_named(self, file_format):
         self.prepare(file_format, {"train": 13})

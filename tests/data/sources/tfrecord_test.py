@@ -80,6 +80,14 @@ class TFRecordSourceTest(tf.test.TestCase, parameterized.TestCase):
             got = self.numbers(train, seed=1, epoch=epoch)
             self.assertCountEqual(got, enumerate(in_train))
 
+    def test_all_is_every_record(self):
+        self.write_shards()
+        source = tfrecord.TFRecordSource(self.pattern, "all")
+        self.assertLen(source, 45)
+        want = [(number, number) for number in range(45)]
+        self.assertEqual(self.numbers(source, shuffle=False), want)
+        self.assertCountEqual(self.numbers(source, seed=1), want)
+
     def test_every_epoch_has_its_own_order_and_keeps_it(self):
         self.write_shards()
         source = tfrecord.TFRecordSource(self.pattern)

@@ -9,7 +9,7 @@ from tf_simmim import losses
 from tf_simmim.training.callbacks import collapse_alarm
 
 
-class MeanColourLossTest(tf.test.TestCase):
+class SingleColourLossTest(tf.test.TestCase):
     def test_value_by_hand(self):
         # Two channels; hidden are the left patch of the first image (values
         # 0 and 10, half each) and the right one of the second (values 2, 20).
@@ -20,25 +20,38 @@ class MeanColourLossTest(tf.test.TestCase):
             "image": images,
             "patch_mask": np.array([[[1, 0]], [[0, 1]]]),
         }
-        # Mean colour (1, 15): off by 1 in the first channel, 5 in the second.
-        self.assertAllClose(collapse_alarm.mean_colour_loss(elements), 3.0)
+        # Median colour (1, 15): off by 1 in the first channel, 5 in the
+        # second.
+        self.assertAllClose(collapse_alarm.single_colour_loss(elements), 3.0)
 
-    def test_it_is_the_loss_of_a_model_that_predicts_the_mean_colour(self):
+    def test_it_is_the_loss_of_a_model_that_predicts_the_median_colour(self):
         generator = np.random.default_rng(1)
         images = generator.normal(size=[3, 8, 12, 3]).astype(np.float32)
         mask = np.array([[[1, 0, 1], [0, 1, 0]]] * 3)
         hidden = np.kron(mask, np.ones([1, 4, 4]))[..., np.newaxis]
-        mean = (images * hidden).sum((0, 1, 2)) / hidden.sum()
+        median = np.median(images[hidden[..., 0] == 1], axis=0)
         prediction = losses.to_patches(
-            tf.broadcast_to(tf.cast(mean, tf.float32), images.shape), 4
+            tf.broadcast_to(tf.cast(median, tf.float32), images.shape), 4
         )
         want = losses.masked_reconstruction_loss(
             losses.to_patches(images, 4), prediction, mask, 4, 4, "l1"
         )
-        got = collapse_alarm.mean_colour_loss(
+        got = collapse_alarm.single_colour_loss(
             {"image": images, "patch_mask": mask}
         )
         self.assertAllClose(got, want)
+
+    def test_no_other_constant_is_better(self):
+        # Skewed, as digits on black are: the mean would be beaten.
+        images = np.random.default_rng(2).gamma(0.3, size=[4, 8, 12, 1])
+        mask = np.ones([4, 2, 3], np.int32)
+        level = collapse_alarm.single_colour_loss(
+            {"image": images, "patch_mask": mask}
+        )
+        for constant in np.linspace(0, 2, 41):
+            error = np.abs(images - constant).mean()
+            self.assertLessEqual(level, error + 1e-12)
+        self.assertLess(level, 0.95 * np.abs(images - images.mean()).mean())
 
     def test_mask_that_hides_nothing_is_refused(self):
         elements = {
@@ -46,13 +59,13 @@ class MeanColourLossTest(tf.test.TestCase):
             "patch_mask": np.zeros([2, 2, 3], np.int32),
         }
         with self.assertRaisesRegex(ValueError, "must have hidden patches"):
-            collapse_alarm.mean_colour_loss(elements)
+            collapse_alarm.single_colour_loss(elements)
 
 
 class CollapseAlarmTest(tf.test.TestCase, parameterized.TestCase):
     def num_warnings(self, interval_losses, **options):
         alarm = collapse_alarm.CollapseAlarm(
-            mean_level=0.5, every_steps=10, patience_steps=50, **options
+            level=0.5, every_steps=10, patience_steps=50, **options
         )
         with self.assertLogs("absl", "WARNING") as logs:
             logging.warning("one line, so that there is one")
@@ -85,7 +98,7 @@ class CollapseAlarmTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual(self.num_warnings([np.nan] * 9), 0)
 
     def test_level_that_is_not_positive_is_refused(self):
-        with self.assertRaisesRegex(ValueError, "`mean_level`.*: 0"):
+        with self.assertRaisesRegex(ValueError, "`level`.*: 0"):
             collapse_alarm.CollapseAlarm(0, 10, 50)
 
 

@@ -22,15 +22,16 @@ class DigitsSource(arrays.ArraySource):
     The last 360 are the test split, 33 to 37 of every digit; the 1,437 before
     them are the train split. (The scans come writer by writer, each going
     through the digits in turn, so that taking every n-th of them would favour
-    some digits.) The enlargement is bicubic.
+    some digits.) The split "all" is both, train before test. The enlargement
+    is bicubic.
 
     Args:
-        split: "train" or "test".
+        split: "train", "test" or "all".
         channels: int, 1, or 3 for models that expect colour (three equal
             channels). Default: 1.
 
     Raises:
-        ValueError: `split` is neither, or `channels` is neither 1 nor 3.
+        ValueError: `split` is none of these, or `channels` is neither 1 nor 3.
 
     Source: E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten
         Digits, UCI Machine Learning Repository, 1998; the part of it in
@@ -46,8 +47,11 @@ class DigitsSource(arrays.ArraySource):
         decoding.require_colour_or_grey(channels)
 
         digits = datasets.load_digits()
-        first, last = slice(None, _NUM_TRAIN), slice(_NUM_TRAIN, None)
-        chosen = last if split == "test" else first
+        chosen = {
+            "train": slice(None, _NUM_TRAIN),
+            "test": slice(_NUM_TRAIN, None),
+            "all": slice(None),
+        }[split]
         images = np.stack([_enlarge(scan) for scan in digits.images[chosen]])
         super().__init__(
             images=np.repeat(images[..., np.newaxis], channels, axis=-1),

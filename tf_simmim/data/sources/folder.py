@@ -20,25 +20,31 @@ class FolderSource(source.Source):
     """Every image file below a local folder, read at random.
 
     Files are ordered by path, byte by byte. Hidden files and folders are left
-    out, and links to folders are not followed. If every file lies in a
-    sub-folder, the first sub-folder's name is its label.
+    out, and links to folders are not followed.
 
     If there is a folder `train`, it is the train split, and `test`, `val` or
     `validation`, the first that exists, is the test split. Otherwise every
     twentieth file is the test split; of fewer than twenty, the last.
 
+    The split "all" is every file, with nothing held out. If there is a folder
+    `train`, it is what lies in that, never the test images beside it; if all
+    files lie in test folders, it is the first of those.
+
+    If every file of a split lies in a sub-folder, the first sub-folder's name
+    is its label. A test split is numbered like the train split, and has no
+    labels if one of its files is of no class that the train split has.
+
     Args:
         path: str. The folder; `~` is the home folder.
-        split: "train" or "test".
+        split: "train", "test" or "all".
         channels: int, 1 (grey) or 3 (colour). Default: 3.
 
     Attributes:
         paths: list of bytes, the files in order.
 
     Raises:
-        ValueError: the folder is missing or holds no images of that split, a
-            class of the test split is not in the train split, or `channels`
-            is neither 1 nor 3.
+        ValueError: the folder is missing or holds no images of that split, or
+            `channels` is neither 1 nor 3.
         tf.errors.InvalidArgumentError: in `read`, naming the file: it is not
             an image.
     """
@@ -84,14 +90,17 @@ def _split_files(root, split):
     if os.path.isdir(train) and test is not None:
         train_files = _image_files(train)
         class_names = _class_names(train_files)
-        if split == "train":
+        if split != "test":
             return train, train_files, class_names
         test_files = _image_files(test)
-        _require_known_classes(test_files, class_names, test)
-        return test, test_files, class_names
+        known = _classes(test_files) <= set(class_names or ())
+        return test, test_files, class_names if known else None
 
     folder = train if os.path.isdir(train) else root
     files = _image_files(folder)
+    if split == "all" and folder == root:
+        if _classes(files) <= set(_TEST_FOLDERS):
+            folder, files = test, _image_files(test)
     chosen = [
         file
         for position, file in enumerate(files)
@@ -138,19 +147,11 @@ def _class_of(file):
     return first if separator else None
 
 
+def _classes(files):
+    return {_class_of(file) for file in files}
+
+
 def _class_names(files):
     """Returns the classes in order, or None if a file lies in none."""
-    names = {_class_of(file) for file in files}
+    names = _classes(files)
     return None if None in names else sorted(names)
-
-
-def _require_known_classes(files, class_names, folder):
-    if class_names is None:
-        return
-    for file in files:
-        if _class_of(file) not in class_names:
-            raise ValueError(
-                "Every image of a test split must be of a class that the "
-                "train split has. "
-                f"Received: {os.fsdecode(os.path.join(folder, file))}."
-            )

@@ -2,23 +2,26 @@
 
 Every twentieth image is held out; of fewer than twenty images, the last one.
 A single image cannot be split: it is the train split, and there is no other.
+The split "all" is every image, with nothing held out.
 """
 
-SPLITS = ("train", "test")
+SPLITS = ("train", "test", "all")
 
 _EVERY = 20
 
 
 def require_split(split: str) -> None:
-    """Refuses any split but "train" and "test"."""
+    """Refuses any split but "train", "test" and "all"."""
     if split not in SPLITS:
         raise ValueError(
-            f'`split` must be "train" or "test". Received: {split!r}.'
+            f'`split` must be "train", "test" or "all". Received: {split!r}.'
         )
 
 
 def count(num_images: int, split: str) -> int:
     """Returns how many of `num_images` images belong to `split`."""
+    if split == "all":
+        return num_images
     num_held_out = num_images // _EVERY or int(num_images > 1)
     return num_held_out if split == "test" else num_images - num_held_out
 
@@ -29,11 +32,13 @@ def belongs(position, num_images: int, split: str):
     Args:
         position: int or int64 scalar tensor, 0 <= position < num_images.
         num_images: int. Images in both splits.
-        split: "train" or "test".
+        split: "train", "test" or "all".
 
     Returns:
         bool, or a bool scalar tensor.
     """
+    if split == "all":
+        return position >= 0
     last_of_group = min(_EVERY, num_images) - 1 if num_images > 1 else -1
     if split == "test":
         return position % _EVERY == last_of_group
@@ -45,11 +50,13 @@ def index_within(position, split: str):
 
     Args:
         position: int or int64 scalar tensor, of an image of that split.
-        split: "train" or "test".
+        split: "train", "test" or "all".
 
     Returns:
         int, or an int64 scalar tensor: 0, 1, 2, ... without gaps.
     """
+    if split == "all":
+        return position
     if split == "test":
         return position // _EVERY
     return position - position // _EVERY

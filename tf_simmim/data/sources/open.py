@@ -30,8 +30,10 @@ def open_source(
     Args:
         spec: str. `builtin:digits`, `builtin:photos`, `folder:PATH`,
             `tfds:NAME` or `tfrecord:GLOB`.
-        split: "train" or "test". How each source splits itself is in its
-            class; `tfds` also takes "train[:10%]" and the like.
+        split: "train", "test", or "all" to hold nothing out. How each source
+            splits itself is in its class: of data that come with train and
+            test images, "all" is the train images only (but both of the
+            built-in sources). `tfds` also takes "train[:10%]" and the like.
         data_dir: str, or None. Where `tfds` looks; the others ignore it.
         channels: int, 1 or 3. Default: what the source has.
 

@@ -32,16 +32,16 @@ class PhotosSource(arrays.ArraySource):
     scikit-learn ships two of the photographs and scikit-image five; nothing
     is downloaded. The crops lie at random but fixed places: test crops (16 a
     photograph) in the third quarter of its width, train crops (64) on either
-    side of that strip, so that no pixel is in both splits. The label is the
-    photograph.
+    side of that strip, so that no pixel is in both splits. The split "all" is
+    both, train before test. The label is the photograph.
 
     Args:
-        split: "train" or "test".
+        split: "train", "test" or "all".
         channels: int, 3, or 1 for grey. Default: 3.
 
     Raises:
-        ValueError: `split` is neither, `channels` is neither 1 nor 3, or
-            scikit-image is not installed.
+        ValueError: `split` is none of these, `channels` is neither 1 nor 3,
+            or scikit-image is not installed.
     """
 
     def __init__(self, split="train", channels=None):
@@ -50,20 +50,11 @@ class PhotosSource(arrays.ArraySource):
         decoding.require_colour_or_grey(channels)
 
         paths = _photograph_paths()
-        per_photograph = _CROPS_PER_PHOTOGRAPH[split]
-        crops = []
-        for number, path in enumerate(paths):
-            with Image.open(path) as photograph:
-                pixels = np.asarray(photograph.convert("RGB"))
-            seed = randomness.seed_for(
-                number, randomness.CROP, holdout.SPLITS.index(split)
-            )
-            crops.append(_random_crops(pixels, split, per_photograph, seed))
-        images = np.stack(crops, axis=1)  # one crop of each, then the next
-        images = images.reshape(-1, *images.shape[2:])
+        parts = ("train", "test") if split == "all" else (split,)
+        images = np.concatenate([_crops(paths, part) for part in parts])
         super().__init__(
             images=decoding.to_channels(images, channels),
-            labels=np.tile(np.arange(len(paths)), per_photograph),
+            labels=np.arange(len(images)) % len(paths),
             class_names=[
                 os.path.splitext(os.path.basename(path))[0] for path in paths
             ],
@@ -79,7 +70,7 @@ def _photograph_paths():
     except ImportError as error:
         raise ValueError(
             "`builtin:photos` needs the photographs that scikit-image ships: "
-            "run `pip install tf_simmim[photos]`."
+            "run `pip install scikit-image`."
         ) from error
     sklearn_folder = os.path.dirname(sklearn.__file__)
     skimage_folder = os.path.dirname(skimage.__file__)
@@ -88,6 +79,21 @@ def _photograph_paths():
         os.path.join(sklearn_folder, "datasets", "images", name)
         for name in _SKLEARN_FILES
     ] + [os.path.join(skimage_folder, "data", name) for name in _SKIMAGE_FILES]
+
+
+def _crops(paths, split):
+    """Returns a crop of each photograph, then the next of each, and so on."""
+    num_crops = _CROPS_PER_PHOTOGRAPH[split]
+    crops = []
+    for number, path in enumerate(paths):
+        with Image.open(path) as photograph:
+            pixels = np.asarray(photograph.convert("RGB"))
+        seed = randomness.seed_for(
+            number, randomness.CROP, holdout.SPLITS.index(split)
+        )
+        crops.append(_random_crops(pixels, split, num_crops, seed))
+    images = np.stack(crops, axis=1)
+    return images.reshape(-1, *images.shape[2:])
 
 
 def _random_crops(pixels, split, num_crops, seed):

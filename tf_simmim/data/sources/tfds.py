@@ -25,12 +25,14 @@ class TFDSSource(source.Source):
 
     The test split is the data set's `validation` or `test`, the first that
     exists. If there is neither, it is the last twentieth of `train`, and the
-    train split is the rest.
+    train split is the rest. The split "all" is the whole of `train`, or the
+    only split there is; it is not TensorFlow Datasets' own "all", which has
+    the test images in it.
 
     Args:
         name: str. "NAME", "NAME/CONFIG" or "NAME:VERSION".
-        split: "train", "test", or any split in the language of TensorFlow
-            Datasets, such as "train[:10%]".
+        split: "train", "test", "all", or any split in the language of
+            TensorFlow Datasets, such as "train[:10%]".
         data_dir: str, or None: `TFDS_DATA_DIR` or ~/tensorflow_datasets.
         channels: int, 1 or 3. Default: what the data set has, and 3 where
             that varies.
@@ -126,8 +128,10 @@ def _tfds_split(info, split):
     if split not in holdout.SPLITS:
         return split
     test_split = next((name for name in _TEST_SPLITS if name in splits), None)
-    if "train" not in splits or test_split is not None:
+    if "train" not in splits or test_split is not None or split == "all":
         chosen = test_split if split == "test" else "train"
+        if split == "all" and len(splits) == 1:
+            (chosen,) = splits
         if chosen not in splits:
             raise ValueError(
                 f"`split` {split!r} is not in {info.full_name}. "

@@ -24,11 +24,12 @@ class TFRecordSource(source.Source):
     count its records.
 
     Every twentieth record is the test split; of fewer than twenty, the last.
-    A split is read by passing over the other.
+    A split is read by passing over the other. The split "all" is every
+    record.
 
     Args:
         pattern: str. File names, with the wildcards of `tf.io.gfile.glob`.
-        split: "train" or "test".
+        split: "train", "test" or "all".
         channels: int, 1 (grey) or 3 (colour). Default: 3.
 
     Raises:

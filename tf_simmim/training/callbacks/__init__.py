@@ -2,7 +2,7 @@
 
 from tf_simmim.training.callbacks.checkpointing import Checkpointing
 from tf_simmim.training.callbacks.collapse_alarm import CollapseAlarm
-from tf_simmim.training.callbacks.collapse_alarm import mean_colour_loss
+from tf_simmim.training.callbacks.collapse_alarm import single_colour_loss
 from tf_simmim.training.callbacks.metrics_log import MetricsLog
 from tf_simmim.training.callbacks.metrics_log import rows_up_to
 from tf_simmim.training.callbacks.progress_bar import ProgressBar
@@ -19,7 +19,7 @@ __all__ = [
     "ProgressBar",
     "ReconstructionPictures",
     "StepCallback",
-    "mean_colour_loss",
+    "single_colour_loss",
     "rows_up_to",
     "wandb_callback",
 ]

@@ -1,4 +1,4 @@
-"""An alarm for runs that only ever learn the mean colour.
+"""An alarm for runs that only ever learn a single colour.
 
 Dimension key:
   B: batch   H W: image, px   C: channels   P: model patch, px
@@ -12,10 +12,11 @@ from tf_simmim import masking
 from tf_simmim.training.callbacks.step_callback import StepCallback
 
 
-def mean_colour_loss(elements) -> float:
-    """Returns the masked L1 loss of predicting the mean colour.
+def single_colour_loss(elements) -> float:
+    """Returns the masked L1 loss of the best single colour.
 
-    With c the mean colour of all hidden pixels, and m the mask on pixels:
+    With c the median of each channel over all hidden pixels, which is the
+    constant of the smallest L1 error, and m the mask on pixels:
 
         loss = sum(m * |x - c|) / sum(m) / C
 
@@ -23,8 +24,8 @@ def mean_colour_loss(elements) -> float:
 
     Args:
         elements: dict with `image` float [B, H, W, C], normalised, and
-            `patch_mask` int or bool [B, h, w], 1 = hidden. A batch of a few
-            dozen images will do.
+            `patch_mask` int or bool [B, h, w], 1 = hidden. A few hundred
+            images from all over the data set.
 
     Returns:
         float, in the units of the images.
@@ -42,42 +43,41 @@ def mean_colour_loss(elements) -> float:
             "`elements` must have hidden patches. Received: a `patch_mask` of "
             "zeros."
         )
-    return float(np.mean(np.abs(hidden - hidden.mean(axis=0))))
+    return float(np.mean(np.abs(hidden - np.median(hidden, axis=0))))
 
 
 class CollapseAlarm(StepCallback):
-    """Logs one warning when the loss stays at the level of the mean colour.
+    """Logs one warning when the loss stays at the level of a single colour.
 
     Every run starts there, so the alarm waits for `patience_steps` in a row.
-    It means something only for the L1 loss on plain pixels.
+    It means something only for the L1 loss on plain pixels. A restarted
+    process counts from zero.
 
     Args:
-        mean_level: float > 0. From `mean_colour_loss`, of a sample.
+        level: float > 0. From `single_colour_loss`, of a sample.
         every_steps: int >= 1. How often to look; the logging interval, so
             that the loss is a mean over all of it.
         patience_steps: int. For how long the loss has to stay there. Longer
             than warm-up; ten logging intervals at least.
         tolerance: float in [0, 1). The loss counts as being there from
-            `(1 - tolerance) * mean_level` upwards.
+            `(1 - tolerance) * level` upwards.
 
     Raises:
-        ValueError: `mean_level` is not positive.
+        ValueError: `level` is not positive.
     """
 
-    def __init__(self, mean_level, every_steps, patience_steps, tolerance=0.03):
+    def __init__(self, level, every_steps, patience_steps, tolerance=0.03):
         super().__init__(every_steps)
-        if not mean_level > 0:
-            raise ValueError(
-                f"`mean_level` must be positive. Received: {mean_level}."
-            )
-        self.mean_level = mean_level
+        if not level > 0:
+            raise ValueError(f"`level` must be positive. Received: {level}.")
+        self.level = level
         self.patience_steps = patience_steps
         self.tolerance = tolerance
         self._steps_at_level = 0
         self._has_fired = False
 
     def at_step(self, step, logs):
-        is_there = logs["loss"] >= (1 - self.tolerance) * self.mean_level
+        is_there = logs["loss"] >= (1 - self.tolerance) * self.level
         if not is_there:  # below, or not a number
             self._steps_at_level = 0
             return
@@ -87,7 +87,7 @@ class CollapseAlarm(StepCallback):
         self._has_fired = True
         logging.warning(
             "Step %d: for %d steps the loss (%.4f) has been at the level of "
-            "predicting the mean colour everywhere (%.4f): the model does not "
+            "predicting one colour everywhere (%.4f): the model does not "
             "look at the visible patches. Likely causes: a learning rate that "
             "is too high or a warm-up that is too short, too large a mask "
             "ratio, or images that are all alike. Try a third of the learning "
@@ -95,5 +95,5 @@ class CollapseAlarm(StepCallback):
             step,
             self._steps_at_level,
             logs["loss"],
-            self.mean_level,
+            self.level,
         )

@@ -1,6 +1,9 @@
 """Weights & Biases, through its own Keras callback."""
 
+import uuid
 from pathlib import Path
+
+from tf_simmim.training import files
 
 
 def wandb_callback(project, run_directory, config, every_steps, start_step=0):
@@ -8,7 +11,8 @@ def wandb_callback(project, run_directory, config, every_steps, start_step=0):
 
     Whether it goes online is for Weights & Biases to decide
     (`WANDB_MODE=offline`). The run ends with the process, or with
-    `wandb.finish()`.
+    `wandb.finish()`. A run directory is one run there, however often it was
+    interrupted: its id is kept in `wandb_run_id.txt`.
 
     Args:
         project: str. Name of the project there.
@@ -31,15 +35,20 @@ def wandb_callback(project, run_directory, config, every_steps, start_step=0):
     except ImportError as error:
         raise ImportError(
             "Logging to Weights & Biases needs the package wandb: "
-            "`pip install tf_simmim[wandb]`."
+            "`pip install wandb`."
         ) from error
     directory = Path(run_directory)
+    id_file = directory / "wandb_run_id.txt"
+    if not id_file.exists():
+        files.write_text(id_file, uuid.uuid4().hex)
     try:
         wandb.init(
             project=project,
             name=directory.name,
             dir=str(directory),
             config=config,
+            id=id_file.read_text(encoding="utf-8").strip(),
+            resume="allow",
         )
     except wandb.Error as error:
         raise ValueError(
