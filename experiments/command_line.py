@@ -158,6 +158,8 @@ def require_same_settings(flags_file: pathlib.Path, free: set[str]) -> None:
     Raises:
         ValueError: other flags differ; the message lists them.
     """
+    if not flags_file.is_file():
+        return
     before = set(flags_file.read_text(encoding="utf-8").splitlines())
     now = set(resolved_text().splitlines())
 
