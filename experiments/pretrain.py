@@ -57,6 +57,7 @@ def set_up():
     )
 
     run = run_flags.run_directory()
+    run.lock()
     store = training.CheckpointStore(
         run.checkpoints, keep=run_flags.KEEP_CHECKPOINTS.value
     )
@@ -66,8 +67,10 @@ def set_up():
         command_line.require_same_settings(
             run.flags_file, free=run_flags.CHANGEABLE
         )
-        step = store.restore(checkpoint)["step"]
+        manifest = store.restore(checkpoint)
+        step = manifest["step"]
         logging.info("Continuing %s from step %d.", run.path, step)
+        training.warn_if_changed(manifest["fingerprint"])
     if step >= total_steps:
         logging.info(
             "%s is complete at step %d: a longer run needs a larger "

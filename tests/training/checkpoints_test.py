@@ -10,6 +10,7 @@ import tensorflow as tf
 from absl.testing import parameterized
 
 from tf_simmim.training import checkpoints
+from tf_simmim.training import environment
 from tf_simmim.training.no_valid_checkpoint_error import NoValidCheckpointError
 
 
@@ -75,6 +76,19 @@ class CheckpointStoreTest(tf.test.TestCase, parameterized.TestCase):
         self.assertLen(sizes, 2)
         listed = {n: f["bytes"] for n, f in manifest["files"].items()}
         self.assertEqual(listed, sizes)
+
+    def test_manifest_holds_the_fingerprint_of_the_environment(self):
+        self.save(4)
+        manifest = self.store.restore(make_checkpoint())
+        self.assertEqual(manifest["fingerprint"], environment.fingerprint())
+
+    def test_any_change_of_the_manifest_is_damage(self):
+        self.save(1, 2)
+        path = self.directory / "step-00000002" / "manifest.json"
+        text = path.read_text()
+        path.write_text(text.replace('"seed": 3', '"seed": 4'))
+        self.assertNotEqual(path.read_text(), text)
+        self.assertEqual(self.store.restore(make_checkpoint())["step"], 1)
 
     def test_only_the_newest_are_kept_in_order_of_their_numbers(self):
         self.save(2, 10, 100, 99999999, 100000000)

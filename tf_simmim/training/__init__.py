@@ -3,6 +3,8 @@
 from tf_simmim.training import callbacks
 from tf_simmim.training.checkpoints import CheckpointStore
 from tf_simmim.training.environment import describe_environment
+from tf_simmim.training.environment import fingerprint
+from tf_simmim.training.environment import warn_if_changed
 from tf_simmim.training.no_valid_checkpoint_error import NoValidCheckpointError
 from tf_simmim.training.run_directory import RunDirectory
 
@@ -12,4 +14,6 @@ __all__ = [
     "RunDirectory",
     "callbacks",
     "describe_environment",
+    "fingerprint",
+    "warn_if_changed",
 ]

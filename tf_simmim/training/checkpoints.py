@@ -1,7 +1,5 @@
 """Checkpoints that are whole or not there: written aside, checked, renamed."""
 
-import hashlib
-import json
 import os
 import re
 import shutil
@@ -13,18 +11,18 @@ from absl import logging
 
 from tf_simmim.training import checkpoint_match
 from tf_simmim.training import files
+from tf_simmim.training import manifests
 from tf_simmim.training.no_valid_checkpoint_error import NoValidCheckpointError
 
-_MANIFEST = "manifest.json"
 _PREFIX = "state"
-_CHUNK_BYTES = 1 << 20
 
 
 class CheckpointStore:
     """The checkpoints of one run, newest last.
 
     Each lives in a folder `step-00000123` with TensorFlow's files and a
-    `manifest.json` (step, sizes and SHA-256 of the files, metadata). A folder
+    `manifest.json` (step, sizes and SHA-256 of the files, metadata, the
+    `fingerprint` of the environment, and its own SHA-256). A folder
     of that name is complete: it is written under a temporary name, flushed to
     disk, read back and checked to be finite, and renamed only then. Older
     ones go after that.
@@ -82,12 +80,7 @@ class CheckpointStore:
                 files.sync(path)
             files.sync(temporary)
             _require_finite(temporary / _PREFIX)
-            manifest = {
-                "step": step,
-                "metadata": metadata,
-                "files": {path.name: _describe(path) for path in written},
-            }
-            files.write_json(temporary / _MANIFEST, manifest)
+            manifests.write(temporary, written, step, metadata)
             os.rename(temporary, final)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -116,7 +109,8 @@ class CheckpointStore:
                 restores the model alone.
 
         Returns:
-            dict: the manifest, with `step` and `metadata`.
+            dict: the manifest, with `step`, `metadata` and `fingerprint`
+                (for `warn_if_changed`, where training goes on).
 
         Raises:
             NoValidCheckpointError: there is none, or all are damaged. They
@@ -127,7 +121,7 @@ class CheckpointStore:
         damaged = {}
         for _, folder in sorted(self._folders().items(), reverse=True):
             try:
-                manifest = _verified_manifest(folder)
+                manifest = manifests.read(folder)
             except (OSError, ValueError, LookupError, TypeError) as error:
                 damaged[folder] = f"{type(error).__name__}: {error}"
                 continue
@@ -201,14 +195,6 @@ def _is_another_live_process(pid):
     return True
 
 
-def _describe(path):
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return {"bytes": path.stat().st_size, "sha256": digest.hexdigest()}
-
-
 def _require_finite(prefix):
     """Reads every tensor back (TensorFlow checks its CRC) and looks at it."""
     reader = tf.train.load_checkpoint(str(prefix))
@@ -219,19 +205,3 @@ def _require_finite(prefix):
                 f"Not saved: {name.split('/.ATTRIBUTES/')[0]} holds numbers "
                 "that are not finite."
             )
-
-
-def _verified_manifest(folder):
-    """Returns the manifest of a checkpoint whose files are as it says."""
-    manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
-    if folder.name != f"step-{manifest['step']:08d}":
-        raise ValueError(f"the manifest is of step {manifest['step']}")
-    if f"{_PREFIX}.index" not in manifest["files"]:
-        raise ValueError("the manifest does not list the files")
-    for name, expected in manifest["files"].items():
-        size = (folder / name).stat().st_size
-        if size != expected["bytes"]:
-            raise ValueError(f"{name} has {size} of {expected['bytes']} bytes")
-        if _describe(folder / name) != expected:
-            raise ValueError(f"{name} has other content than was written")
-    return manifest
