@@ -4,6 +4,9 @@
 
 With no flags at all it runs the demo (demo.flags). The same command, given
 again, continues the run from its last checkpoint.
+
+Ctrl-C and SIGTERM end it after the current step, with a checkpoint; its exit
+code is then 130 or 143.
 """
 
 import sys
@@ -30,9 +33,16 @@ def main(argv):
     if run is None:
         return
     model, batches, num_steps, run_callbacks = run
+    stop = training.callbacks.GracefulStop()
     model.fit(
-        batches, steps_per_epoch=num_steps, verbose=0, callbacks=run_callbacks
+        batches,
+        steps_per_epoch=num_steps,
+        verbose=0,
+        callbacks=[*run_callbacks, stop],
     )
+    if stop.exit_code is not None:
+        logging.info("Stopped; the same command continues the run.")
+        sys.exit(stop.exit_code)
     logging.info("Done.")
 
 

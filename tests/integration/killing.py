@@ -2,16 +2,16 @@
 
 Imported, this is the harness. Run as a program, it is what the harness
 starts: the real `experiments/pretrain.py` in a process that notes the images
-of every step and the operations on files in the run directory, and may kill
-itself at one of them.
+of every step and the operations on the files of the run, and may kill itself
+at one of them.
 """
 
 import collections
-import contextlib
 import functools
 import json
 import os
 import pathlib
+import random
 import re
 import runpy
 import signal
@@ -19,140 +19,148 @@ import subprocess
 import sys
 import threading
 
-ROOT = pathlib.Path(__file__).parents[2]
-TOTAL_STEPS = 26
-BATCH_SIZE = 128
-NUM_IMAGES = 1437  # the digits to train on: an epoch is 11.2 steps
-CHECKPOINT_EVERY_STEPS = 2
+from tests.integration import programs
 
-_MOMENTS = ("before", "during", "after")
-# Every commit of this set-up writes for a few milliseconds.
-_LONGEST_DELAY = 0.004
+TOTAL_STEPS = 26
+NUM_IMAGES = 1437  # the digits to train on: 11.2 steps
+FLAGS = (
+    *programs.TINY,
+    "--global_batch_size=128",
+    "--train_epochs=3",
+    f"--train_steps={TOTAL_STEPS}",
+    "--checkpoint_every_steps=2",
+    "--picture_every_steps=100",
+)
+# About what it takes to write a checkpoint of this size, in seconds.
+_LONGEST_WRITE = 0.01
+# Three starts without a kill: what was to be waited for does not happen.
+_MAX_STARTS = 3
+
+
+def train_uninterrupted(workdir):
+    """Runs the plain program once, keeping every checkpoint.
+
+    Args:
+        workdir: pathlib.Path.
+    """
+    result = programs.run(
+        "pretrain.py",
+        *FLAGS,
+        "--keep_checkpoints=1000",
+        f"--workdir={workdir}",
+    )
+    if result.returncode:
+        raise RuntimeError(result.stderr)
+
+
+def kill_each(folder, reference, kills):
+    """Kills as often as asked, over as many runs as it takes.
+
+    Args:
+        folder: pathlib.Path for the runs.
+        reference: pathlib.Path, of `train_uninterrupted`.
+        kills: iterable of what `Run.start` takes.
+
+    Yields:
+        (kill, list of str), what was found after it; and a last one for
+        letting the last run finish, with None for the kill.
+    """
+    runs = (Run(folder / str(n), reference) for n in range(sys.maxsize))
+    run = next(runs)
+    for kill in kills:
+        found = [f"it was not killed in {_MAX_STARTS} starts"]
+        for _ in range(_MAX_STARTS):
+            found_now = run.start(kill)
+            was_killed = not run.is_complete
+            if found_now or run.is_complete:
+                run = next(runs)
+            if found_now or was_killed:
+                found = found_now
+                break
+        yield kill, found
+    yield None, run.start()
 
 
 class Run:
     """One run, over as many processes as it takes.
 
     Args:
-        folder: pathlib.Path. For the run directory and the notes.
-        reference: Run or None. One that was never interrupted and kept every
-            checkpoint, to compare with.
-        keep_checkpoints: int.
+        folder: pathlib.Path, made here. For the run and notes about it.
+        reference: pathlib.Path. The same run, never interrupted.
     """
 
-    def __init__(self, folder, reference=None, keep_checkpoints=2):
+    def __init__(self, folder, reference):
+        folder.mkdir(parents=True)
         self.workdir = folder / "run"
         self.reference = reference
-        self.keep_checkpoints = keep_checkpoints
         self.is_complete = False
         self._steps_file = folder / "steps.txt"
         self._operations_file = folder / "operations.txt"
         self._log_file = folder / "stderr.txt"
         self._newest = 0
-        folder.mkdir(parents=True)
 
-    def start(self, kill_at="", delay=None):
-        """Starts the program, and waits until it ends or kills it.
+    def start(self, kill=None):
+        """Starts the program, and waits until it ends or is killed.
 
         Args:
-            kill_at: str. Where the program kills itself: a moment and an
-                operation of `operations`, then the number of times that the
-                operation has to come up, for example
+            kill: None; float, seconds after which it is killed; or str, where
+                it kills itself: `before`, `during` or `after`, one of
+                `operations`, and how many times that has to come up, as in
                 `after fsync checkpoints 2`.
-            delay: float or None. Seconds after which it is killed.
 
         Returns:
             list of str: what is wrong now, empty for nothing.
         """
+        command = (
+            *(sys.executable, __file__),
+            *(self._steps_file, self._operations_file, self.workdir),
+            kill if isinstance(kill, str) else "",
+            *FLAGS,
+            "--keep_checkpoints=2",
+            f"--workdir={self.workdir}",
+        )
         with open(self._log_file, "w", encoding="utf-8") as log:
             process = subprocess.Popen(
-                [
-                    *(sys.executable, __file__),
-                    *(str(self._steps_file), str(self._operations_file)),
-                    *(str(self.workdir), kill_at, *self._flags()),
-                ],
-                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                [str(word) for word in command],
+                env={**os.environ, "PYTHONPATH": str(programs.ROOT)},
                 stdout=subprocess.DEVNULL,
                 stderr=log,
             )
         try:
-            code = process.wait(timeout=delay)
+            code = process.wait(kill if isinstance(kill, float) else 900)
         except subprocess.TimeoutExpired:
             process.kill()
             code = process.wait()
         self.is_complete = code == 0
         if code not in (0, -signal.SIGKILL):
             text = self._log_file.read_text(encoding="utf-8")
-            return [f"the program ended with code {code}: {text[-2000:]}"]
-        return self.differences()
+            return [f"it ended with code {code}: {text[-2000:]}"]
+        return list(self._differences())
 
     def operations(self):
         """Returns the kinds of operations on files so far, in order."""
         lines = self._operations_file.read_text(encoding="utf-8").splitlines()
         return list(dict.fromkeys(lines))
 
-    def differences(self):
-        """Returns what is not as in the run that was never interrupted."""
-        found = list(_checkpoint_differences(self, self.reference or self))
+    def _differences(self):
+        yield from _checkpoint_differences(self.workdir, self.reference)
         newest = max(_checkpoints(self.workdir), default=0)
         if newest < self._newest:
-            found.append(f"checkpoint {self._newest} is gone")
+            yield f"checkpoint {self._newest} is gone"
         self._newest = newest
-        with contextlib.suppress(FileNotFoundError):
-            found += _sample_differences(self.trained_indices())
-        if self.is_complete:
-            found += self._final_differences()
-        return found
-
-    def trained_indices(self):
-        """Returns the indices of every step's images, in the order of steps.
-
-        A process that goes on from a checkpoint replaces the steps that the
-        one before it had taken since.
-        """
         taken = []
-        for line in self._steps_file.read_text(encoding="utf-8").splitlines():
-            step, *indices = map(int, re.findall("[0-9]+", line))
-            if step > len(taken):
-                raise AssertionError(
-                    f"steps {len(taken)}..{step} were left out"
-                )
-            if taken[step : step + 1] not in ([], [indices]):
-                raise AssertionError(f"step {step} had other images before")
-            taken[step:] = [indices]
-        return taken
-
-    def metrics(self):
-        """Returns the rows of metrics.jsonl without what a clock measured."""
-        text = (self.workdir / "metrics.jsonl").read_text(encoding="utf-8")
-        rows = [json.loads(line) for line in text.splitlines()]
-        for row in rows:
-            del row["seconds"], row["images_per_second"]
-        return rows
-
-    def _final_differences(self):
-        if self._newest != TOTAL_STEPS:
-            yield f"the last checkpoint is of step {self._newest}"
-        if len(self.trained_indices()) != TOTAL_STEPS:
-            yield f"{len(self.trained_indices())} steps were taken"
-        names = os.listdir(self.workdir / "checkpoints")
-        yield from (f"left over: {n}" for n in names if n[:5] != "step-")
-        if self.reference and self.metrics() != self.reference.metrics():
+        if self._steps_file.exists():
+            text = self._steps_file.read_text(encoding="utf-8")
+            yield from _replay(text.splitlines(), taken)
+        yield from _sample_differences(taken)
+        if not self.is_complete:
+            return
+        if not newest == len(taken) == TOTAL_STEPS:
+            yield f"{len(taken)} steps; the last checkpoint is of {newest}"
+        if list((self.workdir / "checkpoints").glob("tmp-*")):
+            yield "there are leftovers"
+        if _metrics(self.workdir) != _metrics(self.reference):
             yield "metrics.jsonl is different"
-
-    def _flags(self):
-        from tests.integration import programs
-
-        return (
-            *programs.TINY,
-            f"--workdir={self.workdir}",
-            f"--global_batch_size={BATCH_SIZE}",
-            f"--train_steps={TOTAL_STEPS}",
-            "--train_epochs=3",
-            f"--checkpoint_every_steps={CHECKPOINT_EVERY_STEPS}",
-            f"--keep_checkpoints={self.keep_checkpoints}",
-            "--picture_every_steps=100",
-        )
 
 
 def _checkpoints(workdir):
@@ -161,66 +169,74 @@ def _checkpoints(workdir):
     return {int(folder.name[5:]): folder for folder in folders}
 
 
-def _checkpoint_differences(run, reference):
-    """Compares every committed checkpoint, bit for bit."""
-    wanted = _checkpoints(reference.workdir)
-    for step, folder in sorted(_checkpoints(run.workdir).items()):
+def _checkpoint_differences(workdir, reference):
+    wanted = _checkpoints(reference)
+    for step, folder in sorted(_checkpoints(workdir).items()):
         if step not in wanted:
-            yield f"{folder.name} is of a step without a checkpoint"
-        elif _tensors(folder) != _tensors(wanted[step]):
+            yield f"{folder.name} is of a step that has no checkpoint"
+        elif _contents(folder) != _contents(wanted[step]):
             yield f"{folder.name} holds other values"
-    for folder in (run.workdir / "checkpoints").glob("corrupt-*"):
-        yield f"{folder.name}: a checkpoint was taken for damaged"
+    for folder in (workdir / "checkpoints").glob("corrupt-*"):
+        yield f"{folder.name}: it was taken for damaged"
 
 
-def _tensors(folder):
-    """Returns {name: (dtype, shape, bytes)} of a checkpoint."""
-    import tensorflow as tf
+def _contents(folder):
+    """Returns every tensor of a checkpoint, as {name: (type, bytes)}."""
+    import tensorflow as tf  # late: the program below has its own order
 
     reader = tf.train.load_checkpoint(str(folder / "state"))
     return {
-        name: (str(dtype), reader.get_tensor(name).tobytes())
+        name: (dtype, reader.get_tensor(name).tobytes())
         for name, dtype in reader.get_variable_to_dtype_map().items()
         if name != "_CHECKPOINTABLE_OBJECT_GRAPH"
     }
 
 
+def _replay(lines, taken):
+    """Fills `taken` with the images of every step, in the order of steps.
+
+    A process that goes on from a checkpoint replaces the steps that the one
+    before it had taken since. Yields what is wrong with that.
+    """
+    for line in lines:
+        step, *indices = map(int, re.findall("[0-9]+", line))
+        if step > len(taken):
+            yield f"steps {len(taken)} to {step} were left out"
+        if taken[step : step + 1] not in ([], [indices]):
+            yield f"step {step} had other images before"
+        taken[step:] = [indices]
+
+
 def _sample_differences(taken):
-    """Looks whether each image comes once in every epoch."""
+    """Looks whether every epoch has each image once."""
     stream = [index for indices in taken for index in indices]
     for first in range(0, len(stream), NUM_IMAGES):
-        epoch = stream[first : first + NUM_IMAGES]
-        counts = collections.Counter(epoch)
-        if max(counts.values()) > 1 or not counts.keys() <= set(
-            range(NUM_IMAGES)
-        ):
-            yield f"the epoch at {first} has an image twice, or a foreign one"
+        counts = collections.Counter(stream[first : first + NUM_IMAGES])
+        if max(counts.values()) > 1 or max(counts) >= NUM_IMAGES:
+            yield f"the epoch from element {first} has an image twice"
+
+
+def _metrics(workdir):
+    """Returns the rows of metrics.jsonl without what a clock measured."""
+    text = (workdir / "metrics.jsonl").read_text(encoding="utf-8")
+    rows = [json.loads(line) for line in text.splitlines()]
+    clocks = ("seconds", "images_per_second")
+    return [{k: v for k, v in row.items() if k not in clocks} for row in rows]
 
 
 class _Saboteur:
-    """Notes operations on the files of a run, and kills at one of them.
+    """Notes operations on the files of a run, and kills at one of them."""
 
-    Args:
-        workdir: pathlib.Path.
-        operations_file: path to append them to, one a line.
-        kill_at: str. See `Run.start`.
-    """
-
-    def __init__(self, workdir, operations_file, kill_at):
-        self._workdir = str(workdir)
+    def __init__(self, workdir, operations_file, kill):
+        self._workdir = workdir
         self._operations_file = operations_file
-        self._moment, _, rest = kill_at.partition(" ")
+        self._moment, _, rest = kill.partition(" ")
         self._operation, _, times = rest.rpartition(" ")
         self._times_left = int(times or 0)
+        self._delay = random.Random(kill).uniform(0, _LONGEST_WRITE)
 
     def watch(self, owner, name, path_of):
-        """Puts a note-taking function in the place of `owner.name`.
-
-        Args:
-            owner: module or class.
-            name: str.
-            path_of: callable, arguments of the function -> path.
-        """
+        """Replaces `owner.name`; `path_of` finds the path in its arguments."""
         function = getattr(owner, name)
 
         @functools.wraps(function)
@@ -228,71 +244,70 @@ class _Saboteur:
             path = str(path_of(*args, **kwargs))
             if not path.startswith(self._workdir):
                 return function(*args, **kwargs)
-            path = os.path.relpath(path, self._workdir)
-            # The numbers of steps and processes.
-            operation = f"{name} {re.sub('[0-9]{3,}', 'N', path)}"
-            with open(self._operations_file, "a", encoding="utf-8") as file:
-                file.write(operation + "\n")
-            is_due = self._is_due(operation)
-            if is_due and self._moment == "before":
+            moment = self._note(name, os.path.relpath(path, self._workdir))
+            if moment == "before":
                 _die()
-            if is_due and self._moment == "during":
-                threading.Timer(
-                    _LONGEST_DELAY * os.urandom(1)[0] / 255, _die
-                ).start()
+            if moment == "during":
+                threading.Timer(self._delay, _die).start()
             result = function(*args, **kwargs)
-            if is_due and self._moment == "after":
+            if moment == "after":
                 _die()
             return result
 
         setattr(owner, name, watched)
 
-    def _is_due(self, operation):
-        self._times_left -= operation == self._operation
-        return operation == self._operation and self._times_left == 0
+    def _note(self, name, path):
+        """Returns the moment at which to die, or None."""
+        # Without the numbers of steps and processes.
+        operation = f"{name} {re.sub('[0-9]+', 'N', path)}"
+        with open(self._operations_file, "a", encoding="utf-8") as file:
+            file.write(operation + "\n")
+        if operation != self._operation:
+            return None
+        self._times_left -= 1
+        return None if self._times_left else self._moment
 
 
 def _die():
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _path_of_descriptor(descriptor):
+def _opened(descriptor):
     return os.readlink(f"/proc/self/fd/{descriptor}")
 
 
-def _path_of_removed(path, *, dir_fd=None):
-    folder = "" if dir_fd is None else _path_of_descriptor(dir_fd)
-    return os.path.join(folder, path)
+def _removed(path, *, dir_fd=None):
+    return os.path.join("" if dir_fd is None else _opened(dir_fd), path)
 
 
-def _main(steps_file, operations_file, workdir, kill_at, *arguments):
-    program = ROOT / "experiments" / "pretrain.py"
+def _main(steps_file, operations_file, workdir, kill, *arguments):
+    program = programs.ROOT / "experiments" / "pretrain.py"
     sys.path.insert(0, str(program.parent))
 
     import tf_simmim  # noqa: I001  (before TensorFlow itself)
     import tensorflow as tf
 
-    original = tf_simmim.models.SimMIM.train_step
+    train_step = tf_simmim.models.SimMIM.train_step
 
-    def train_step(model, data):
+    def noted_train_step(model, data):
         tf.print(
             model.optimizer.iterations,
             data["index"],
             summarize=-1,
             output_stream=f"file://{steps_file}",
         )
-        return original(model, data)
+        return train_step(model, data)
 
-    tf_simmim.models.SimMIM.train_step = train_step
+    tf_simmim.models.SimMIM.train_step = noted_train_step
 
-    saboteur = _Saboteur(workdir, operations_file, kill_at)
+    saboteur = _Saboteur(workdir, operations_file, kill)
     saboteur.watch(tf.train.Checkpoint, "write", lambda _, path: path)
-    saboteur.watch(tf.train, "load_checkpoint", lambda path: path)
-    saboteur.watch(os, "fsync", _path_of_descriptor)
+    saboteur.watch(tf.train, "load_checkpoint", pathlib.Path)
+    saboteur.watch(os, "fsync", _opened)
     saboteur.watch(os, "rename", lambda source, _: source)
     saboteur.watch(os, "replace", lambda source, _: source)
-    saboteur.watch(os, "unlink", _path_of_removed)
-    saboteur.watch(os, "rmdir", _path_of_removed)
+    saboteur.watch(os, "unlink", _removed)
+    saboteur.watch(os, "rmdir", _removed)
 
     sys.argv = [str(program), *arguments]
     runpy.run_path(str(program), run_name="__main__")
