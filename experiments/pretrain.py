@@ -34,12 +34,15 @@ def main(argv):
         return
     model, batches, num_steps, run_callbacks = run
     stop = training.callbacks.GracefulStop()
-    model.fit(
-        batches,
-        steps_per_epoch=num_steps,
-        verbose=0,
-        callbacks=[*run_callbacks, stop],
-    )
+    try:
+        model.fit(
+            batches,
+            steps_per_epoch=num_steps,
+            verbose=0,
+            callbacks=[*run_callbacks, stop],
+        )
+    except training.CheckpointWriteError as error:
+        sys.exit(f"Error: {error}")
     if stop.exit_code is not None:
         logging.info("Stopped; the same command continues the run.")
         sys.exit(stop.exit_code)
@@ -89,6 +92,7 @@ def set_up():
             step,
         )
         return None
+    store.require_space(checkpoint)
     run_callbacks = run_flags.create_callbacks(
         run, store, checkpoint, stream, schedule, step, total_steps
     )

@@ -1,6 +1,7 @@
 """What a run needs besides the model: folder, checkpoints, callbacks."""
 
 from tf_simmim.training import callbacks
+from tf_simmim.training.checkpoint_write_error import CheckpointWriteError
 from tf_simmim.training.checkpoints import CheckpointStore
 from tf_simmim.training.environment import describe_environment
 from tf_simmim.training.environment import fingerprint
@@ -10,6 +11,7 @@ from tf_simmim.training.run_directory import RunDirectory
 
 __all__ = [
     "CheckpointStore",
+    "CheckpointWriteError",
     "NoValidCheckpointError",
     "RunDirectory",
     "callbacks",

@@ -12,9 +12,13 @@ from absl import logging
 from tf_simmim.training import checkpoint_match
 from tf_simmim.training import files
 from tf_simmim.training import manifests
+from tf_simmim.training.checkpoint_write_error import CheckpointWriteError
 from tf_simmim.training.no_valid_checkpoint_error import NoValidCheckpointError
 
 _PREFIX = "state"
+# What a full or failing disk makes of a save. IndexError: TensorFlow, for a
+# file that is shorter than it should be.
+_WRITE_ERRORS = (OSError, tf.errors.OpError, IndexError)
 
 
 class CheckpointStore:
@@ -64,6 +68,8 @@ class CheckpointStore:
         Raises:
             ValueError: there is a checkpoint of this step already.
             FloatingPointError: a tensor is not finite; nothing was kept.
+            CheckpointWriteError: the disk is full or failing; nothing was
+                kept, and older checkpoints are as they were.
         """
         final = self.directory / f"step-{step:08d}"
         if final.exists():
@@ -72,8 +78,8 @@ class CheckpointStore:
                 f"Received: {step}, and {final} exists."
             )
         temporary = self._temporary(step)
-        temporary.mkdir()
         try:
+            temporary.mkdir()
             checkpoint.write(str(temporary / _PREFIX))
             written = sorted(temporary.iterdir())
             for path in written:
@@ -82,12 +88,40 @@ class CheckpointStore:
             _require_finite(temporary / _PREFIX)
             manifests.write(temporary, written, step, metadata)
             os.rename(temporary, final)
-        except BaseException:
+        except BaseException as error:
             shutil.rmtree(temporary, ignore_errors=True)
+            if isinstance(error, _WRITE_ERRORS):
+                raise CheckpointWriteError(
+                    self.directory, step, error
+                ) from error
             raise
         files.sync(self.directory)
         self._prune()
         return final
+
+    def require_space(self, checkpoint) -> None:
+        """Refuses a disk that has no room for two checkpoints.
+
+        Two, because the older ones are removed only when a new one is whole.
+
+        Args:
+            checkpoint: tf.train.Checkpoint whose variables all exist.
+
+        Raises:
+            ValueError: there is less room; the message says how much.
+        """
+        needed = 2 * sum(
+            trackable.shape.num_elements() * trackable.dtype.size
+            for trackable in tf.train.TrackableView(checkpoint).descendants()
+            if isinstance(trackable, tf.Variable)
+        )
+        free = shutil.disk_usage(self.directory).free
+        if free < needed:
+            raise ValueError(
+                "`directory` must have room for two checkpoints, "
+                f"{_megabytes(needed)} here. Received: {self.directory}, with "
+                f"{_megabytes(free)} free."
+            )
 
     def latest(self):
         """Returns the step of the newest checkpoint, or None without any.
@@ -193,6 +227,10 @@ def _is_another_live_process(pid):
     except PermissionError:
         pass
     return True
+
+
+def _megabytes(num_bytes):
+    return f"{num_bytes / 1e6:,.1f} MB"
 
 
 def _require_finite(prefix):
