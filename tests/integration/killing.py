@@ -6,9 +6,11 @@ of every step and the operations on the files of the run, and may kill itself
 at one of them.
 """
 
+import tf_simmim  # noqa: I001  (sets TensorFlow up; must come first)
+import tensorflow as tf
+
 import collections
 import functools
-import json
 import os
 import pathlib
 import random
@@ -159,7 +161,7 @@ class Run:
             yield f"{len(taken)} steps; the last checkpoint is of {newest}"
         if list((self.workdir / "checkpoints").glob("tmp-*")):
             yield "there are leftovers"
-        if _metrics(self.workdir) != _metrics(self.reference):
+        if programs.rows(self.workdir) != programs.rows(self.reference):
             yield "metrics.jsonl is different"
 
 
@@ -174,22 +176,13 @@ def _checkpoint_differences(workdir, reference):
     for step, folder in sorted(_checkpoints(workdir).items()):
         if step not in wanted:
             yield f"{folder.name} is of a step that has no checkpoint"
-        elif _contents(folder) != _contents(wanted[step]):
-            yield f"{folder.name} holds other values"
+            continue
+        try:
+            programs.assert_same_state(reference, workdir, step)
+        except AssertionError as error:
+            yield f"{folder.name} holds other values: {error}"
     for folder in (workdir / "checkpoints").glob("corrupt-*"):
         yield f"{folder.name}: it was taken for damaged"
-
-
-def _contents(folder):
-    """Returns every tensor of a checkpoint, as {name: (type, bytes)}."""
-    import tensorflow as tf  # late: the program below has its own order
-
-    reader = tf.train.load_checkpoint(str(folder / "state"))
-    return {
-        name: (dtype, reader.get_tensor(name).tobytes())
-        for name, dtype in reader.get_variable_to_dtype_map().items()
-        if name != "_CHECKPOINTABLE_OBJECT_GRAPH"
-    }
 
 
 def _replay(lines, taken):
@@ -214,14 +207,6 @@ def _sample_differences(taken):
         counts = collections.Counter(stream[first : first + NUM_IMAGES])
         if max(counts.values()) > 1 or max(counts) >= NUM_IMAGES:
             yield f"the epoch from element {first} has an image twice"
-
-
-def _metrics(workdir):
-    """Returns the rows of metrics.jsonl without what a clock measured."""
-    text = (workdir / "metrics.jsonl").read_text(encoding="utf-8")
-    rows = [json.loads(line) for line in text.splitlines()]
-    clocks = ("seconds", "images_per_second")
-    return [{k: v for k, v in row.items() if k not in clocks} for row in rows]
 
 
 class _Saboteur:
@@ -283,9 +268,6 @@ def _removed(path, *, dir_fd=None):
 def _main(steps_file, operations_file, workdir, kill, *arguments):
     program = programs.ROOT / "experiments" / "pretrain.py"
     sys.path.insert(0, str(program.parent))
-
-    import tf_simmim  # noqa: I001  (before TensorFlow itself)
-    import tensorflow as tf
 
     train_step = tf_simmim.models.SimMIM.train_step
 
