@@ -50,6 +50,7 @@ def train_uninterrupted(workdir):
         *FLAGS,
         "--keep_checkpoints=1000",
         f"--workdir={workdir}",
+        PYTHONPATH=str(programs.ROOT),
     )
     if result.returncode:
         raise RuntimeError(result.stderr)
