@@ -4,6 +4,9 @@
 
 With no flags at all it runs the demo (demo.flags). The same command, given
 again, continues the run from its last checkpoint.
+
+Ctrl-C and SIGTERM end it after the current step, with a checkpoint; its exit
+code is then 130 or 143.
 """
 
 import sys
@@ -30,9 +33,19 @@ def main(argv):
     if run is None:
         return
     model, batches, num_steps, run_callbacks = run
-    model.fit(
-        batches, steps_per_epoch=num_steps, verbose=0, callbacks=run_callbacks
-    )
+    stop = training.callbacks.GracefulStop()
+    try:
+        model.fit(
+            batches,
+            steps_per_epoch=num_steps,
+            verbose=0,
+            callbacks=[*run_callbacks, stop],
+        )
+    except training.CheckpointWriteError as error:
+        sys.exit(f"Error: {error}")
+    if stop.exit_code is not None:
+        logging.info("Stopped; the same command continues the run.")
+        sys.exit(stop.exit_code)
     logging.info("Done.")
 
 
@@ -57,6 +70,7 @@ def set_up():
     )
 
     run = run_flags.run_directory()
+    run.lock()
     store = training.CheckpointStore(
         run.checkpoints, keep=run_flags.KEEP_CHECKPOINTS.value
     )
@@ -66,8 +80,10 @@ def set_up():
         command_line.require_same_settings(
             run.flags_file, free=run_flags.CHANGEABLE
         )
-        step = store.restore(checkpoint)["step"]
+        manifest = store.restore(checkpoint)
+        step = manifest["step"]
         logging.info("Continuing %s from step %d.", run.path, step)
+        training.warn_if_changed(manifest["fingerprint"])
     if step >= total_steps:
         logging.info(
             "%s is complete at step %d: a longer run needs a larger "
@@ -76,6 +92,7 @@ def set_up():
             step,
         )
         return None
+    store.require_space(checkpoint)
     run_callbacks = run_flags.create_callbacks(
         run, store, checkpoint, stream, schedule, step, total_steps
     )

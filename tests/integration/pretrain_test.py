@@ -5,51 +5,9 @@ import pathlib
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from PIL import Image
 
 from tests.integration import programs
-
-DETERMINISTIC = (
-    "step",
-    "epoch",
-    "loss",
-    "gradient_norm",
-    "learning_rate",
-    "validation_loss",
-)
-
-
-def rows(workdir):
-    lines = (workdir / "metrics.jsonl").read_text().splitlines()
-    return [
-        {key: row[key] for key in DETERMINISTIC if key in row}
-        for row in map(json.loads, lines)
-    ]
-
-
-def tensors(workdir, step):
-    reader = tf.train.load_checkpoint(
-        str(workdir / "checkpoints" / f"step-{step:08d}" / "state")
-    )
-    names = reader.get_variable_to_shape_map()
-    return {
-        name: reader.get_tensor(name)
-        for name in names
-        if name != "_CHECKPOINTABLE_OBJECT_GRAPH"
-    }
-
-
-def pretrain(workdir, *arguments, **environment):
-    result = programs.run(
-        "pretrain.py",
-        *programs.TINY,
-        f"--workdir={workdir}",
-        *arguments,
-        **environment,
-    )
-    assert result.returncode == 0, result.stderr
-    return result
 
 
 @pytest.fixture(scope="module")
@@ -57,29 +15,29 @@ def runs(tmp_path_factory):
     """A run of 18 steps, and one that stopped after 6 and after 11."""
     whole = tmp_path_factory.mktemp("whole")
     parts = tmp_path_factory.mktemp("parts")
-    pretrain(whole, "--train_steps=18")
+    programs.pretrain(whole, "--train_steps=18")
     for steps in (6, 11, 18):
-        result = pretrain(parts, f"--train_steps={steps}", WANDB_MODE="offline")
+        result = programs.pretrain(
+            parts, f"--train_steps={steps}", WANDB_MODE="offline"
+        )
     return whole, parts, result
 
 
 def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(runs):
     whole, parts, result = runs
     assert "Continuing" in result.stderr and "step 11" in result.stderr
-    wanted, actual = tensors(whole, 18), tensors(parts, 18)
-    assert wanted.keys() == actual.keys()
-    assert sum("optimizer/_variables" in name for name in wanted) > 50
-    for name, array in wanted.items():
-        np.testing.assert_array_equal(actual[name], array, err_msg=name)
+    programs.assert_same_state(whole, parts, 18)
+    names = programs.tensors(whole, 18)
+    assert sum("optimizer/_variables" in name for name in names) > 50
 
 
 def test_metrics_of_a_resumed_run_equal_the_uninterrupted_ones(runs):
     whole, parts, _ = runs
-    kept = rows(whole)
+    kept = programs.rows(whole)
     assert [row["step"] for row in kept] == [4, 8, 12, 16, 18]
     # Where a part of the run ended there is a row as well.
     wanted = {row["step"]: row for row in kept}
-    actual = {row["step"]: row for row in rows(parts)}
+    actual = {row["step"]: row for row in programs.rows(parts)}
     for step in (4, 8, 12, 16, 18):
         assert actual[step] == wanted[step]
 
@@ -99,9 +57,9 @@ def test_the_run_directory_holds_what_the_readme_says(runs):
 
 def test_the_loss_falls(runs):
     whole, _, _ = runs
-    losses = [row["loss"] for row in rows(whole)]
+    losses = [row["loss"] for row in programs.rows(whole)]
     assert losses[-1] < 0.95 * losses[0]
-    assert all("validation_loss" in row for row in rows(whole))
+    assert all("validation_loss" in row for row in programs.rows(whole))
 
 
 def test_the_written_flags_repeat_the_run(runs, tmp_path):
@@ -112,13 +70,13 @@ def test_the_written_flags_repeat_the_run(runs, tmp_path):
         f"--workdir={tmp_path}",
     )
     assert result.returncode == 0, result.stderr
-    assert rows(tmp_path) == rows(whole)
+    assert programs.rows(tmp_path) == programs.rows(whole)
 
 
 def test_a_complete_run_says_so_and_changes_nothing(runs):
     whole, _, _ = runs
     before = (whole / "metrics.jsonl").read_text()
-    result = pretrain(whole, "--train_steps=18")
+    result = programs.pretrain(whole, "--train_steps=18")
     assert "is complete at step 18" in result.stderr
     assert (whole / "metrics.jsonl").read_text() == before
 
@@ -145,13 +103,10 @@ def test_a_lamb_run_resumes_bit_for_bit_logs_to_wandb_and_is_evaluated(
     options = ["--optimizer=lamb", "--wandb_project=test"]
     offline = {"WANDB_MODE": "offline", "WANDB_SILENT": "true"}
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    pretrain(whole, "--optimizer=lamb", "--train_steps=7")
+    programs.pretrain(whole, "--optimizer=lamb", "--train_steps=7")
     for steps in (3, 7):
-        pretrain(parts, f"--train_steps={steps}", *options, **offline)
-    wanted, actual = tensors(whole, 7), tensors(parts, 7)
-    assert wanted.keys() == actual.keys()
-    for name, array in wanted.items():
-        np.testing.assert_array_equal(actual[name], array, err_msg=name)
+        programs.pretrain(parts, f"--train_steps={steps}", *options, **offline)
+    programs.assert_same_state(whole, parts, 7)
     # Two processes, one run there.
     folders = [p.name for p in (parts / "wandb").glob("offline-run-*")]
     assert len(folders) == 2
@@ -170,7 +125,7 @@ def test_evaluation_compares_with_untrained_and_raw_pixels(runs):
     assert set(report["knn"]["pretrained"]) == {"0", "1"}
     # Scanned digits by their pixels: the known level of k-NN on them.
     assert 0.9 < report["knn"]["raw_pixels"] < 1.0
-    logged = rows(whole)[-1]["validation_loss"]
+    logged = programs.rows(whole)[-1]["validation_loss"]
     assert report["validation_loss"] == pytest.approx(logged, rel=1e-5)
     flags = (whole / "flags.txt").read_text()
     assert "--image_mean=0.309" in flags and "--image_std=0.349" in flags
@@ -222,7 +177,7 @@ def test_the_published_vitb_recipe_takes_real_steps(tmp_path):
         ).read_text()
     )
     assert manifest["step"] == 3
-    weights = tensors(workdir, 3)
+    weights = programs.tensors(workdir, 3)
     table = [n for n in weights if "relative_position_biases" in n]
     shapes = {weights[name].shape for name in table}
     assert (732, 12) in shapes  # (2 * 14 - 1)^2 + 3 rows, 12 heads

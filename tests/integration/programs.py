@@ -1,12 +1,28 @@
-"""Runs the programs of `experiments/` as a user does: in their own process."""
+"""Runs the programs of `experiments/` as a user does: in their own process.
 
+And looks at what a run has left behind.
+"""
+
+import json
 import os
 import pathlib
 import subprocess
 import sys
 
+import numpy as np
+import tensorflow as tf
+
 ROOT = pathlib.Path(__file__).parents[2]
 
+# What two runs of the same settings must agree in, of a row of metrics.jsonl.
+DETERMINISTIC = (
+    "step",
+    "epoch",
+    "loss",
+    "gradient_norm",
+    "learning_rate",
+    "validation_loss",
+)
 # A network and a batch so small that a step takes milliseconds. Drop path and
 # relative positions are on, so that their randomness and gradients count.
 TINY = (
@@ -32,6 +48,11 @@ TINY = (
 )
 
 
+def command(program, *arguments):
+    """Returns the command line that runs a file of `experiments/`."""
+    return [sys.executable, str(ROOT / "experiments" / program), *arguments]
+
+
 def run(program, *arguments, cwd=ROOT, **environment):
     """Runs a program to its end.
 
@@ -45,7 +66,7 @@ def run(program, *arguments, cwd=ROOT, **environment):
         subprocess.CompletedProcess with `stdout` and `stderr`.
     """
     return subprocess.run(
-        [sys.executable, str(ROOT / "experiments" / program), *arguments],
+        command(program, *arguments),
         cwd=cwd,
         env={**os.environ, **environment},
         capture_output=True,
@@ -53,3 +74,51 @@ def run(program, *arguments, cwd=ROOT, **environment):
         timeout=900,
         check=False,
     )
+
+
+def pretrain(workdir, *arguments, **environment):
+    """Runs `pretrain.py` with the flags of `TINY`; it must succeed."""
+    result = run(
+        "pretrain.py",
+        *TINY,
+        f"--workdir={workdir}",
+        *arguments,
+        **environment,
+    )
+    assert result.returncode == 0, result.stderr
+    return result
+
+
+def rows(workdir):
+    """Returns the rows of metrics.jsonl, without what depends on time."""
+    lines = (workdir / "metrics.jsonl").read_text().splitlines()
+    return [
+        {key: row[key] for key in DETERMINISTIC if key in row}
+        for row in map(json.loads, lines)
+    ]
+
+
+def checkpoints(workdir):
+    """Returns the names in a run's folder of checkpoints, sorted."""
+    return sorted(path.name for path in (workdir / "checkpoints").iterdir())
+
+
+def tensors(workdir, step):
+    """Returns {name: array} of all that a checkpoint holds."""
+    reader = tf.train.load_checkpoint(
+        str(workdir / "checkpoints" / f"step-{step:08d}" / "state")
+    )
+    names = reader.get_variable_to_shape_map()
+    return {
+        name: reader.get_tensor(name)
+        for name in names
+        if name != "_CHECKPOINTABLE_OBJECT_GRAPH"
+    }
+
+
+def assert_same_state(expected, actual, step):
+    """Compares the checkpoints of two runs, bit for bit."""
+    wanted, got = tensors(expected, step), tensors(actual, step)
+    assert wanted.keys() == got.keys()
+    for name, array in wanted.items():
+        np.testing.assert_array_equal(got[name], array, err_msg=name)

@@ -1,15 +1,20 @@
 """Tests for tf_simmim.training.checkpoints."""
 
+import errno
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import tensorflow as tf
 from absl.testing import parameterized
 
 from tf_simmim.training import checkpoints
+from tf_simmim.training import environment
+from tf_simmim.training.checkpoint_write_error import CheckpointWriteError
 from tf_simmim.training.no_valid_checkpoint_error import NoValidCheckpointError
 
 
@@ -76,6 +81,19 @@ class CheckpointStoreTest(tf.test.TestCase, parameterized.TestCase):
         listed = {n: f["bytes"] for n, f in manifest["files"].items()}
         self.assertEqual(listed, sizes)
 
+    def test_manifest_holds_the_fingerprint_of_the_environment(self):
+        self.save(4)
+        manifest = self.store.restore(make_checkpoint())
+        self.assertEqual(manifest["fingerprint"], environment.fingerprint())
+
+    def test_any_change_of_the_manifest_is_damage(self):
+        self.save(1, 2)
+        path = self.directory / "step-00000002" / "manifest.json"
+        text = path.read_text()
+        path.write_text(text.replace('"seed": 3', '"seed": 4'))
+        self.assertNotEqual(path.read_text(), text)
+        self.assertEqual(self.store.restore(make_checkpoint())["step"], 1)
+
     def test_only_the_newest_are_kept_in_order_of_their_numbers(self):
         self.save(2, 10, 100, 99999999, 100000000)
         self.assertEqual(
@@ -141,6 +159,31 @@ class CheckpointStoreTest(tf.test.TestCase, parameterized.TestCase):
         with self.assertRaisesRegex(FloatingPointError, "kernel"):
             self.store.save(make_checkpoint(np.nan), 2, {})
         self.assertEqual(self.names(), ["step-00000001"])
+
+    def test_full_disk_is_its_own_error_and_leaves_no_litter(self):
+        self.save(1)
+        full = OSError(errno.ENOSPC, "No space left on device")
+        with mock.patch.object(os, "fsync", side_effect=full):
+            with self.assertRaisesRegex(
+                CheckpointWriteError, "step 2 .*No space left.*disk full"
+            ):
+                self.save(2)
+        self.assertEqual(self.names(), ["step-00000001"])
+        self.save(2)
+        self.assertEqual(self.names(), ["step-00000001", "step-00000002"])
+
+    def test_room_for_two_checkpoints_is_required(self):
+        # 2 * (3 * 500000 * 4 + 8) bytes.
+        large = make_checkpoint(width=500_000)
+        free = mock.Mock(free=12_000_016)
+        with mock.patch.object(shutil, "disk_usage", return_value=free):
+            self.store.require_space(large)
+        free.free -= 1
+        with mock.patch.object(shutil, "disk_usage", return_value=free):
+            with self.assertRaisesRegex(
+                ValueError, "two checkpoints, 12.0 MB.*with 12.0 MB free"
+            ):
+                self.store.require_space(large)
 
     def test_step_that_has_a_checkpoint_is_refused(self):
         self.save(1)

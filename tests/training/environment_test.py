@@ -37,6 +37,55 @@ class EnvironmentTest(tf.test.TestCase):
         self.assertNotIn("MY_PASSWORD", facts["settings"])
 
 
+class FingerprintTest(tf.test.TestCase):
+    def changed(self, before):
+        with self.assertLogs("absl", "WARNING") as logs:
+            environment.warn_if_changed(before)
+        self.assertLen(logs.output, 1)
+        self.assertIn("Continuing, but not bit-exact", logs.output[0])
+        return logs.output[0]
+
+    def test_fields_are_those_of_this_process(self):
+        with mock.patch.dict(os.environ, {"TF_ENABLE_ONEDNN_OPTS": "0"}):
+            fields = environment.fingerprint()
+        self.assertEqual(fields["tensorflow"], tf.__version__)
+        self.assertEqual(fields["numpy"], np.__version__)
+        self.assertEqual(fields["python"], platform.python_version())
+        self.assertEqual(fields["threads.intra_op"], 0)
+        self.assertEqual(fields["TF_ENABLE_ONEDNN_OPTS"], "0")
+        self.assertIn("/physical_device:CPU:0", fields["devices"])
+        self.assertGreaterEqual(fields["cpu_count"], 1)
+        self.assertNotEmpty(fields["cpu"])
+
+    def test_fields_survive_json(self):
+        fields = environment.fingerprint()
+        self.assertEqual(json.loads(json.dumps(fields)), fields)
+
+    def test_same_environment_is_no_news(self):
+        with self.assertNoLogs("absl", "WARNING"):
+            environment.warn_if_changed(environment.fingerprint())
+
+    def test_one_warning_lists_every_field_that_differs(self):
+        before = environment.fingerprint()
+        before.update({"tensorflow": "2.21.0", "threads.intra_op": 4})
+        line = self.changed(before)
+        self.assertIn(f"tensorflow (was 2.21.0, is {tf.__version__})", line)
+        self.assertIn("threads.intra_op (was 4, is 0)", line)
+        self.assertNotIn("numpy", line)
+
+    def test_setting_that_one_side_lacks_is_listed(self):
+        before = environment.fingerprint()
+        with mock.patch.dict(os.environ, {"XLA_FLAGS": "--x"}):
+            line = self.changed(before)
+            self.assertIn("XLA_FLAGS (was None, is --x)", line)
+
+    def test_settings_that_change_no_result_play_no_part(self):
+        before = environment.fingerprint()
+        harmless = {"TF_CPP_MIN_LOG_LEVEL": "1", "CUDA_VISIBLE_DEVICES": "1"}
+        with mock.patch.dict(os.environ, harmless):
+            self.assertEqual(environment.fingerprint(), before)
+
+
 class GitCommitTest(tf.test.TestCase):
     def setUp(self):
         super().setUp()

@@ -1,15 +1,21 @@
 """What a run needs besides the model: folder, checkpoints, callbacks."""
 
 from tf_simmim.training import callbacks
+from tf_simmim.training.checkpoint_write_error import CheckpointWriteError
 from tf_simmim.training.checkpoints import CheckpointStore
 from tf_simmim.training.environment import describe_environment
+from tf_simmim.training.environment import fingerprint
+from tf_simmim.training.environment import warn_if_changed
 from tf_simmim.training.no_valid_checkpoint_error import NoValidCheckpointError
 from tf_simmim.training.run_directory import RunDirectory
 
 __all__ = [
     "CheckpointStore",
+    "CheckpointWriteError",
     "NoValidCheckpointError",
     "RunDirectory",
     "callbacks",
     "describe_environment",
+    "fingerprint",
+    "warn_if_changed",
 ]

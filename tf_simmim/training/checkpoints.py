@@ -1,7 +1,5 @@
 """Checkpoints that are whole or not there: written aside, checked, renamed."""
 
-import hashlib
-import json
 import os
 import re
 import shutil
@@ -13,18 +11,22 @@ from absl import logging
 
 from tf_simmim.training import checkpoint_match
 from tf_simmim.training import files
+from tf_simmim.training import manifests
+from tf_simmim.training.checkpoint_write_error import CheckpointWriteError
 from tf_simmim.training.no_valid_checkpoint_error import NoValidCheckpointError
 
-_MANIFEST = "manifest.json"
 _PREFIX = "state"
-_CHUNK_BYTES = 1 << 20
+# What a full or failing disk makes of a save. IndexError: TensorFlow, for a
+# file that is shorter than it should be.
+_WRITE_ERRORS = (OSError, tf.errors.OpError, IndexError)
 
 
 class CheckpointStore:
     """The checkpoints of one run, newest last.
 
     Each lives in a folder `step-00000123` with TensorFlow's files and a
-    `manifest.json` (step, sizes and SHA-256 of the files, metadata). A folder
+    `manifest.json` (step, sizes and SHA-256 of the files, metadata, the
+    `fingerprint` of the environment, and its own SHA-256). A folder
     of that name is complete: it is written under a temporary name, flushed to
     disk, read back and checked to be finite, and renamed only then. Older
     ones go after that.
@@ -66,6 +68,8 @@ class CheckpointStore:
         Raises:
             ValueError: there is a checkpoint of this step already.
             FloatingPointError: a tensor is not finite; nothing was kept.
+            CheckpointWriteError: the disk is full or failing; nothing was
+                kept, and older checkpoints are as they were.
         """
         final = self.directory / f"step-{step:08d}"
         if final.exists():
@@ -74,27 +78,50 @@ class CheckpointStore:
                 f"Received: {step}, and {final} exists."
             )
         temporary = self._temporary(step)
-        temporary.mkdir()
         try:
+            temporary.mkdir()
             checkpoint.write(str(temporary / _PREFIX))
             written = sorted(temporary.iterdir())
             for path in written:
                 files.sync(path)
             files.sync(temporary)
             _require_finite(temporary / _PREFIX)
-            manifest = {
-                "step": step,
-                "metadata": metadata,
-                "files": {path.name: _describe(path) for path in written},
-            }
-            files.write_json(temporary / _MANIFEST, manifest)
+            manifests.write(temporary, written, step, metadata)
             os.rename(temporary, final)
-        except BaseException:
+        except BaseException as error:
             shutil.rmtree(temporary, ignore_errors=True)
+            if isinstance(error, _WRITE_ERRORS):
+                raise CheckpointWriteError(
+                    self.directory, step, error
+                ) from error
             raise
         files.sync(self.directory)
         self._prune()
         return final
+
+    def require_space(self, checkpoint) -> None:
+        """Refuses a disk that has no room for two checkpoints.
+
+        Two, because the older ones are removed only when a new one is whole.
+
+        Args:
+            checkpoint: tf.train.Checkpoint whose variables all exist.
+
+        Raises:
+            ValueError: there is less room; the message says how much.
+        """
+        needed = 2 * sum(
+            trackable.shape.num_elements() * trackable.dtype.size
+            for trackable in tf.train.TrackableView(checkpoint).descendants()
+            if isinstance(trackable, tf.Variable)
+        )
+        free = shutil.disk_usage(self.directory).free
+        if free < needed:
+            raise ValueError(
+                "`directory` must have room for two checkpoints, "
+                f"{_megabytes(needed)} here. Received: {self.directory}, with "
+                f"{_megabytes(free)} free."
+            )
 
     def latest(self):
         """Returns the step of the newest checkpoint, or None without any.
@@ -116,7 +143,8 @@ class CheckpointStore:
                 restores the model alone.
 
         Returns:
-            dict: the manifest, with `step` and `metadata`.
+            dict: the manifest, with `step`, `metadata` and `fingerprint`
+                (for `warn_if_changed`, where training goes on).
 
         Raises:
             NoValidCheckpointError: there is none, or all are damaged. They
@@ -127,7 +155,7 @@ class CheckpointStore:
         damaged = {}
         for _, folder in sorted(self._folders().items(), reverse=True):
             try:
-                manifest = _verified_manifest(folder)
+                manifest = manifests.read(folder)
             except (OSError, ValueError, LookupError, TypeError) as error:
                 damaged[folder] = f"{type(error).__name__}: {error}"
                 continue
@@ -201,12 +229,8 @@ def _is_another_live_process(pid):
     return True
 
 
-def _describe(path):
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return {"bytes": path.stat().st_size, "sha256": digest.hexdigest()}
+def _megabytes(num_bytes):
+    return f"{num_bytes / 1e6:,.1f} MB"
 
 
 def _require_finite(prefix):
@@ -219,19 +243,3 @@ def _require_finite(prefix):
                 f"Not saved: {name.split('/.ATTRIBUTES/')[0]} holds numbers "
                 "that are not finite."
             )
-
-
-def _verified_manifest(folder):
-    """Returns the manifest of a checkpoint whose files are as it says."""
-    manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
-    if folder.name != f"step-{manifest['step']:08d}":
-        raise ValueError(f"the manifest is of step {manifest['step']}")
-    if f"{_PREFIX}.index" not in manifest["files"]:
-        raise ValueError("the manifest does not list the files")
-    for name, expected in manifest["files"].items():
-        size = (folder / name).stat().st_size
-        if size != expected["bytes"]:
-            raise ValueError(f"{name} has {size} of {expected['bytes']} bytes")
-        if _describe(folder / name) != expected:
-            raise ValueError(f"{name} has other content than was written")
-    return manifest

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import tensorflow as tf
+from absl import logging
 
 _PACKAGES = (
     "tf_simmim",
@@ -24,6 +25,18 @@ _PACKAGES = (
     "pillow",
 )
 _SETTING_PREFIXES = ("TF_", "XLA_", "OMP_", "CUDA_")
+# Of these, the ones that cannot change a result: log levels, and which of
+# several equal devices are used.
+_HARMLESS_PREFIXES = ("TF_CPP_", "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER")
+_FINGERPRINT_PACKAGES = (
+    "tf_simmim",
+    "tensorflow",
+    "keras",
+    "keras-cv",
+    "tensorflow-addons",
+    "numpy",
+    "pillow",
+)
 
 
 def describe_environment() -> dict:
@@ -42,19 +55,61 @@ def describe_environment() -> dict:
         "platform": platform.platform(),
         "cpu_count": os.cpu_count(),
         "devices": [d.name for d in tf.config.list_physical_devices()],
-        "threads": {
-            "intra_op": tf.config.threading.get_intra_op_parallelism_threads(),
-            "inter_op": tf.config.threading.get_inter_op_parallelism_threads(),
-        },
-        "settings": {
-            name: value
-            for name, value in sorted(os.environ.items())
-            if name.startswith(_SETTING_PREFIXES)
-        },
+        "threads": _threads(),
+        "settings": _settings(),
         "commit": git_commit(Path(__file__)),
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "command_line": sys.argv,
     }
+
+
+def fingerprint() -> dict:
+    """Returns what the bits of a result depend on, besides the run's flags.
+
+    Runs with equal fingerprints compute the same bits from the same state.
+    Another number of threads, kernels of another library or processor, and
+    another version of TensorFlow each add numbers up in another order.
+
+    Returns:
+        JSON-able flat dict: versions, `cpu`, `cpu_count` (processors that
+        this process may use), `devices`, threads, settings.
+    """
+    threads = {f"threads.{name}": n for name, n in _threads().items()}
+    settings = {
+        name: value
+        for name, value in _settings().items()
+        if not name.startswith(_HARMLESS_PREFIXES)
+    }
+    return {
+        "python": platform.python_version(),
+        **{name: _version(name) for name in _FINGERPRINT_PACKAGES},
+        "cpu": _cpu(),
+        "cpu_count": _usable_cpus(),
+        "devices": [_device_name(d) for d in tf.config.list_physical_devices()],
+        **threads,
+        "jit": str(tf.config.optimizer.get_jit()),
+        **settings,
+    }
+
+
+def warn_if_changed(before: dict) -> None:
+    """Warns once when this process computes other bits than an earlier one.
+
+    Args:
+        before: the earlier process' `fingerprint()`.
+    """
+    now = fingerprint()
+    changes = [
+        f"{name} (was {before.get(name)}, is {now.get(name)})"
+        for name in sorted(before.keys() | now.keys())
+        if before.get(name) != now.get(name)
+    ]
+    if changes:
+        logging.warning(
+            "The checkpoint was written in another environment: %s. "
+            "Continuing, but not bit-exact.",
+            ", ".join(changes),
+        )
 
 
 def git_commit(file: Path):
@@ -79,6 +134,45 @@ def git_commit(file: Path):
         "--abbrev=40",
         "--exclude=*",
     )
+
+
+def _threads():
+    return {
+        "intra_op": tf.config.threading.get_intra_op_parallelism_threads(),
+        "inter_op": tf.config.threading.get_inter_op_parallelism_threads(),
+    }
+
+
+def _settings():
+    return {
+        name: value
+        for name, value in sorted(os.environ.items())
+        if name.startswith(_SETTING_PREFIXES)
+    }
+
+
+def _cpu():
+    """Returns the processor's model, as far as the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2] for line in lines if "model name" in line]
+    return (names[0] if names else platform.processor()).strip()
+
+
+def _usable_cpus():
+    # TensorFlow's default number of threads is this one, which containers and
+    # `taskset` make smaller than the machine's.
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count()
+
+
+def _device_name(device):
+    details = tf.config.experimental.get_device_details(device)
+    model = details.get("device_name")
+    return f"{device.name} ({model})" if model else device.name
 
 
 def _git(folder, *arguments):

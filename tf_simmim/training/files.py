@@ -1,8 +1,40 @@
 """Writing small files so that a reader never sees half of one."""
 
+import contextlib
+import errno
 import json
 import os
 from pathlib import Path
+
+import tensorflow as tf
+from absl import logging
+
+_FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+@contextlib.contextmanager
+def survive_full_disk(what: str):
+    """Logs an error of a full disk in its block, and goes on after the block.
+
+    For what a run can do without: hours of training are not given up for a
+    picture.
+
+    Args:
+        what: str. What is lost, for the log.
+    """
+    try:
+        yield
+        return
+    except OSError as error:
+        if error.errno not in _FULL_DISK:
+            raise
+        why = error.strerror
+    except (
+        tf.errors.ResourceExhaustedError,  # ENOSPC
+        tf.errors.OutOfRangeError,  # EFBIG
+    ) as error:
+        why = error.message.partition("\n")[0]
+    logging.error("Not written: %s (%s).", what, why)
 
 
 def sync(path: Path) -> None:
@@ -14,13 +46,23 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
+def write_all(file, content: bytes) -> None:
+    """Writes to an unbuffered file, which may take less than all at once."""
+    while content:
+        content = content[file.write(content) :]
+
+
 def write_text(path: Path, text: str) -> None:
     """Replaces a text file in one step: a reader sees the old or the new."""
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    sync(temporary)
-    os.replace(temporary, path)
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        sync(temporary)
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
     sync(path.parent)
 
 

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tf_simmim.training import environment
 from tf_simmim.training import files
+from tf_simmim.training import run_lock
 
 
 class RunDirectory:
@@ -18,6 +19,7 @@ class RunDirectory:
         tensorboard/      the same for TensorBoard, with pictures
         reconstructions/  PNG grids
         checkpoints/      see `CheckpointStore`
+        lock              locked while a process trains here
 
     Args:
         path: path of a local folder, created if need be.
@@ -65,6 +67,17 @@ class RunDirectory:
                 "`path` must be a folder that this user may write to. "
                 f"Received: {path}."
             )
+
+    def lock(self) -> None:
+        """Keeps other processes from training here while this one lives.
+
+        A second call in the same process changes nothing. A process that was
+        killed leaves no lock behind.
+
+        Raises:
+            ValueError: another process trains here; the message names it.
+        """
+        run_lock.lock_for_life(self.path / "lock")
 
     def write_flags(self, text: str) -> None:
         """Writes `flags.txt`."""

@@ -3,6 +3,7 @@
 from tf_simmim.training.callbacks.checkpointing import Checkpointing
 from tf_simmim.training.callbacks.collapse_alarm import CollapseAlarm
 from tf_simmim.training.callbacks.collapse_alarm import single_colour_loss
+from tf_simmim.training.callbacks.graceful_stop import GracefulStop
 from tf_simmim.training.callbacks.metrics_log import MetricsLog
 from tf_simmim.training.callbacks.metrics_log import rows_up_to
 from tf_simmim.training.callbacks.progress_bar import ProgressBar
@@ -15,6 +16,7 @@ from tf_simmim.training.callbacks.weights_and_biases import wandb_callback
 __all__ = [
     "Checkpointing",
     "CollapseAlarm",
+    "GracefulStop",
     "MetricsLog",
     "ProgressBar",
     "ReconstructionPictures",

@@ -1,6 +1,12 @@
 """Saves checkpoints while `fit` runs, and makes a resumed `fit` exact."""
 
+from absl import logging
+
 from tf_simmim.training.callbacks.step_callback import StepCallback
+from tf_simmim.training.checkpoint_write_error import CheckpointWriteError
+
+# Checkpoints in a row that may fail before the run is given up.
+_MAX_FAILURES = 3
 
 
 class Checkpointing(StepCallback):
@@ -13,6 +19,10 @@ class Checkpointing(StepCallback):
     remembered in the first and put back in the second. (A run here is one
     Keras epoch; later epochs of a plain `fit` start from zero as usual.)
 
+    A checkpoint that cannot be written, on a full disk say, is logged and
+    tried again at the next interval. After three failures in a row, and when
+    `fit` is over, the error is raised: training further would be lost work.
+
     Put this callback after `MetricsLog`, which resets metrics when it has
     logged them, and after all others that change the model.
 
@@ -22,6 +32,9 @@ class Checkpointing(StepCallback):
         every_steps: int >= 1.
         last_step: int. Step at which the run is over.
         metadata: JSON-able dict for the manifests.
+
+    Raises:
+        CheckpointWriteError: from `fit`, as said above.
     """
 
     def __init__(self, store, checkpoint, every_steps, last_step, metadata):
@@ -30,9 +43,11 @@ class Checkpointing(StepCallback):
         self.checkpoint = checkpoint
         self.metadata = metadata
         self._restored_metrics = []
+        self._num_failures = 0
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
+        self._num_failures = 0
         # At step 0 nothing was restored: whatever is in the metrics then is
         # left from an evaluation.
         variables = self._metric_variables() if self.step else []
@@ -47,9 +62,25 @@ class Checkpointing(StepCallback):
         # Not `on_train_end`: before it, `fit` lets optimizers with averaged
         # weights overwrite the weights that training would continue from.
         if self.store.latest() != self.step:
-            self.at_step(self.step, logs)
+            self._save(self.step)
 
     def at_step(self, step, logs):
+        try:
+            self._save(step)
+        except CheckpointWriteError as error:
+            self._num_failures += 1
+            if self._num_failures == _MAX_FAILURES:
+                raise
+            logging.error(
+                "%s Training goes on; failure %d of at most %d in a row.",
+                error,
+                self._num_failures,
+                _MAX_FAILURES,
+            )
+        else:
+            self._num_failures = 0
+
+    def _save(self, step):
         self.store.save(self.checkpoint, step, self.metadata)
 
     def _metric_variables(self):

@@ -81,7 +81,8 @@ class MetricsLog(StepCallback):
         ValueError: `validation_every_steps` is not a multiple of
             `every_steps`.
 
-    Files: owns `metrics_file`; each row is flushed to the disk.
+    Files: owns `metrics_file`; each row is flushed to the disk. On a full
+        disk, rows wait for the next interval.
     """
 
     def __init__(
@@ -121,6 +122,7 @@ class MetricsLog(StepCallback):
         seconds_before = json.loads(rows[-1])["seconds"] if rows else 0.0
         self._training_began = time.monotonic() - seconds_before
         self._interval_began = None
+        self._unwritten = ""
 
     def on_train_batch_end(self, batch, logs=None):
         if self._interval_began is None:
@@ -175,14 +177,27 @@ class MetricsLog(StepCallback):
         return float(result["loss"])
 
     def _write(self, row):
-        with open(self.metrics_file, "a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        self._unwritten += json.dumps(row) + "\n"
+        with files.survive_full_disk(f"rows of {self.metrics_file}, for now"):
+            self._append_unwritten()
         if self.summary_writer is None:
             return
-        with self.summary_writer.as_default(step=row["step"]):
-            for name, value in row.items():
-                if name != "step" and value is not None:
-                    tf.summary.scalar(name, value)
-        self.summary_writer.flush()
+        with files.survive_full_disk(f"step {row['step']} for TensorBoard"):
+            with self.summary_writer.as_default(step=row["step"]):
+                for name, value in row.items():
+                    if name != "step" and value is not None:
+                        tf.summary.scalar(name, value)
+            self.summary_writer.flush()
+
+    def _append_unwritten(self):
+        size = self.metrics_file.stat().st_size
+        # Unbuffered: closing the file must not try to write once more.
+        with open(self.metrics_file, "ab", buffering=0) as file:
+            try:
+                files.write_all(file, self._unwritten.encode())
+                os.fsync(file.fileno())
+            except OSError:
+                # Half a row would spoil the file for the rows after it.
+                file.truncate(size)
+                raise
+        self._unwritten = ""

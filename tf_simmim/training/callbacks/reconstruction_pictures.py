@@ -5,6 +5,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from tf_simmim import visualization
+from tf_simmim.training import files
 from tf_simmim.training.callbacks.step_callback import StepCallback
 
 
@@ -47,9 +48,15 @@ class ReconstructionPictures(StepCallback):
             self.normalization,
         )
         path = self.directory / f"step-{step:08d}.png"
-        visualization.write_png(path, picture)
+        with files.survive_full_disk(str(path)):
+            try:
+                visualization.write_png(path, picture)
+            except tf.errors.OpError:
+                path.unlink(missing_ok=True)  # half a picture
+                raise
         if self.summary_writer is None:
             return
-        with self.summary_writer.as_default(step=step):
-            tf.summary.image("reconstructions", picture[tf.newaxis])
-        self.summary_writer.flush()
+        with files.survive_full_disk(f"picture {step} for TensorBoard"):
+            with self.summary_writer.as_default(step=step):
+                tf.summary.image("reconstructions", picture[tf.newaxis])
+            self.summary_writer.flush()

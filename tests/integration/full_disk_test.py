@@ -1,0 +1,133 @@
+"""A disk that fills up: a real limit on files, and a real small disk."""
+
+import contextlib
+import subprocess
+import time
+
+import pytest
+
+from tests.integration import programs
+
+LIMITED = """
+import resource, runpy, signal, sys
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+limit = int(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+sys.argv = sys.argv[2:]
+sys.path.insert(0, sys.argv[0].rpartition("/")[0])
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def pretrain_with_limit(workdir, num_bytes, *arguments):
+    """Runs the program where no file may grow beyond a number of bytes."""
+    python, *program = programs.command(
+        "pretrain.py", *programs.TINY, f"--workdir={workdir}", *arguments
+    )
+    return subprocess.run(
+        [python, "-c", LIMITED, str(num_bytes), *program],
+        cwd=programs.ROOT,
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+
+
+def test_checkpoints_that_fail_end_the_run_at_the_third(tmp_path):
+    programs.pretrain(tmp_path, "--train_steps=5")
+    before = programs.tensors(tmp_path, 5)
+    # All but the checkpoints' data is smaller.
+    size = max(
+        path.stat().st_size
+        for path in (tmp_path / "checkpoints/step-00000005").iterdir()
+    )
+    result = pretrain_with_limit(tmp_path, size - 1, "--train_steps=30")
+    assert result.returncode == 1, result.stderr
+    for text in ("failure 1 of", "failure 2 of", "step 20 could not be"):
+        assert text in result.stderr
+    assert "Traceback" not in result.stderr
+    assert programs.checkpoints(tmp_path) == ["step-00000005"]
+    after = programs.tensors(tmp_path, 5)
+    assert all((after[name] == before[name]).all() for name in before)
+    assert [row["step"] for row in programs.rows(tmp_path)][-1] == 20
+
+
+def test_a_run_that_ends_without_a_checkpoint_fails(tmp_path):
+    result = pretrain_with_limit(tmp_path, 50_000, "--train_steps=3")
+    assert result.returncode == 1, result.stderr
+    assert "step 3 could not be written" in result.stderr
+    assert programs.checkpoints(tmp_path) == []
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of its own with room for 20 MB, where the user may mount one."""
+    path = tmp_path / "disk"
+    path.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", str(path)]
+    try:
+        result = subprocess.run(mount, capture_output=True, check=False)
+    except OSError:
+        pytest.skip("there is no mount(8)")
+    if result.returncode:
+        pytest.skip("this user may not mount a disk")
+    yield path
+    subprocess.run(["umount", "--lazy", str(path)], check=True)
+
+
+def fill(path):
+    """Fills a disk to the last byte, through the file `path`."""
+    with open(path, "ab", buffering=0) as file, contextlib.suppress(OSError):
+        while file.write(bytes(4096)):
+            pass
+
+
+def test_a_disk_that_fills_up_leaves_what_was_there_and_no_litter(
+    small_disk, tmp_path
+):
+    workdir, filler = small_disk / "run", small_disk / "filler"
+    arguments = (f"--workdir={workdir}", "--train_steps=2000")
+    with open(tmp_path / "stderr", "w+", encoding="utf-8") as stderr:
+        process = subprocess.Popen(
+            programs.command("pretrain.py", *programs.TINY, *arguments),
+            cwd=programs.ROOT,
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
+        )
+        try:
+            deadline = time.monotonic() + 300
+            while not (workdir / "checkpoints/step-00000005").exists():
+                assert process.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            while process.poll() is None:
+                fill(filler)  # again, when an old file was removed
+            code = process.returncode
+        finally:
+            process.kill()
+            process.wait()
+        stderr.seek(0)
+        log = stderr.read()
+    assert code == 1, log
+    assert "Traceback" not in log
+    assert "failure 2 of at most 3" in log and "Error: The checkpoint" in log
+    names = programs.checkpoints(workdir)
+    assert names and all(name.startswith("step-") for name in names)
+    assert not list(workdir.glob(".*"))
+
+    # A new start says at once what is wrong, and goes on when there is room.
+    last = int(names[-1].removeprefix("step-"))
+    again = (*programs.TINY, f"--workdir={workdir}")
+    more = f"--train_steps={last + 2}"
+    result = programs.run("pretrain.py", *again, more)
+    assert result.returncode == 1
+    assert "must have room for two checkpoints" in result.stderr
+    filler.unlink()
+    result = programs.run("pretrain.py", *again, more)
+    assert result.returncode == 0, result.stderr
+    assert f"from step {last}." in result.stderr
+
+    whole = tmp_path / "whole"
+    programs.pretrain(whole, more)
+    programs.assert_same_state(whole, workdir, last + 2)

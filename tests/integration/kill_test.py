@@ -1,0 +1,79 @@
+"""Pretraining under kill -9: nothing is lost, repeated or different."""
+
+import concurrent.futures
+import random
+import time
+
+import pytest
+
+from tests.integration import killing
+
+# Where a checkpoint becomes one, and where an old one is half removed.
+COMMIT = "rename checkpoints/tmp-N-N"
+REMOVAL = "unlink checkpoints/tmp-N-N/state.index"
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory):
+    """An uninterrupted run, and how many seconds it takes."""
+    workdir = tmp_path_factory.mktemp("reference")
+    began = time.monotonic()
+    killing.train_uninterrupted(workdir)
+    return workdir, time.monotonic() - began
+
+
+def kill_each(folder, reference, kills):
+    """Returns the kills, and those after which something was wrong."""
+    results = list(killing.kill_each(folder, reference, kills))
+    return len(results) - 1, [result for result in results if result[1]]
+
+
+def test_a_run_killed_four_times_equals_the_uninterrupted_one(
+    reference, tmp_path
+):
+    workdir, seconds = reference
+    kills = [
+        f"before {COMMIT} 3",
+        random.Random(0).uniform(0.5, 0.9) * seconds,
+        f"after {REMOVAL} 2",
+        random.Random(1).uniform(0.3, 0.7) * seconds,
+    ]
+    assert kill_each(tmp_path, workdir, kills) == (4, [])
+
+
+@pytest.mark.slow
+def test_kills_at_every_operation_on_files_and_at_random_lose_nothing(
+    reference, tmp_path
+):
+    workdir, seconds = reference
+    watched = killing.Run(tmp_path / "watched", workdir)
+    assert watched.start() == []
+    operations = watched.operations()
+    assert {COMMIT, REMOVAL, "fsync checkpoints"} <= set(operations)
+
+    writing = [name for name in operations if name.startswith("write ")]
+    assert writing
+    kills = [
+        # Some come up twice in a commit: the third is in the second one.
+        *(f"after {name} {1 + n % 3}" for n, name in enumerate(operations)),
+        *(f"before {name} 2" for name in [*writing, COMMIT]),
+        *(f"during {name} {n}" for name in writing for n in (1, 2, 3)),
+    ]
+    # What happens once in a process does not come up again.
+    once = ("flags.txt", "environment.json", "metrics.jsonl.")
+    kills = [
+        f"{kill.rpartition(' ')[0]} 1"
+        if any(name in kill for name in once)
+        else kill
+        for kill in kills
+    ]
+    generator = random.Random(0)
+    kills += [generator.uniform(0.4, 1.0) * seconds for _ in range(10)]
+    generator.shuffle(kills)
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        results = pool.map(
+            lambda n: kill_each(tmp_path / str(n), workdir, kills[n::2]), (0, 1)
+        )
+        counts, wrong = zip(*results, strict=True)
+    assert wrong == ([], [])
+    assert sum(counts) == len(kills) >= 30

@@ -1,0 +1,300 @@
+"""Kills pretraining at chosen moments and compares what it leaves behind.
+
+Imported, this is the harness. Run as a program, it is what the harness
+starts: the real `experiments/pretrain.py` in a process that notes the images
+of every step and the operations on the files of the run, and may kill itself
+at one of them.
+"""
+
+import tf_simmim  # noqa: I001  (sets TensorFlow up; must come first)
+import tensorflow as tf
+
+import collections
+import functools
+import os
+import pathlib
+import random
+import re
+import runpy
+import signal
+import subprocess
+import sys
+import threading
+
+from tests.integration import programs
+
+TOTAL_STEPS = 26
+NUM_IMAGES = 1437  # the digits to train on: 11.2 steps
+FLAGS = (
+    *programs.TINY,
+    "--global_batch_size=128",
+    "--train_epochs=3",
+    f"--train_steps={TOTAL_STEPS}",
+    "--checkpoint_every_steps=2",
+    "--picture_every_steps=100",
+)
+# About what it takes to write a checkpoint of this size, in seconds.
+_LONGEST_WRITE = 0.01
+# Three starts without a kill: what was to be waited for does not happen.
+_MAX_STARTS = 3
+
+
+def train_uninterrupted(workdir):
+    """Runs the plain program once, keeping every checkpoint.
+
+    Args:
+        workdir: pathlib.Path.
+    """
+    result = programs.run(
+        "pretrain.py",
+        *FLAGS,
+        "--keep_checkpoints=1000",
+        f"--workdir={workdir}",
+        PYTHONPATH=str(programs.ROOT),
+    )
+    if result.returncode:
+        raise RuntimeError(result.stderr)
+
+
+def kill_each(folder, reference, kills):
+    """Kills as often as asked, over as many runs as it takes.
+
+    Args:
+        folder: pathlib.Path for the runs.
+        reference: pathlib.Path, of `train_uninterrupted`.
+        kills: iterable of what `Run.start` takes.
+
+    Yields:
+        (kill, list of str), what was found after it; and a last one for
+        letting the last run finish, with None for the kill.
+    """
+    runs = (Run(folder / str(n), reference) for n in range(sys.maxsize))
+    run = next(runs)
+    for kill in kills:
+        found = [f"it was not killed in {_MAX_STARTS} starts"]
+        for _ in range(_MAX_STARTS):
+            found_now = run.start(kill)
+            was_killed = not run.is_complete
+            if found_now or run.is_complete:
+                run = next(runs)
+            if found_now or was_killed:
+                found = found_now
+                break
+        yield kill, found
+    yield None, run.start()
+
+
+class Run:
+    """One run, over as many processes as it takes.
+
+    Args:
+        folder: pathlib.Path, made here. For the run and notes about it.
+        reference: pathlib.Path. The same run, never interrupted.
+    """
+
+    def __init__(self, folder, reference):
+        folder.mkdir(parents=True)
+        self.workdir = folder / "run"
+        self.reference = reference
+        self.is_complete = False
+        self._steps_file = folder / "steps.txt"
+        self._operations_file = folder / "operations.txt"
+        self._log_file = folder / "stderr.txt"
+        self._newest = 0
+
+    def start(self, kill=None):
+        """Starts the program, and waits until it ends or is killed.
+
+        Args:
+            kill: None; float, seconds after which it is killed; or str, where
+                it kills itself: `before`, `during` or `after`, one of
+                `operations`, and how many times that has to come up, as in
+                `after fsync checkpoints 2`.
+
+        Returns:
+            list of str: what is wrong now, empty for nothing.
+        """
+        command = (
+            *(sys.executable, __file__),
+            *(self._steps_file, self._operations_file, self.workdir),
+            kill if isinstance(kill, str) else "",
+            *FLAGS,
+            "--keep_checkpoints=2",
+            f"--workdir={self.workdir}",
+        )
+        with open(self._log_file, "w", encoding="utf-8") as log:
+            process = subprocess.Popen(
+                [str(word) for word in command],
+                env={**os.environ, "PYTHONPATH": str(programs.ROOT)},
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+            )
+        try:
+            code = process.wait(kill if isinstance(kill, float) else 900)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            code = process.wait()
+        self.is_complete = code == 0
+        if code not in (0, -signal.SIGKILL):
+            text = self._log_file.read_text(encoding="utf-8")
+            return [f"it ended with code {code}: {text[-2000:]}"]
+        return list(self._differences())
+
+    def operations(self):
+        """Returns the kinds of operations on files so far, in order."""
+        lines = self._operations_file.read_text(encoding="utf-8").splitlines()
+        return list(dict.fromkeys(lines))
+
+    def _differences(self):
+        yield from _checkpoint_differences(self.workdir, self.reference)
+        newest = max(_checkpoints(self.workdir), default=0)
+        if newest < self._newest:
+            yield f"checkpoint {self._newest} is gone"
+        self._newest = newest
+        taken = []
+        if self._steps_file.exists():
+            text = self._steps_file.read_text(encoding="utf-8")
+            yield from _replay(text.splitlines(), taken)
+        yield from _sample_differences(taken)
+        if not self.is_complete:
+            return
+        if not newest == len(taken) == TOTAL_STEPS:
+            yield f"{len(taken)} steps; the last checkpoint is of {newest}"
+        if list((self.workdir / "checkpoints").glob("tmp-*")):
+            yield "there are leftovers"
+        if programs.rows(self.workdir) != programs.rows(self.reference):
+            yield "metrics.jsonl is different"
+
+
+def _checkpoints(workdir):
+    """Returns {step: folder} of what is committed."""
+    folders = (workdir / "checkpoints").glob("step-*")
+    return {int(folder.name[5:]): folder for folder in folders}
+
+
+def _checkpoint_differences(workdir, reference):
+    wanted = _checkpoints(reference)
+    for step, folder in sorted(_checkpoints(workdir).items()):
+        if step not in wanted:
+            yield f"{folder.name} is of a step that has no checkpoint"
+            continue
+        try:
+            programs.assert_same_state(reference, workdir, step)
+        except AssertionError as error:
+            yield f"{folder.name} holds other values: {error}"
+    for folder in (workdir / "checkpoints").glob("corrupt-*"):
+        yield f"{folder.name}: it was taken for damaged"
+
+
+def _replay(lines, taken):
+    """Fills `taken` with the images of every step, in the order of steps.
+
+    A process that goes on from a checkpoint replaces the steps that the one
+    before it had taken since. Yields what is wrong with that.
+    """
+    for line in lines:
+        step, *indices = map(int, re.findall("[0-9]+", line))
+        if step > len(taken):
+            yield f"steps {len(taken)} to {step} were left out"
+        if taken[step : step + 1] not in ([], [indices]):
+            yield f"step {step} had other images before"
+        taken[step:] = [indices]
+
+
+def _sample_differences(taken):
+    """Looks whether every epoch has each image once."""
+    stream = [index for indices in taken for index in indices]
+    for first in range(0, len(stream), NUM_IMAGES):
+        counts = collections.Counter(stream[first : first + NUM_IMAGES])
+        if max(counts.values()) > 1 or max(counts) >= NUM_IMAGES:
+            yield f"the epoch from element {first} has an image twice"
+
+
+class _Saboteur:
+    """Notes operations on the files of a run, and kills at one of them."""
+
+    def __init__(self, workdir, operations_file, kill):
+        self._workdir = workdir
+        self._operations_file = operations_file
+        self._moment, _, rest = kill.partition(" ")
+        self._operation, _, times = rest.rpartition(" ")
+        self._times_left = int(times or 0)
+        self._delay = random.Random(kill).uniform(0, _LONGEST_WRITE)
+
+    def watch(self, owner, name, path_of):
+        """Replaces `owner.name`; `path_of` finds the path in its arguments."""
+        function = getattr(owner, name)
+
+        @functools.wraps(function)
+        def watched(*args, **kwargs):
+            path = str(path_of(*args, **kwargs))
+            if not path.startswith(self._workdir):
+                return function(*args, **kwargs)
+            moment = self._note(name, os.path.relpath(path, self._workdir))
+            if moment == "before":
+                _die()
+            if moment == "during":
+                threading.Timer(self._delay, _die).start()
+            result = function(*args, **kwargs)
+            if moment == "after":
+                _die()
+            return result
+
+        setattr(owner, name, watched)
+
+    def _note(self, name, path):
+        """Returns the moment at which to die, or None."""
+        # Without the numbers of steps and processes.
+        operation = f"{name} {re.sub('[0-9]+', 'N', path)}"
+        with open(self._operations_file, "a", encoding="utf-8") as file:
+            file.write(operation + "\n")
+        if operation != self._operation:
+            return None
+        self._times_left -= 1
+        return None if self._times_left else self._moment
+
+
+def _die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _opened(descriptor):
+    return os.readlink(f"/proc/self/fd/{descriptor}")
+
+
+def _removed(path, *, dir_fd=None):
+    return os.path.join("" if dir_fd is None else _opened(dir_fd), path)
+
+
+def _main(steps_file, operations_file, workdir, kill, *arguments):
+    program = programs.ROOT / "experiments" / "pretrain.py"
+    sys.path.insert(0, str(program.parent))
+
+    train_step = tf_simmim.models.SimMIM.train_step
+
+    def noted_train_step(model, data):
+        tf.print(
+            model.optimizer.iterations,
+            data["index"],
+            summarize=-1,
+            output_stream=f"file://{steps_file}",
+        )
+        return train_step(model, data)
+
+    tf_simmim.models.SimMIM.train_step = noted_train_step
+
+    saboteur = _Saboteur(workdir, operations_file, kill)
+    saboteur.watch(tf.train.Checkpoint, "write", lambda _, path: path)
+    saboteur.watch(tf.train, "load_checkpoint", pathlib.Path)
+    saboteur.watch(os, "fsync", _opened)
+    saboteur.watch(os, "rename", lambda source, _: source)
+    saboteur.watch(os, "replace", lambda source, _: source)
+    saboteur.watch(os, "unlink", _removed)
+    saboteur.watch(os, "rmdir", _removed)
+
+    sys.argv = [str(program), *arguments]
+    runpy.run_path(str(program), run_name="__main__")
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])

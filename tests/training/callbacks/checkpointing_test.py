@@ -1,0 +1,70 @@
+"""Tests for what tf_simmim.training.callbacks.checkpointing does on failure.
+
+What it does on success: see resume_test.py.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from tf_simmim.training import callbacks
+from tf_simmim.training import checkpoints
+from tf_simmim.training.checkpoint_write_error import CheckpointWriteError
+
+
+class FailingStore(checkpoints.CheckpointStore):
+    """A store whose disk is full at some steps."""
+
+    def __init__(self, directory, full_at):
+        super().__init__(directory, keep=10)
+        self.full_at = full_at
+        self.tried = []
+
+    def save(self, checkpoint, step, metadata):
+        self.tried.append(step)
+        if step in self.full_at:
+            raise CheckpointWriteError(self.directory, step, OSError("full"))
+        return super().save(checkpoint, step, metadata)
+
+
+class CheckpointingTest(tf.test.TestCase):
+    def fit(self, full_at):
+        """Trains 10 steps with a checkpoint every second one."""
+        self.store = FailingStore(Path(self.get_temp_dir()), full_at)
+        model = tf.keras.Sequential([tf.keras.layers.Dense(3)])
+        model.compile("sgd", "mse")
+        checkpoint = tf.train.Checkpoint(model=model)
+        saving = callbacks.Checkpointing(self.store, checkpoint, 2, 10, {})
+        x, y = np.ones([20, 4]), np.ones([20, 3])
+        model.fit(x, y, batch_size=2, verbose=0, callbacks=[saving])
+
+    def names(self):
+        return sorted(int(p.name[-2:]) for p in self.store.directory.iterdir())
+
+    def test_failure_is_logged_and_tried_again_at_the_next_interval(self):
+        with self.assertLogs("absl", "ERROR") as logs:
+            self.fit({4, 6})
+        self.assertEqual(self.names(), [2, 8, 10])
+        self.assertEqual(self.store.tried, [2, 4, 6, 8, 10])
+        self.assertLen(logs.output, 2)
+        self.assertIn("checkpoint of step 6 could not", logs.output[1])
+        self.assertIn("failure 2 of at most 3 in a row", logs.output[1])
+
+    def test_success_in_between_starts_the_count_anew(self):
+        self.fit({2, 4, 8})
+        self.assertEqual(self.names(), [6, 10])
+
+    def test_third_failure_in_a_row_ends_the_run(self):
+        with self.assertRaisesRegex(CheckpointWriteError, "step 8 .*full"):
+            self.fit({4, 6, 8, 10})
+        self.assertEqual(self.names(), [2])
+
+    def test_run_that_ends_without_its_checkpoint_fails(self):
+        with self.assertRaisesRegex(CheckpointWriteError, "step 10 "):
+            self.fit({10})
+        self.assertEqual(self.store.tried, [2, 4, 6, 8, 10, 10])
+
+
+if __name__ == "__main__":
+    tf.test.main()

@@ -1,0 +1,65 @@
+"""Ends `fit` after the current step when the process is asked to stop."""
+
+import signal
+import threading
+
+import tensorflow as tf
+from absl import logging
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class GracefulStop(tf.keras.callbacks.Callback):
+    """Turns SIGTERM and SIGINT (Ctrl-C) into the end of `fit`.
+
+    The current step is finished and `fit` returns, so that `Checkpointing`
+    saves and nothing is lost. The program should then exit with `exit_code`.
+
+    A second signal of either kind ends the process at once. That does no
+    harm: a checkpoint is there as a whole or not at all.
+
+    The handlers are in place while `fit` runs, and the former ones before and
+    after. Python has handlers in its main thread only: in another one, this
+    callback does nothing.
+
+    Attributes:
+        exit_code: int or None. 143 after SIGTERM, 130 after SIGINT (128 + the
+            signal's number, as shells have it); None without a signal.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.exit_code = None
+        self._former_handlers = {}
+        self._is_announced = False
+
+    def on_train_begin(self, logs=None):
+        self.exit_code = None
+        self._is_announced = False
+        if threading.current_thread() is not threading.main_thread():
+            return
+        self._former_handlers = {
+            number: signal.signal(number, self._handle) for number in _SIGNALS
+        }
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.exit_code is not None and not self._is_announced:
+            self._is_announced = True
+            logging.warning(
+                "Asked to stop: ending after step %d. A second signal ends "
+                "the process at once.",
+                int(self.model.optimizer.iterations),
+            )
+
+    def on_train_end(self, logs=None):
+        for number, handler in self._former_handlers.items():
+            signal.signal(number, handler)
+        self._former_handlers = {}
+
+    def _handle(self, number, frame):
+        # As little as possible: Python runs this between any two bytecodes,
+        # in the middle of a log line too.
+        self.exit_code = 128 + number
+        self.model.stop_training = True
+        for each in _SIGNALS:
+            signal.signal(each, signal.SIG_DFL)
