@@ -11,6 +11,13 @@ from tf_simmim import training
 # isort: split
 import tensorflow as tf
 
+# The modules here whose flags make up a run's flags.txt.
+_FLAG_MODULES = (
+    "data_flags",
+    "model_flags",
+    "optimization_flags",
+    "run_flags",
+)
 _FOLDERS = (
     pathlib.Path(__file__).parent,
     pathlib.Path(__file__).parent / "flags",
@@ -131,14 +138,9 @@ def plain_errors():
 
 
 def own_flags() -> list[flags.Flag]:
-    """Returns the flags that the programs here define, absl's own left out."""
+    """Returns the flags that describe a run, absl's and others left out."""
     by_module = flags.FLAGS.flags_by_module_dict()
-    own = [
-        flag
-        for module, module_flags in by_module.items()
-        if "absl" not in module
-        for flag in module_flags
-    ]
+    own = [flag for name in _FLAG_MODULES for flag in by_module.get(name, ())]
     return sorted(own, key=lambda flag: flag.name)
 
 

@@ -8,14 +8,12 @@ writes it to `evaluation.json` in the run's folder.
 """
 
 import json
-import os
-import pathlib
 import sys
 
 import command_line
 import data_flags
 import model_flags
-import optimization_flags  # noqa: F401  (its flags are in a run's flags.txt)
+import optimization_flags
 import run_flags
 from absl import app
 from absl import flags
@@ -27,6 +25,10 @@ from tf_simmim.training import callbacks
 
 # isort: split
 import tensorflow as tf
+
+# So that --help shows them.
+for _module in (data_flags, model_flags, optimization_flags, run_flags):
+    flags.adopt_module_key_flags(_module)
 
 # Images that the level of predicting a single colour is measured on.
 _LEVEL_SAMPLE_SIZE = 512
@@ -89,9 +91,14 @@ def main(argv):
             model.backbone, train, test, **options
         )
 
-    untrained = knn()
     run = run_flags.run_directory()
     store = training.CheckpointStore(run.checkpoints)
+    if store.latest() is None:
+        raise ValueError(
+            f"{run.path} has no checkpoint yet: the run has to reach the first "
+            "of --checkpoint_every_steps, or its end."
+        )
+    untrained = knn()
     step = store.restore(tf.train.Checkpoint(model=model))["step"]
     pretrained = knn()
     train_pixels, train_labels = evaluation.raw_pixel_features(train)
@@ -117,29 +124,7 @@ def main(argv):
     )
     print(evaluation.format_report(report))
     print(f"\n{loss_text}")
-    print_closing(run)
-
-
-def print_closing(run):
-    """Prints what the numbers mean, and what to look at and type next."""
-    pictures = sorted(run.reconstructions.glob("*.png"))
-    python = pathlib.Path(os.path.relpath(sys.executable))
-    print(
-        "\nRaw pixels are hard to beat on small, centred images such as "
-        "digits; on\nphotographs they fall far behind."
-    )
-    if pictures:
-        print(f"\nReconstructions: {pictures[-1]}")
-    print(f"Run directory:   {run.path}")
-    print(
-        f"Curves:          {python.parent / 'tensorboard'} "
-        f"--logdir={run.tensorboard}"
-    )
-    print(
-        f"Next, your own images:\n  {python} experiments/pretrain.py "
-        "--flagfile=vits.flags \\\n    --dataset=folder:PATH "
-        "--global_batch_size=64 --workdir=runs/mine"
-    )
+    run_flags.print_closing(run)
 
 
 if __name__ == "__main__":

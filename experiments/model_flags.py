@@ -6,6 +6,7 @@ from tf_simmim import backbones
 from tf_simmim import losses
 from tf_simmim import masking
 from tf_simmim import models
+from tf_simmim import sizes
 from tf_simmim.backbones import vit
 
 _BACKBONE = flags.DEFINE_enum(
@@ -74,6 +75,10 @@ def loss_is_in_pixels() -> bool:
 
 def create_simmim(image_size, channels, seed) -> models.SimMIM:
     """Creates the model that the flags describe."""
+    # The stricter rule first, so that the size it suggests really works.
+    sizes.require_multiple(
+        image_size, "image_size", _MASK_PATCH_SIZE.value, "mask_patch_size"
+    )
     overrides = {
         "patch_size": _PATCH_SIZE.value,
         "embed_dim": _EMBED_DIM.value,

@@ -17,6 +17,7 @@ import model_flags
 import optimization_flags
 import run_flags
 from absl import app
+from absl import flags
 from absl import logging
 
 import tf_simmim  # noqa: F401  (sets TensorFlow up; before TensorFlow itself)
@@ -24,6 +25,10 @@ from tf_simmim import training
 
 # isort: split
 import tensorflow as tf
+
+# So that --help shows them.
+for _module in (data_flags, model_flags, optimization_flags, run_flags):
+    flags.adopt_module_key_flags(_module)
 
 
 def main(argv):
@@ -86,10 +91,11 @@ def set_up():
         training.warn_if_changed(manifest["fingerprint"])
     if step >= total_steps:
         logging.info(
-            "%s is complete at step %d: a longer run needs a larger "
-            "--train_epochs or --train_steps.",
+            "%s is complete at step %d, of %d asked for: a longer run needs a "
+            "larger --train_epochs or --train_steps.",
             run.path,
             step,
+            total_steps,
         )
         return None
     store.require_space(checkpoint)
@@ -99,11 +105,15 @@ def set_up():
     # Last, when nothing can be refused any more.
     run.write_flags(command_line.resolved_text())
     run.write_environment()
+    run.write_model(model)
     logging.info(
-        "%d images, %d steps of %d; the run is in %s.",
+        "%d training images, %d steps of %d, learning rate up to %.1e after "
+        "%d steps; the run is in %s.",
         len(source),
         total_steps,
         batch_size,
+        schedule.learning_rate,
+        schedule.warmup_steps,
         run.path,
     )
     batches = stream.batches(batch_size, start_index=step * batch_size)

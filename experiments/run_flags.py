@@ -1,6 +1,8 @@
 """Flags for the run itself: where it leaves what, how often, which seed."""
 
+import os
 import pathlib
+import sys
 
 import command_line
 import data_flags
@@ -34,8 +36,8 @@ VALIDATE_EVERY_STEPS = flags.DEFINE_integer(
 PICTURE_EVERY_STEPS = flags.DEFINE_integer(
     "picture_every_steps",
     1000,
-    "Steps between two pictures of reconstructions; fewer where a run would "
-    "not have ten of them.",
+    "Steps between two pictures of reconstructions; fewer where "
+    "--train_epochs would not have ten of them.",
     lower_bound=1,
 )
 CHECKPOINT_EVERY_STEPS = flags.DEFINE_integer(
@@ -163,3 +165,25 @@ def create_callbacks(
             metadata={"global_batch_size": batch_size},
         ),
     ]
+
+
+def print_closing(run):
+    """Prints what the numbers mean, and what to look at and type next."""
+    pictures = sorted(run.reconstructions.glob("*.png"))
+    python = pathlib.Path(os.path.relpath(sys.executable))
+    print(
+        "\nRaw pixels are hard to beat on small, centred images such as "
+        "digits; on\nphotographs they fall far behind."
+    )
+    if pictures:
+        print(f"\nReconstructions: {pictures[-1]}")
+    print(f"Run directory:   {run.path}")
+    print(
+        f"Curves:          {python.parent / 'tensorboard'} "
+        f"--logdir={run.tensorboard}"
+    )
+    print(
+        f"Next, your own images:\n  {python} experiments/pretrain.py "
+        "--flagfile=vits.flags \\\n    --dataset=folder:PATH "
+        "--global_batch_size=64 --workdir=runs/mine"
+    )

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from tests.integration import programs
+from tf_simmim import training
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +54,29 @@ def test_the_run_directory_holds_what_the_readme_says(runs):
     environment = json.loads((whole / "environment.json").read_text())
     assert "2.15" in json.dumps(environment)
     assert list((whole / "tensorboard").glob("events.out.tfevents.*"))
+
+
+def test_the_pretrained_model_loads_from_the_run_directory(runs):
+    whole, _, _ = runs
+    model = training.load_pretrained(whole)
+    (name,) = [
+        name
+        for name in programs.tensors(whole, 18)
+        if name.startswith("model/backbone/mask_token/")
+    ]
+    np.testing.assert_array_equal(
+        model.backbone.mask_token.mask_token, programs.tensors(whole, 18)[name]
+    )
+    assert model.mask_ratio == 0.6
+    with pytest.raises(ValueError, match="must be the folder of a run"):
+        training.load_pretrained(whole / "checkpoints")
+
+
+def test_help_shows_the_flags():
+    result = programs.run("pretrain.py", "--help")
+    for flag in ("--dataset", "--mask_ratio", "--base_learning_rate", "--seed"):
+        assert flag in result.stdout
+    assert "--hbm_oom_exit" not in result.stdout
 
 
 def test_the_loss_falls(runs):

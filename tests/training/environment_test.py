@@ -32,9 +32,9 @@ class EnvironmentTest(tf.test.TestCase):
         self.assertEqual(json.loads(json.dumps(facts)), facts)
 
     def test_variables_of_other_programs_are_left_out(self):
-        with mock.patch.dict(os.environ, {"MY_PASSWORD": "x"}):
+        with mock.patch.dict(os.environ, {"TF_VAR_db_password": "x"}):
             facts = environment.describe_environment()
-        self.assertNotIn("MY_PASSWORD", facts["settings"])
+        self.assertNotIn("TF_VAR_db_password", facts["settings"])
 
 
 class FingerprintTest(tf.test.TestCase):

@@ -273,8 +273,9 @@ class ViT(tf.keras.Model):
         if tuple(images.shape[1:]) != (*self.image_size, self.channels):
             raise ValueError(
                 f"`images` must be [batch, {self.image_size[0]}, "
-                f"{self.image_size[1]}, {self.channels}], the size that this "
-                f"backbone was made for. Received shape: {images.shape}."
+                f"{self.image_size[1]}, {self.channels}], the `image_size` and "
+                "`channels` that this backbone was made for. "
+                f"Received shape: {images.shape}."
             )
         tokens = self.patch_embedding(images)  # [B, N, D]
         if patch_mask is not None:

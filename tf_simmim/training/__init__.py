@@ -7,6 +7,7 @@ from tf_simmim.training.environment import describe_environment
 from tf_simmim.training.environment import fingerprint
 from tf_simmim.training.environment import warn_if_changed
 from tf_simmim.training.no_valid_checkpoint_error import NoValidCheckpointError
+from tf_simmim.training.pretrained import load_pretrained
 from tf_simmim.training.run_directory import RunDirectory
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "callbacks",
     "describe_environment",
     "fingerprint",
+    "load_pretrained",
     "warn_if_changed",
 ]

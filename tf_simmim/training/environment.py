@@ -24,7 +24,29 @@ _PACKAGES = (
     "scikit-learn",
     "pillow",
 )
-_SETTING_PREFIXES = ("TF_", "XLA_", "OMP_", "CUDA_")
+# Environment variables that change what TensorFlow computes, or where. By
+# name: others share the prefix (Terraform's TF_VAR_*), and may be secret.
+_SETTINGS = (
+    "CUDA_DEVICE_ORDER",
+    "CUDA_VISIBLE_DEVICES",
+    "NVIDIA_TF32_OVERRIDE",
+    "OMP_NUM_THREADS",
+    "TF_CPP_MIN_LOG_LEVEL",
+    "TF_CUDNN_DETERMINISTIC",
+    "TF_CUDNN_USE_AUTOTUNE",
+    "TF_DETERMINISTIC_OPS",
+    "TF_DISABLE_MKL",
+    "TF_ENABLE_ONEDNN_OPTS",
+    "TF_FORCE_GPU_ALLOW_GROWTH",
+    "TF_GPU_ALLOCATOR",
+    "TF_GPU_THREAD_COUNT",
+    "TF_GPU_THREAD_MODE",
+    "TF_NUM_INTEROP_THREADS",
+    "TF_NUM_INTRAOP_THREADS",
+    "TF_USE_LEGACY_KERAS",
+    "TF_XLA_FLAGS",
+    "XLA_FLAGS",
+)
 # Of these, the ones that cannot change a result: log levels, and which of
 # several equal devices are used.
 _HARMLESS_PREFIXES = ("TF_CPP_", "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER")
@@ -144,11 +166,7 @@ def _threads():
 
 
 def _settings():
-    return {
-        name: value
-        for name, value in sorted(os.environ.items())
-        if name.startswith(_SETTING_PREFIXES)
-    }
+    return {name: os.environ[name] for name in _SETTINGS if name in os.environ}
 
 
 def _cpu():

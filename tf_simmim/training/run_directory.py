@@ -15,6 +15,7 @@ class RunDirectory:
 
         flags.txt         the run's settings, reusable as a flagfile
         environment.json  versions, devices, thread settings, commit
+        model.json        the model's configuration, see `load_pretrained`
         metrics.jsonl     one line per logging interval
         tensorboard/      the same for TensorBoard, with pictures
         reconstructions/  PNG grids
@@ -25,8 +26,8 @@ class RunDirectory:
         path: path of a local folder, created if need be.
 
     Attributes:
-        path, flags_file, environment_file, metrics_file, tensorboard,
-        reconstructions, checkpoints: pathlib.Path.
+        path, flags_file, environment_file, metrics_file, model_file,
+        tensorboard, reconstructions, checkpoints: pathlib.Path.
 
     Raises:
         ValueError: `path` is a URL, a file, or cannot be written.
@@ -41,6 +42,7 @@ class RunDirectory:
         self.flags_file = self.path / "flags.txt"
         self.environment_file = self.path / "environment.json"
         self.metrics_file = self.path / "metrics.jsonl"
+        self.model_file = self.path / "model.json"
         self.tensorboard = self.path / "tensorboard"
         self.reconstructions = self.path / "reconstructions"
         self.checkpoints = self.path / "checkpoints"
@@ -96,3 +98,7 @@ class RunDirectory:
         file of a folder.
         """
         return tf.summary.create_file_writer(str(self.tensorboard))
+
+    def write_model(self, model) -> None:
+        """Writes `model.json`, the configuration of a `models.SimMIM`."""
+        files.write_json(self.model_file, model.get_config())
