@@ -32,7 +32,9 @@ class CheckpointingTest(tf.test.TestCase):
     def fit(self, full_at):
         """Trains 10 steps with a checkpoint every second one."""
         self.store = FailingStore(Path(self.get_temp_dir()), full_at)
-        model = tf.keras.Sequential([tf.keras.layers.Dense(3)])
+        model = tf.keras.Sequential(
+            [tf.keras.layers.Dense(3, kernel_initializer="ones")]
+        )
         model.compile("sgd", "mse")
         checkpoint = tf.train.Checkpoint(model=model)
         saving = callbacks.Checkpointing(self.store, checkpoint, 2, 10, {})
