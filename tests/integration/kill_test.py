@@ -60,7 +60,7 @@ def test_kills_at_every_operation_on_files_and_at_random_lose_nothing(
         *(f"during {name} {n}" for name in writing for n in (1, 2, 3)),
     ]
     # What happens once in a process does not come up again.
-    once = ("flags.txt", "environment.json", "metrics.jsonl.")
+    once = ("flags.txt", "environment.json", "model.json", "metrics.jsonl.")
     kills = [
         f"{kill.rpartition(' ')[0]} 1"
         if any(name in kill for name in once)
