@@ -46,7 +46,11 @@ def main(argv):
             verbose=0,
             callbacks=[*run_callbacks, stop],
         )
-    except training.CheckpointWriteError as error:
+    except (
+        training.CheckpointWriteError,
+        training.NonFiniteStepsError,
+        FloatingPointError,  # weights that no checkpoint may hold
+    ) as error:
         sys.exit(f"Error: {error}")
     if stop.exit_code is not None:
         logging.info("Stopped; the same command continues the run.")

@@ -91,7 +91,8 @@ def create_callbacks(
     """Returns the callbacks of a pretraining run.
 
     Their order matters: metrics are shown before `MetricsLog` resets them,
-    and a checkpoint comes last.
+    a checkpoint comes after all that changes the model, and what raises when
+    `fit` ends comes last.
     """
     num_images = len(stream.source)
     batch_size = optimization_flags.GLOBAL_BATCH_SIZE.value
@@ -134,6 +135,7 @@ def create_callbacks(
                 callbacks.single_colour_loss(sample),
                 every_steps=log_every,
                 patience_steps=schedule.warmup_steps + 10 * log_every,
+                metrics_file=run.metrics_file,
             )
         )
     return [
@@ -163,6 +165,9 @@ def create_callbacks(
             CHECKPOINT_EVERY_STEPS.value,
             total_steps,
             metadata={"global_batch_size": batch_size},
+        ),
+        callbacks.NonFiniteWatch(
+            run.skipped_steps_file, stream, batch_size, total_steps
         ),
     ]
 

@@ -15,6 +15,7 @@ from tf_simmim import heads
 from tf_simmim import layers
 from tf_simmim import losses
 from tf_simmim import masking
+from tf_simmim import metrics
 from tf_simmim import models
 from tf_simmim import optimization
 from tf_simmim import training
@@ -31,6 +32,7 @@ __all__ = [
     "layers",
     "losses",
     "masking",
+    "metrics",
     "models",
     "optimization",
     "training",

@@ -20,6 +20,7 @@ DETERMINISTIC = (
     "epoch",
     "loss",
     "gradient_norm",
+    "skipped_steps",
     "learning_rate",
     "validation_loss",
 )

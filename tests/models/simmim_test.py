@@ -52,6 +52,15 @@ def images_like(seed=0, batch=B):
     return rng.normal(size=[batch, H, W, C]).astype(np.float32)
 
 
+def everything(model):
+    """Returns weights and slots; the head's kernel and bias come last."""
+    slots = model.optimizer.variables
+    slots = slots() if callable(slots) else slots
+    variables = [*slots, *model.trainable_variables]
+    # The clock is the one integer.
+    return [v.numpy() for v in variables if v.dtype.is_floating]
+
+
 class SimMIMTest(tf.test.TestCase, parameterized.TestCase):
     def setUp(self):
         super().setUp()
@@ -129,7 +138,9 @@ class SimMIMTest(tf.test.TestCase, parameterized.TestCase):
         dataset = tf.data.Dataset.from_tensors(self.images).repeat(60)
         history = model.fit(dataset, epochs=2, verbose=0).history
         self.assertLess(history["loss"][1], 0.98 * history["loss"][0])
-        self.assertEqual(set(history), {"loss", "gradient_norm"})
+        self.assertEqual(
+            set(history), {"loss", "gradient_norm", "skipped_steps"}
+        )
         self.assertGreater(history["gradient_norm"][0], 0)
 
     def test_fit_takes_elements_and_uses_their_mask(self):
@@ -221,6 +232,112 @@ class SimMIMTest(tf.test.TestCase, parameterized.TestCase):
         self.assertAllClose(one["gradient_norm"], two["gradient_norm"], 1e-5)
         for a, b in zip(one["weights"], two["weights"], strict=True):
             self.assertAllClose(a, b, rtol=0, atol=1e-6)
+
+    @parameterized.parameters(
+        ("adamw", 1, False),
+        ("adamw", 1, True),
+        ("adamw", 2, False),
+        ("lamb", 2, False),
+    )
+    def test_a_bad_image_skips_the_step_on_every_replica(
+        self, optimizer, replicas, jit_compile
+    ):
+        strategy = tf.distribute.get_strategy()
+        if replicas == 2:
+            strategy = tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"])
+        with strategy.scope():
+            model = create(optimizer=optimizer, jit_compile=jit_compile)
+        bad = self.images.copy()
+        bad[-1, 3, 4, 1] = np.nan  # on the last replica alone
+        mask = np.ones([B, *GRID], np.int32)
+        mask[:, 0, 0] = 0
+
+        def fit(images):
+            element = {"image": images, "patch_mask": mask}
+            dataset = tf.data.Dataset.from_tensors(element)
+            options = tf.data.Options()
+            options.experimental_distribute.auto_shard_policy = (
+                tf.data.experimental.AutoShardPolicy.OFF
+            )
+            return model.fit(dataset.with_options(options), verbose=0).history
+
+        fit(self.images)
+        before = everything(model)
+        for number in (1, 2):
+            history = fit(bad)
+            self.assertEqual(history["skipped_steps"], [number])
+            self.assertEqual(
+                int(model.optimizer.iterations.numpy()), 1 + number
+            )
+            for old, new in zip(before, everything(model), strict=True):
+                np.testing.assert_array_equal(new, old)
+        history = fit(self.images)
+        self.assertEqual(history["skipped_steps"], [2])
+        self.assertEqual(model.skipped_steps.count_in_a_row(), 0)
+        self.assertEqual(model.skipped_steps.steps(), [2, 3])
+        self.assertNotAllClose(model.head.kernel, before[-2])
+
+    def test_skipped_steps_stay_out_of_the_means(self):
+        model = create()
+        bad = np.full_like(self.images, np.inf)
+        good = model.train_on_batch(self.images, return_dict=True)
+        after = model.train_on_batch(bad, reset_metrics=False, return_dict=True)
+        self.assertEqual(after["loss"], good["loss"])
+        self.assertEqual(after["gradient_norm"], good["gradient_norm"])
+        self.assertEqual(after["skipped_steps"], 1)
+
+    def test_a_bad_gradient_of_a_good_loss_skips_the_step(self):
+        @tf.custom_gradient
+        def zero(x):
+            return tf.constant(0.0), lambda dy: dy * np.nan * tf.ones_like(x)
+
+        class Faulty(models.SimMIM):
+            def _loss(self, *args):
+                return super()._loss(*args) + zero(self.head.kernel)
+
+        model = create()
+        faulty = Faulty(model.backbone, mask_patch_size=P)
+        faulty.compile(
+            optimization.create_optimizer("adamw", faulty, 1e-2),
+        )
+        before = everything(faulty)
+        logs = faulty.train_on_batch(self.images, return_dict=True)
+        self.assertGreater(logs["loss"], 0.1)
+        self.assertEqual(logs["skipped_steps"], 1)
+        for old, new in zip(before, everything(faulty), strict=True):
+            np.testing.assert_array_equal(new, old)
+
+    def test_float16_overflow_lowers_the_scale_and_keeps_the_clock(self):
+        tf.keras.mixed_precision.set_global_policy("mixed_float16")
+        self.addCleanup(tf.keras.mixed_precision.set_global_policy, "float32")
+        strategy = tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"])
+        with strategy.scope():
+            model = create()
+            inner = optimization.create_optimizer("adamw", model, 1e-2)
+            model.compile(
+                tf.keras.mixed_precision.LossScaleOptimizer(
+                    inner, initial_scale=2.0**40
+                )
+            )
+        dataset = tf.data.Dataset.from_tensors(self.images).repeat(40)
+        options = tf.data.Options()
+        options.experimental_distribute.auto_shard_policy = (
+            tf.data.experimental.AutoShardPolicy.OFF
+        )
+        history = model.fit(dataset.with_options(options), verbose=0).history
+        self.assertEqual(history["skipped_steps"], [0])
+        self.assertEqual(int(model.optimizer.iterations.numpy()), 40)
+        scale = float(tf.convert_to_tensor(model.optimizer.loss_scale))
+        self.assertBetween(scale, 2.0, 2.0**39)
+        self.assertAllInRange(history["gradient_norm"], 1e-3, 100.0)
+        # One that is a fault leaves the scale alone.
+        bad = tf.data.Dataset.from_tensors(self.images * np.nan)
+        history = model.fit(bad.with_options(options), verbose=0).history
+        self.assertEqual(history["skipped_steps"], [1])
+        self.assertEqual(int(model.optimizer.iterations.numpy()), 41)
+        self.assertEqual(
+            float(tf.convert_to_tensor(model.optimizer.loss_scale)), scale
+        )
 
     def test_float16_scales_the_loss_and_trains(self):
         tf.keras.mixed_precision.set_global_policy("mixed_float16")

@@ -11,6 +11,8 @@ import tensorflow as tf
 from tf_simmim import heads
 from tf_simmim import layers
 from tf_simmim import losses
+from tf_simmim import metrics
+from tf_simmim import optimization
 from tf_simmim import randomness
 
 
@@ -53,7 +55,8 @@ class SimMIM(tf.keras.Model):
 
     State: besides weights, the metrics `loss` and `gradient_norm` (global
         norm of the gradients of all replicas, before clipping), each the mean
-        since they were last reset.
+        of finite ones since they were last reset; and `skipped_steps`, the
+        number of steps whose loss or gradient was not finite, in all.
     Randomness: masks and drop path of step t are functions of (`seed`, t,
         place in the global batch), t being `optimizer.iterations`. Evaluation
         draws the same masks for every batch.
@@ -114,11 +117,16 @@ class SimMIM(tf.keras.Model):
 
         self.loss_metric = tf.keras.metrics.Mean(name="loss")
         self.gradient_norm_metric = tf.keras.metrics.Mean(name="gradient_norm")
+        self.skipped_steps = metrics.SkippedSteps()
 
     @property
     def metrics(self):
         """The model's metrics, which `fit` resets between epochs."""
-        return [self.loss_metric, self.gradient_norm_metric]
+        return [
+            self.loss_metric,
+            self.gradient_norm_metric,
+            self.skipped_steps,
+        ]
 
     def call(self, inputs, patch_mask=None, training=None, seed=None):
         images, element_mask = self._unpack(inputs)
@@ -157,6 +165,9 @@ class SimMIM(tf.keras.Model):
         over the replicas here, once, so that its norm can be reported and the
         optimizer clips the global gradient, as the reference does.
 
+        If the loss or the gradient is not finite, nothing is updated but the
+        counters; see `optimization.apply_if_finite`.
+
         Args:
             data: float [B, H, W, C], or an element dict; per replica.
 
@@ -164,32 +175,35 @@ class SimMIM(tf.keras.Model):
             dict of the metrics' results.
         """
         images, patch_mask = self._unpack(data)
-        step = self.optimizer.iterations
+        step = tf.identity(self.optimizer.iterations)
         if patch_mask is None:
             patch_mask = self._draw_mask(images, step)
         seed = randomness.seed_for(self.seed, randomness.DROP_PATH, step)
+        scales_loss = optimization.scales_loss(self.optimizer)
         replicas = tf.distribute.get_replica_context()
 
         with tf.GradientTape() as tape:
             _, prediction = self._predict(images, patch_mask, True, seed)
             loss = self._loss(images, patch_mask, prediction)
-            scaled_loss = loss / replicas.num_replicas_in_sync
-            if self._scales_loss:
-                scaled_loss = self.optimizer.get_scaled_loss(scaled_loss)
+            mean_loss = loss / replicas.num_replicas_in_sync
+            objective = mean_loss
+            if scales_loss:
+                objective = self.optimizer.get_scaled_loss(mean_loss)
         variables = self.trainable_variables
-        gradients = tape.gradient(scaled_loss, variables)
-        if self._scales_loss:
+        gradients = tape.gradient(objective, variables)
+        if scales_loss:
             gradients = self.optimizer.get_unscaled_gradients(gradients)
         if replicas.num_replicas_in_sync > 1:
-            gradients = replicas.all_reduce(
-                tf.distribute.ReduceOp.SUM, gradients
+            *gradients, mean_loss = replicas.all_reduce(
+                tf.distribute.ReduceOp.SUM, [*gradients, mean_loss]
             )
-        self.optimizer.apply_gradients(
-            zip(gradients, variables, strict=True),
-            experimental_aggregate_gradients=False,
+        gradient_norm = tf.linalg.global_norm(gradients)
+        is_skipped = optimization.apply_if_finite(
+            self.optimizer, gradients, variables, mean_loss, gradient_norm
         )
-        self.loss_metric.update_state(loss)
-        self.gradient_norm_metric.update_state(tf.linalg.global_norm(gradients))
+        _update_finite(self.loss_metric, mean_loss)
+        _update_finite(self.gradient_norm_metric, gradient_norm)
+        self.skipped_steps.update_state(is_skipped, step + 1)
         return {metric.name: metric.result() for metric in self.metrics}
 
     def test_step(self, data):
@@ -208,11 +222,6 @@ class SimMIM(tf.keras.Model):
         loss = self._loss(images, patch_mask, prediction)
         self.loss_metric.update_state(loss, sample_weight=tf.shape(images)[0])
         return {"loss": self.loss_metric.result()}
-
-    @property
-    def _scales_loss(self):
-        # float16 gradients underflow; Keras wraps the optimizer for them.
-        return hasattr(self.optimizer, "get_scaled_loss")
 
     def _draw_mask(self, images, step):
         seed = randomness.seed_for(self.seed, randomness.MASK, step)
@@ -278,3 +287,11 @@ class SimMIM(tf.keras.Model):
         """Recreates the model, and its backbone, from `get_config`."""
         backbone = tf.keras.saving.deserialize_keras_object(config["backbone"])
         return cls(**{**config, "backbone": backbone})
+
+
+def _update_finite(mean, value):
+    """Updates a mean with a value, unless that is not finite."""
+    is_finite = tf.math.is_finite(value)
+    mean.update_state(
+        tf.where(is_finite, value, 0.0), tf.cast(is_finite, tf.float32)
+    )

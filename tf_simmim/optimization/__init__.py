@@ -1,5 +1,7 @@
-"""Learning-rate schedules, weight-decay rules and the optimizer factory."""
+"""Schedules, weight-decay rules, the optimizer factory, guarded updates."""
 
+from tf_simmim.optimization.guarded_update import apply_if_finite
+from tf_simmim.optimization.guarded_update import scales_loss
 from tf_simmim.optimization.optimizer import OPTIMIZERS
 from tf_simmim.optimization.optimizer import create_optimizer
 from tf_simmim.optimization.optimizer import scale_learning_rate
@@ -15,7 +17,9 @@ __all__ = [
     "OPTIMIZERS",
     "WarmupCosine",
     "WarmupMultiStep",
+    "apply_if_finite",
     "create_optimizer",
     "exempt_from_weight_decay",
     "scale_learning_rate",
+    "scales_loss",
 ]

@@ -7,6 +7,7 @@ from tf_simmim.training.environment import describe_environment
 from tf_simmim.training.environment import fingerprint
 from tf_simmim.training.environment import warn_if_changed
 from tf_simmim.training.no_valid_checkpoint_error import NoValidCheckpointError
+from tf_simmim.training.non_finite_steps_error import NonFiniteStepsError
 from tf_simmim.training.pretrained import load_pretrained
 from tf_simmim.training.run_directory import RunDirectory
 
@@ -14,6 +15,7 @@ __all__ = [
     "CheckpointStore",
     "CheckpointWriteError",
     "NoValidCheckpointError",
+    "NonFiniteStepsError",
     "RunDirectory",
     "callbacks",
     "describe_environment",

@@ -17,6 +17,7 @@ class RunDirectory:
         environment.json  versions, devices, thread settings, commit
         model.json        the model's configuration, see `load_pretrained`
         metrics.jsonl     one line per logging interval
+        skipped_steps.jsonl  one line per step that was skipped, if any were
         tensorboard/      the same for TensorBoard, with pictures
         reconstructions/  PNG grids
         checkpoints/      see `CheckpointStore`
@@ -26,8 +27,9 @@ class RunDirectory:
         path: path of a local folder, created if need be.
 
     Attributes:
-        path, flags_file, environment_file, metrics_file, model_file,
-        tensorboard, reconstructions, checkpoints: pathlib.Path.
+        path, flags_file, environment_file, metrics_file,
+        skipped_steps_file, model_file, tensorboard, reconstructions,
+        checkpoints: pathlib.Path.
 
     Raises:
         ValueError: `path` is a URL, a file, or cannot be written.
@@ -42,6 +44,7 @@ class RunDirectory:
         self.flags_file = self.path / "flags.txt"
         self.environment_file = self.path / "environment.json"
         self.metrics_file = self.path / "metrics.jsonl"
+        self.skipped_steps_file = self.path / "skipped_steps.jsonl"
         self.model_file = self.path / "model.json"
         self.tensorboard = self.path / "tensorboard"
         self.reconstructions = self.path / "reconstructions"

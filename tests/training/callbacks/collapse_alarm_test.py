@@ -1,5 +1,8 @@
 """Tests for tf_simmim.training.callbacks.collapse_alarm."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import tensorflow as tf
 from absl import logging
@@ -96,6 +99,51 @@ class CollapseAlarmTest(tf.test.TestCase, parameterized.TestCase):
 
     def test_loss_that_is_not_a_number_is_not_a_collapse(self):
         self.assertEqual(self.num_warnings([np.nan] * 9), 0)
+
+    @parameterized.parameters((3, 1), (4, 1), (5, 0), (7, 0))
+    def test_a_new_process_goes_on_waiting_and_does_not_repeat(
+        self, intervals_before, num_warnings
+    ):
+        file = Path(self.get_temp_dir()) / f"{intervals_before}.jsonl"
+        rows = [{"step": 5, "loss": 0.1}]  # a run's end that was moved
+        rows += [
+            {"step": 10 * i, "loss": 0.5}
+            for i in range(1, intervals_before + 3)
+        ]
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        alarm = collapse_alarm.CollapseAlarm(0.5, 10, 50, metrics_file=file)
+        model = tf.keras.Sequential()
+        model.compile("sgd")
+        # Rows past the checkpoint do not count.
+        model.optimizer.iterations.assign(10 * intervals_before)
+        alarm.set_model(model)
+        alarm.on_train_begin()
+        with self.assertLogs("absl", "WARNING") as logs:
+            logging.warning("one line, so that there is one")
+            for i in range(intervals_before + 1, intervals_before + 4):
+                alarm.at_step(10 * i, {"loss": 0.5})
+        self.assertLen(logs.output, 1 + num_warnings)
+
+    def test_a_missing_number_in_the_file_starts_the_count_again(self):
+        file = Path(self.get_temp_dir()) / "null.jsonl"
+        losses = [0.5, 0.5, 0.5, None]
+        file.write_text(
+            "".join(
+                json.dumps({"step": 10 * i, "loss": loss}) + "\n"
+                for i, loss in enumerate(losses, start=1)
+            )
+        )
+        alarm = collapse_alarm.CollapseAlarm(0.5, 10, 50, metrics_file=file)
+        model = tf.keras.Sequential()
+        model.compile("sgd")
+        model.optimizer.iterations.assign(40)
+        alarm.set_model(model)
+        alarm.on_train_begin()
+        with self.assertLogs("absl", "WARNING") as logs:
+            logging.warning("one line, so that there is one")
+            for i in range(5, 9):
+                alarm.at_step(10 * i, {"loss": 0.5})
+        self.assertLen(logs.output, 1)
 
     def test_level_that_is_not_positive_is_refused(self):
         with self.assertRaisesRegex(ValueError, "`level`.*: 0"):

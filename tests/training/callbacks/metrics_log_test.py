@@ -8,11 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from absl.testing import parameterized
 
 from tf_simmim.training.callbacks import metrics_log
-
-ROWS = '{"step": 4, "loss": 0.5}\n{"step": 8, "loss": 0.25}\n'
 
 
 class CountingModel(tf.keras.Model):
@@ -37,26 +34,6 @@ class CountingModel(tf.keras.Model):
     def test_step(self, data):
         self.loss_metric.update_state(100.0)
         return {"loss": self.loss_metric.result()}
-
-
-class RowsUpToTest(tf.test.TestCase, parameterized.TestCase):
-    @parameterized.parameters(
-        (3, ""), (4, ROWS[:25]), (7, ROWS[:25]), (8, ROWS), (99, ROWS)
-    )
-    def test_rows_past_the_step_are_cut(self, step, want):
-        self.assertEqual(metrics_log.rows_up_to(ROWS, step), want)
-
-    def test_line_that_was_cut_off_is_dropped(self):
-        text = ROWS + '{"step": 12, "lo'
-        self.assertEqual(metrics_log.rows_up_to(text, 99), ROWS)
-
-    def test_no_text_gives_no_rows(self):
-        self.assertEqual(metrics_log.rows_up_to("", 5), "")
-
-    @parameterized.parameters("?\n", "{}\n", "[1]\n")
-    def test_line_that_is_no_row_is_named(self, line):
-        with self.assertRaisesRegex(ValueError, "Received line 3: "):
-            metrics_log.rows_up_to(ROWS + line + ROWS, 99)
 
 
 class MetricsLogTest(tf.test.TestCase):

@@ -5,7 +5,7 @@ from tf_simmim.training.callbacks.collapse_alarm import CollapseAlarm
 from tf_simmim.training.callbacks.collapse_alarm import single_colour_loss
 from tf_simmim.training.callbacks.graceful_stop import GracefulStop
 from tf_simmim.training.callbacks.metrics_log import MetricsLog
-from tf_simmim.training.callbacks.metrics_log import rows_up_to
+from tf_simmim.training.callbacks.non_finite_watch import NonFiniteWatch
 from tf_simmim.training.callbacks.progress_bar import ProgressBar
 from tf_simmim.training.callbacks.reconstruction_pictures import (
     ReconstructionPictures,
@@ -18,10 +18,10 @@ __all__ = [
     "CollapseAlarm",
     "GracefulStop",
     "MetricsLog",
+    "NonFiniteWatch",
     "ProgressBar",
     "ReconstructionPictures",
     "StepCallback",
     "single_colour_loss",
-    "rows_up_to",
     "wandb_callback",
 ]

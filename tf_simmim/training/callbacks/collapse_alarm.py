@@ -9,6 +9,7 @@ import numpy as np
 from absl import logging
 
 from tf_simmim import masking
+from tf_simmim.training import json_lines
 from tf_simmim.training.callbacks.step_callback import StepCallback
 
 
@@ -50,8 +51,9 @@ class CollapseAlarm(StepCallback):
     """Logs one warning when the loss stays at the level of a single colour.
 
     Every run starts there, so the alarm waits for `patience_steps` in a row.
-    It means something only for the L1 loss on plain pixels. A restarted
-    process counts from zero.
+    It means something only for the L1 loss on plain pixels. A run that goes
+    on in a new process is read up in `metrics_file`, so that neither the
+    waiting nor the warning begins again.
 
     Args:
         level: float > 0. From `single_colour_loss`, of a sample.
@@ -61,39 +63,64 @@ class CollapseAlarm(StepCallback):
             than warm-up; ten logging intervals at least.
         tolerance: float in [0, 1). The loss counts as being there from
             `(1 - tolerance) * level` upwards.
+        metrics_file: path of metrics.jsonl, or None to count from zero.
 
     Raises:
         ValueError: `level` is not positive.
     """
 
-    def __init__(self, level, every_steps, patience_steps, tolerance=0.03):
+    def __init__(
+        self,
+        level,
+        every_steps,
+        patience_steps,
+        tolerance=0.03,
+        metrics_file=None,
+    ):
         super().__init__(every_steps)
         if not level > 0:
             raise ValueError(f"`level` must be positive. Received: {level}.")
         self.level = level
         self.patience_steps = patience_steps
         self.tolerance = tolerance
+        self.metrics_file = metrics_file
         self._steps_at_level = 0
         self._has_fired = False
 
+    def on_train_begin(self, logs=None):
+        super().on_train_begin(logs)
+        if self.metrics_file is None:
+            return
+        self._steps_at_level, self._has_fired = 0, False
+        for row in json_lines.JsonLines(self.metrics_file).rows(self.step):
+            if row["step"] % self.every_steps == 0:
+                self._fires(row["loss"])
+
     def at_step(self, step, logs):
-        is_there = logs["loss"] >= (1 - self.tolerance) * self.level
-        if not is_there:  # below, or not a number
-            self._steps_at_level = 0
-            return
-        self._steps_at_level += self.every_steps
-        if self._has_fired or self._steps_at_level < self.patience_steps:
-            return
-        self._has_fired = True
-        logging.warning(
-            "Step %d: for %d steps the loss (%.4f) has been at the level of "
-            "predicting one colour everywhere (%.4f): the model does not "
-            "look at the visible patches. Likely causes: a learning rate that "
-            "is too high or a warm-up that is too short, too large a mask "
-            "ratio, or images that are all alike. Try a third of the learning "
-            "rate first.",
-            step,
-            self._steps_at_level,
-            logs["loss"],
-            self.level,
+        if self._fires(logs["loss"]):
+            logging.warning(
+                "Step %d: for %d steps the loss (%.4f) has been at the level "
+                "of predicting one colour everywhere (%.4f): the model does "
+                "not look at the visible patches. Likely causes: a learning "
+                "rate that is too high or a warm-up that is too short, too "
+                "large a mask ratio, or images that are all alike. Try a "
+                "third of the learning rate first.",
+                step,
+                self._steps_at_level,
+                logs["loss"],
+                self.level,
+            )
+
+    def _fires(self, loss):
+        """Counts one interval, and tells whether it is the one to report."""
+        # A loss that is not a number, null in the file, is not there.
+        is_there = (
+            loss is not None and loss >= (1 - self.tolerance) * self.level
         )
+        steps = self._steps_at_level + self.every_steps
+        self._steps_at_level = steps if is_there else 0
+        fires = (
+            not self._has_fired and self._steps_at_level >= self.patience_steps
+        )
+        self._has_fired |= fires
+        return fires

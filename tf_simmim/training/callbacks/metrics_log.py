@@ -1,57 +1,25 @@
 """Metrics of every logging interval, for machines and for TensorBoard."""
 
-import json
-import os
 import time
-from pathlib import Path
 
 import tensorflow as tf
 
 from tf_simmim.training import files
+from tf_simmim.training import json_lines
 from tf_simmim.training.callbacks.step_callback import StepCallback
-
-
-def rows_up_to(text: str, step: int) -> str:
-    """Returns the rows of a metrics file that a checkpoint has seen.
-
-    Args:
-        text: str. JSON lines with a `step` each; the last one may be cut off,
-            as a killed process leaves it.
-        step: int. The checkpoint's step.
-
-    Returns:
-        str: the lines up to and including that step, unchanged.
-
-    Raises:
-        ValueError: a line other than the last is not a row.
-    """
-    lines = text.splitlines(keepends=True)
-    kept = []
-    for number, line in enumerate(lines, start=1):
-        if not line.endswith("\n"):
-            break
-        try:
-            row_step = json.loads(line)["step"]
-        except (ValueError, LookupError, TypeError) as error:
-            raise ValueError(
-                "`text` must be JSON lines with a `step` each. Received line "
-                f"{number}: {line.strip()!r}."
-            ) from error
-        if row_step <= step:
-            kept.append(line)
-    return "".join(kept)
 
 
 class MetricsLog(StepCallback):
     """Writes one row per logging interval to metrics.jsonl and TensorBoard.
 
     A row holds `step`, `epoch`, the model's metrics (`loss`,
-    `gradient_norm`), `learning_rate`, `images_per_second` and `seconds`. The
-    metrics are the means over the interval: the callback resets them at its
-    end. `learning_rate` is the one of the latest
-    update. `images_per_second` leaves out the first step of a process, which
-    compiles, and validation. `seconds` is the wall time of training so far,
-    over all restarts.
+    `gradient_norm`, `skipped_steps`), `learning_rate`, `images_per_second`
+    and `seconds`. Loss and norm are the means over the interval: the callback
+    resets them at its end; `skipped_steps` counts from the start of the run.
+    `learning_rate` is the one of the latest update. `images_per_second` leaves
+    out the first step of a process, which compiles, and validation. `seconds`
+    is the wall time of training so far, over all restarts. A number that is
+    not finite is null.
 
     A held-out data set, if given, is evaluated after the training metrics
     were read and reset, and adds `validation_loss` to the row.
@@ -103,7 +71,7 @@ class MetricsLog(StepCallback):
                 "`validation_every_steps` must be a multiple of `every_steps`. "
                 f"Received: {validation_every_steps} and {every_steps}."
             )
-        self.metrics_file = Path(metrics_file)
+        self._file = json_lines.JsonLines(metrics_file)
         self.images_per_step = images_per_step
         self.images_per_epoch = images_per_epoch
         self.learning_rate_fn = learning_rate_fn
@@ -113,16 +81,11 @@ class MetricsLog(StepCallback):
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
-        text = ""
-        if self.metrics_file.exists():
-            text = self.metrics_file.read_text(encoding="utf-8")
-        kept = rows_up_to(text, self.step)
-        files.write_text(self.metrics_file, kept)
-        rows = kept.splitlines()
-        seconds_before = json.loads(rows[-1])["seconds"] if rows else 0.0
+        self._file.restart(self.step)
+        rows = self._file.rows(self.step)
+        seconds_before = rows[-1]["seconds"] if rows else 0.0
         self._training_began = time.monotonic() - seconds_before
         self._interval_began = None
-        self._unwritten = ""
 
     def on_train_batch_end(self, batch, logs=None):
         if self._interval_began is None:
@@ -177,9 +140,7 @@ class MetricsLog(StepCallback):
         return float(result["loss"])
 
     def _write(self, row):
-        self._unwritten += json.dumps(row) + "\n"
-        with files.survive_full_disk(f"rows of {self.metrics_file}, for now"):
-            self._append_unwritten()
+        self._file.append(row)
         if self.summary_writer is None:
             return
         with files.survive_full_disk(f"step {row['step']} for TensorBoard"):
@@ -188,16 +149,3 @@ class MetricsLog(StepCallback):
                     if name != "step" and value is not None:
                         tf.summary.scalar(name, value)
             self.summary_writer.flush()
-
-    def _append_unwritten(self):
-        size = self.metrics_file.stat().st_size
-        # Unbuffered: closing the file must not try to write once more.
-        with open(self.metrics_file, "ab", buffering=0) as file:
-            try:
-                files.write_all(file, self._unwritten.encode())
-                os.fsync(file.fileno())
-            except OSError:
-                # Half a row would spoil the file for the rows after it.
-                file.truncate(size)
-                raise
-        self._unwritten = ""

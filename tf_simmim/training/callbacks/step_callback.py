@@ -33,7 +33,7 @@ class StepCallback(tf.keras.callbacks.Callback):
     @property
     def step(self):
         """Int: optimizer steps taken so far, in earlier processes too."""
-        return int(self.model.optimizer.iterations)
+        return int(self.model.optimizer.iterations.numpy())
 
     def at_step(self, step, logs):
         """What to do at a step that is due.

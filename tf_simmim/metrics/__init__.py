@@ -1,0 +1,5 @@
+"""Metrics that models keep while they train."""
+
+from tf_simmim.metrics.skipped_steps import SkippedSteps
+
+__all__ = ["SkippedSteps"]

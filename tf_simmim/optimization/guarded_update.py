@@ -1,0 +1,88 @@
+"""An update that is made only when all numbers are finite."""
+
+import tensorflow as tf
+
+
+def scales_loss(optimizer) -> bool:
+    """Tells whether Keras has wrapped an optimizer to scale the loss.
+
+    It does so under `mixed_float16`, whose small gradients would be zero.
+    """
+    return hasattr(optimizer, "get_scaled_loss")
+
+
+def apply_if_finite(
+    optimizer, gradients, variables, loss, gradient_norm
+) -> tf.Tensor:
+    """Applies gradients, unless the loss or the gradient is not finite.
+
+    A step that is skipped leaves weights, slots and averaged weights as they
+    are. `optimizer.iterations` goes up by one either way: it is the clock of
+    the run, which data, schedules and checkpoints follow. (So Adam's bias
+    correction counts skipped steps as well, as it does in Keras' own
+    `LossScaleOptimizer`.)
+
+    With a dynamic loss scale, a gradient that is not finite first means that
+    the scale is too large: the scale is halved, the step skipped, and that is
+    no fault. It is one when the scale cannot get any smaller, or when the
+    loss itself is not finite; the scale then stays.
+
+    To be called in a replica context, with every replica calling; all of them
+    apply, or none.
+
+    Args:
+        optimizer: Keras optimizer, of either kind, built.
+        gradients: list of tensors, summed over the replicas, unscaled.
+        variables: list of variables, as long.
+        loss: float []. Summed over the replicas, so that a replica with a
+            bad one spoils it for all.
+        gradient_norm: float []. Global norm of `gradients`.
+
+    Returns:
+        bool []: the step was skipped because of a fault.
+    """
+    loss_is_finite = tf.math.is_finite(loss)
+    gradient_is_finite = tf.math.is_finite(gradient_norm)
+    is_scale_to_blame = tf.constant(False)
+    if scales_loss(optimizer) and optimizer.dynamic:
+        is_scale_to_blame = tf.convert_to_tensor(optimizer.loss_scale) > 1.0
+    # The optimizer sees to a scale that is too large, so it must be called.
+    gradient_is_usable = gradient_is_finite | is_scale_to_blame
+    can_apply = loss_is_finite & gradient_is_usable
+
+    step = tf.identity(optimizer.iterations)
+    tf.distribute.get_replica_context().merge_call(
+        _apply_across_replicas,
+        args=(can_apply, gradients),
+        kwargs={"optimizer": optimizer, "variables": _Wrapped(variables)},
+    )
+    optimizer.iterations.assign(step + 1)
+    return ~can_apply
+
+
+class _Wrapped:
+    """Keeps `tf.distribute` from unpacking mirrored variables."""
+
+    def __init__(self, value):
+        self.value = value
+
+
+def _apply_across_replicas(
+    strategy, can_apply, gradients, optimizer, variables
+):
+    # A branch that applies gradients merges the replicas, and TensorFlow
+    # allows that only if the condition was made outside of them.
+    def apply():
+        strategy.extended.call_for_each_replica(
+            _apply_on_replica, args=(optimizer, gradients, variables)
+        )
+
+    one_replica = strategy.experimental_local_results(can_apply)[0]
+    tf.cond(one_replica, apply, lambda: None)
+
+
+def _apply_on_replica(optimizer, gradients, variables):
+    optimizer.apply_gradients(
+        list(zip(gradients, variables.value, strict=True)),
+        experimental_aggregate_gradients=False,
+    )
