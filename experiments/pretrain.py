@@ -40,12 +40,13 @@ def main(argv):
     model, batches, num_steps, run_callbacks = run
     stop = training.callbacks.GracefulStop()
     try:
-        model.fit(
-            batches,
-            steps_per_epoch=num_steps,
-            verbose=0,
-            callbacks=[*run_callbacks, stop],
-        )
+        with stop:
+            model.fit(
+                batches,
+                steps_per_epoch=num_steps,
+                verbose=0,
+                callbacks=[*run_callbacks, stop],
+            )
     except training.CheckpointWriteError as error:
         sys.exit(f"Error: {error}")
     if stop.exit_code is not None:
