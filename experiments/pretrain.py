@@ -80,6 +80,7 @@ def set_up():
     store = training.CheckpointStore(
         run.checkpoints, keep=run_flags.KEEP_CHECKPOINTS.value
     )
+    store.sweep()
     checkpoint = tf.train.Checkpoint(model=model, optimizer=optimizer)
     step = 0
     if store.latest() is not None:
