@@ -34,5 +34,5 @@ def load_pretrained(path) -> models.SimMIM:
     config = json.loads(run.model_file.read_text(encoding="utf-8"))
     model = models.SimMIM.from_config(config)
     store = checkpoints.CheckpointStore(run.checkpoints)
-    store.restore(tf.train.Checkpoint(model=model))
+    store.restore(tf.train.Checkpoint(model=model), set_aside=False)
     return model
