@@ -44,12 +44,12 @@ def read(folder: Path) -> dict:
         ValueError, LookupError, TypeError: the manifest or a file is not what
             was written.
     """
-    _require_own_files(folder)
     manifest = json.loads((folder / _NAME).read_text(encoding="utf-8"))
     if manifest["sha256"] != _digest(manifest):
         raise ValueError("the manifest has other content than was written")
     if folder.name != f"step-{manifest['step']:08d}":
         raise ValueError(f"the manifest is of step {manifest['step']}")
+    _require_own_files(folder)
     for name, expected in manifest["files"].items():
         if Path(name).name != name:
             raise ValueError(f"{name} is not a file of this folder")
