@@ -65,13 +65,23 @@ def read(folder: Path) -> dict:
         raise ValueError("the manifest has other content than was written")
     if folder.name != f"step-{manifest['step']:08d}":
         raise ValueError(f"the manifest is of step {manifest['step']}")
+    _require_own_files(folder)
     for name, expected in manifest["files"].items():
+        if Path(name).name != name:
+            raise ValueError(f"{name} is not a file of this folder")
         size = (folder / name).stat().st_size
         if size != expected["bytes"]:
             raise ValueError(f"{name} has {size} of {expected['bytes']} bytes")
         if _describe(folder / name) != expected:
             raise ValueError(f"{name} has other content than was written")
     return manifest
+
+
+def _require_own_files(folder):
+    """Refuses links, and whatever else could stand for a file elsewhere."""
+    for path in folder.iterdir():
+        if path.is_symlink() or not path.is_file():
+            raise ValueError(f"{path.name} is not an ordinary file")
 
 
 def _describe(path):
