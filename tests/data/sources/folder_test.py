@@ -175,7 +175,7 @@ class FolderSourceTest(tf.test.TestCase, parameterized.TestCase):
     def test_hidden_files_and_other_suffixes_are_left_out(self):
         for name in ("a.JPG", "b.jpeg", "c.Png", "d.bmp", "e.gif", "f.png"):
             self.write(name)
-        for name in (".hidden.png", ".cache/x.png", "g.tiff"):
+        for name in (".hidden.png", "._a.JPG", ".cache/x.png"):
             self.write(name)
         (self.root / "notes.txt").write_text("not an image")
         self.assertEqual(
@@ -193,6 +193,136 @@ class FolderSourceTest(tf.test.TestCase, parameterized.TestCase):
         source = folder.FolderSource(str(self.root))
         self.assertTrue(source.paths[0].endswith(b"a\xff.png"))
         self.assertAllEqual(self.read(source, 0)["image"], _pixels(1))
+
+    def test_a_bad_file_whose_name_is_not_unicode_is_named(self):
+        self.write("b.png")
+        bad = os.path.join(os.fsencode(self.root), b"a\xff.png")
+        pathlib.Path(os.fsdecode(bad)).write_bytes(b"no image")
+        source = folder.FolderSource(str(self.root))
+        self.assertEqual(source.describe(0), f"{self.root}/a\\xff.png")
+        pattern = r"not a JPEG(.|\n)*/a\\+xff\.png"
+        with self.assertRaisesRegex(tf.errors.InvalidArgumentError, pattern):
+            self.read(source, 0)
+        with self.assertRaisesRegex(tf.errors.InvalidArgumentError, pattern):
+            list(source.epoch(shuffle=False))
+
+    def test_an_image_is_described_by_its_path(self):
+        for name in ("cat/a.png", "dog/ü.png", "dog/b.png"):
+            self.write(name)
+        source = folder.FolderSource(str(self.root), "all")
+        self.assertEqual(
+            [source.describe(index) for index in range(3)],
+            [
+                f"{self.root}/{n}"
+                for n in ("cat/a.png", "dog/b.png", "dog/ü.png")
+            ],
+        )
+
+    def test_an_image_over_the_limit_is_refused(self):
+        self.write("a.png")
+        self.assertLen(folder.FolderSource(str(self.root), max_pixels=54), 1)
+        source = folder.FolderSource(str(self.root), max_pixels=53)
+        with self.assertRaisesRegex(
+            tf.errors.InvalidArgumentError, r"1 to 53 pixels(.|\n)*a\.png"
+        ):
+            self.read(source, 0)
+        with self.assertRaisesRegex(ValueError, "`max_pixels` must be 1"):
+            folder.FolderSource(str(self.root), max_pixels=0)
+
+    def test_the_same_name_in_two_folders_is_two_images(self):
+        for number, name in enumerate(("cat/a.png", "Cat/a.png", "cat/a.jpg")):
+            self.write(name, number)
+        source = folder.FolderSource(str(self.root), "all")
+        self.assertEqual(
+            self.names(source), ["Cat/a.png", "cat/a.jpg", "cat/a.png"]
+        )
+        self.assertEqual(source.class_names, ("Cat", "cat"))
+
+    def test_a_loop_of_links_is_not_followed_and_is_logged(self):
+        self.write("cat/a.png")
+        (self.root / "cat/loop").symlink_to(self.root)
+        (self.root / "dog").symlink_to(self.root / "cat")
+        with self.assertLogs("absl", "WARNING") as logs:
+            source = folder.FolderSource(str(self.root))
+        self.assertEqual(self.names(source), ["cat/a.png"])
+        self.assertLen(logs.output, 1)
+        self.assertIn(
+            f"a link to a folder, 2 in all: {self.root}/cat/loop",
+            logs.output[0],
+        )
+
+    def test_the_folder_itself_may_be_a_link(self):
+        self.write("images/a.png")
+        (self.root / "link").symlink_to(self.root / "images")
+        self.assertLen(folder.FolderSource(str(self.root / "link")), 1)
+
+    def test_a_link_to_a_file_is_read(self):
+        self.write("elsewhere.image.png", 2)
+        os.rename(self.root / "elsewhere.image.png", self.root / "elsewhere")
+        (self.root / "a.png").symlink_to("elsewhere")
+        source = folder.FolderSource(str(self.root))
+        self.assertEqual(self.names(source), ["a.png"])
+        self.assertAllEqual(self.read(source, 0)["image"], _pixels(2))
+
+    def test_links_that_lead_nowhere_are_an_error_that_names_the_first(self):
+        self.write("a.png")
+        for name in ("c.png", "b.png"):
+            (self.root / name).symlink_to("nowhere")
+        with self.assertRaisesRegex(
+            ValueError, f"2 that lead nowhere.* {self.root}/b.png"
+        ):
+            folder.FolderSource(str(self.root))
+
+    def test_a_folder_that_may_not_be_read_is_an_error_that_names_it(self):
+        self.write("cat/a.png")
+        self.write("dog/a.png")
+        self.root.chmod(0o755)
+        (self.root / "dog").chmod(0o000)
+        self.addCleanup((self.root / "dog").chmod, 0o755)
+        if os.geteuid() == 0:  # who may read everything
+            os.seteuid(65534)
+            self.addCleanup(os.seteuid, 0)
+        with self.assertRaisesRegex(
+            ValueError, f"readable. Received: {self.root}/dog, Permission"
+        ):
+            folder.FolderSource(str(self.root))
+
+    def test_a_file_that_is_gone_is_named_when_it_is_read(self):
+        self.write("a.png")
+        source = folder.FolderSource(str(self.root))
+        (self.root / "a.png").unlink()
+        with self.assertRaisesRegex(tf.errors.NotFoundError, "a.png"):
+            self.read(source, 0)
+
+    def test_an_empty_sub_folder_is_no_class_and_is_logged(self):
+        self.write("cat/deep/a.png")
+        self.write("dog/a.png")
+        (self.root / "emu/deep").mkdir(parents=True)
+        with self.assertLogs("absl", "WARNING") as logs:
+            source = folder.FolderSource(str(self.root))
+        self.assertEqual(source.class_names, ("cat", "dog"))
+        self.assertLen(logs.output, 1)
+        self.assertIn(
+            f"without images, 1 in all: {self.root}/emu", logs.output[0]
+        )
+
+    def test_images_of_other_formats_are_left_out_and_logged(self):
+        self.write("a.png")
+        for name in ("b.webp", "c.TIFF", "notes.txt", "._d.webp"):
+            (self.root / name).write_bytes(b"")
+        with self.assertLogs("absl", "WARNING") as logs:
+            folder.FolderSource(str(self.root))
+        self.assertLen(logs.output, 1)
+        self.assertIn(f"2 in all: {self.root}/b.webp", logs.output[0])
+
+    def test_pipes_and_folders_with_the_names_of_images_are_left_out(self):
+        self.write("a.png")
+        self.write("folder.png/b.png")
+        os.mkfifo(self.root / "pipe.png")
+        self.assertEqual(
+            self.names(folder.FolderSource(str(self.root), "all")),
+            ["a.png", "folder.png/b.png"],
+        )
 
     def test_the_home_folder_is_expanded(self):
         self.write("a.png")
