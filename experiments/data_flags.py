@@ -44,6 +44,12 @@ _CHANNELS = flags.DEFINE_integer(
     "Channels to decode images to, 1 or 3. Default: what the images have.",
     lower_bound=1,
 )
+_MAX_PIXELS = flags.DEFINE_integer(
+    "max_pixels",
+    50_000_000,
+    "Images with more pixels, by their header, are bad images.",
+    lower_bound=1,
+)
 IMAGE_SIZE = flags.DEFINE_list(
     "image_size",
     ["224"],
@@ -123,6 +129,7 @@ def open_source() -> data.Source:
         _SPLIT.value or ("train" if shares else "all"),
         data_dir=_DATA_DIR.value,
         channels=_CHANNELS.value,
+        max_pixels=_MAX_PIXELS.value,
     )
     for flag, values in ((_IMAGE_MEAN, source.mean), (_IMAGE_STD, source.std)):
         if flag.value is None:
@@ -143,6 +150,7 @@ def open_validation_source() -> data.Source | None:
         _VALIDATION_SPLIT.value or split,
         data_dir=_DATA_DIR.value,
         channels=_CHANNELS.value,
+        max_pixels=_MAX_PIXELS.value,
     )
 
 

@@ -175,7 +175,7 @@ class FolderSourceTest(tf.test.TestCase, parameterized.TestCase):
     def test_hidden_files_and_other_suffixes_are_left_out(self):
         for name in ("a.JPG", "b.jpeg", "c.Png", "d.bmp", "e.gif", "f.png"):
             self.write(name)
-        for name in (".hidden.png", ".cache/x.png", "g.tiff"):
+        for name in (".hidden.png", "._a.JPG", ".cache/x.png"):
             self.write(name)
         (self.root / "notes.txt").write_text("not an image")
         self.assertEqual(
@@ -193,6 +193,41 @@ class FolderSourceTest(tf.test.TestCase, parameterized.TestCase):
         source = folder.FolderSource(str(self.root))
         self.assertTrue(source.paths[0].endswith(b"a\xff.png"))
         self.assertAllEqual(self.read(source, 0)["image"], _pixels(1))
+
+    def test_a_bad_file_whose_name_is_not_unicode_is_named(self):
+        self.write("b.png")
+        bad = os.path.join(os.fsencode(self.root), b"a\xff.png")
+        pathlib.Path(os.fsdecode(bad)).write_bytes(b"no image")
+        source = folder.FolderSource(str(self.root))
+        self.assertEqual(source.describe(0), f"{self.root}/a\\xff.png")
+        pattern = r"not a JPEG(.|\n)*/a\\+xff\.png"
+        with self.assertRaisesRegex(tf.errors.InvalidArgumentError, pattern):
+            self.read(source, 0)
+        with self.assertRaisesRegex(tf.errors.InvalidArgumentError, pattern):
+            list(source.epoch(shuffle=False))
+
+    def test_an_image_is_described_by_its_path(self):
+        for name in ("cat/a.png", "dog/ü.png", "dog/b.png"):
+            self.write(name)
+        source = folder.FolderSource(str(self.root), "all")
+        self.assertEqual(
+            [source.describe(index) for index in range(3)],
+            [
+                f"{self.root}/{n}"
+                for n in ("cat/a.png", "dog/b.png", "dog/ü.png")
+            ],
+        )
+
+    def test_an_image_over_the_limit_is_refused(self):
+        self.write("a.png")
+        self.assertLen(folder.FolderSource(str(self.root), max_pixels=54), 1)
+        source = folder.FolderSource(str(self.root), max_pixels=53)
+        with self.assertRaisesRegex(
+            tf.errors.InvalidArgumentError, r"1 to 53 pixels(.|\n)*a\.png"
+        ):
+            self.read(source, 0)
+        with self.assertRaisesRegex(ValueError, "`max_pixels` must be 1"):
+            folder.FolderSource(str(self.root), max_pixels=0)
 
     def test_the_home_folder_is_expanded(self):
         self.write("a.png")

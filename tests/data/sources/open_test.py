@@ -37,6 +37,25 @@ class OpenSourceTest(tf.test.TestCase, parameterized.TestCase):
         self.assertLen(source, 1)
         self.assertEqual(source.channels, 1)
 
+    @parameterized.parameters("folder:{}", "tfrecord:{}/*.tfrecord")
+    def test_the_limit_on_pixels_reaches_the_source(self, form):
+        image = tf.io.encode_png(tf.zeros([4, 6, 3], tf.uint8)).numpy()
+        (self.root / "a.png").write_bytes(image)
+        example = tf.train.Example()
+        example.features.feature["image/encoded"].bytes_list.value.append(image)
+        with tf.io.TFRecordWriter(str(self.root / "a.tfrecord")) as writer:
+            writer.write(example.SerializeToString())
+        spec = form.format(self.root)
+        source = sources.open_source(spec, split="all", max_pixels=24)
+        self.assertLen(list(source.epoch()), 1)
+        source = sources.open_source(spec, split="all", max_pixels=23)
+        with self.assertRaisesRegex(
+            tf.errors.InvalidArgumentError, r"1 to 23 pixels.*\[4\] \[6\].*/a\."
+        ):
+            list(source.epoch())
+        with self.assertRaisesRegex(ValueError, "`max_pixels` must be 1"):
+            sources.open_source(spec, max_pixels=0)
+
     def test_the_split_all_holds_nothing_out(self):
         image = tf.io.encode_png(tf.zeros([4, 6, 3], tf.uint8)).numpy()
         for name in ("a.png", "b.png", "c.png"):

@@ -1,5 +1,6 @@
 """Tests for tf_simmim.data.sources.tfds, on small prepared data sets."""
 
+import io
 import pathlib
 import tempfile
 
@@ -9,6 +10,7 @@ import tensorflow_datasets as tfds
 from absl.testing import parameterized
 from array_record.python import array_record_module
 
+from tests.data.sources import corpus
 from tf_simmim.data.sources import tfds as tfds_source
 
 FORMATS = ("array_record", "tfrecord")
@@ -217,6 +219,48 @@ class TFDSSourceTest(tf.test.TestCase, parameterized.TestCase):
         )
         with self.assertRaisesRegex(ValueError, "feature `image` of uint8"):
             self.open()
+
+    @parameterized.parameters(*FORMATS)
+    def test_files_are_read_by_the_rules_of_a_folder(self, file_format):
+        lying = corpus.corpus()["orientation_6_big.jpg"]
+        files = [{"image": io.BytesIO(lying.contents)} for _ in range(2)]
+        _prepare(
+            pathlib.Path(self.data_dir) / "tiny" / "1.0.0",
+            file_format,
+            {"train": files},
+            {"image": tfds.features.Image(shape=(None, None, 3))},
+        )
+        source = tfds_source.TFDSSource(
+            "tiny", "all", data_dir=self.data_dir, max_pixels=16 * 24
+        )
+        images = [element["image"] for element in source.epoch()]
+        self.assertLen(images, 2)
+        self.assertAllClose(
+            tf.cast(images[0], tf.int32),
+            lying.pixels.astype(np.int32),
+            atol=12,
+        )
+        source = tfds_source.TFDSSource(
+            "tiny", "all", data_dir=self.data_dir, max_pixels=16 * 24 - 1
+        )
+        with self.assertRaisesRegex(
+            tf.errors.InvalidArgumentError, "1 to 383 pixels.*tfds:tiny"
+        ):
+            list(source.epoch())
+
+    @parameterized.parameters(*FORMATS)
+    def test_four_channels_are_left_to_tensorflow_datasets(self, file_format):
+        pixels = np.arange(4 * 6 * 4, dtype=np.uint8).reshape(4, 6, 4)
+        _prepare(
+            pathlib.Path(self.data_dir) / "tiny" / "1.0.0",
+            file_format,
+            {"train": [{"image": pixels}] * 2},
+            {"image": tfds.features.Image(shape=(None, None, 4))},
+        )
+        source = tfds_source.TFDSSource("tiny", "all", data_dir=self.data_dir)
+        self.assertEqual(source.channels, 4)
+        for element in source.epoch():
+            self.assertAllEqual(element["image"], pixels)
 
 
 if __name__ == "__main__":

@@ -4,11 +4,22 @@ Dimension key:
   H W: image, px   C: channels
 """
 
+import re
+
 import tensorflow as tf
 
-FORMATS = "JPEG, PNG, GIF or BMP"
+from tf_simmim.data.sources.formats import bmp
+from tf_simmim.data.sources.formats import checks
+from tf_simmim.data.sources.formats import gif
+from tf_simmim.data.sources.formats import jpeg
+from tf_simmim.data.sources.formats import png
 
-_FIRST_BYTES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM")
+FORMATS = "JPEG, PNG, GIF or BMP"
+MAX_PIXELS = 50_000_000
+
+_FORMATS = (jpeg, png, gif, bmp)
+
+_DECODERS = [checks.apart(kind.decode) for kind in _FORMATS]
 
 
 def require_colour_or_grey(channels: int) -> None:
@@ -19,39 +30,91 @@ def require_colour_or_grey(channels: int) -> None:
         )
 
 
-def decode(contents, channels: int, where: list) -> tf.Tensor:
-    """Decodes one image, in eager mode or inside `tf.data`.
+def require_max_pixels(max_pixels: int) -> None:
+    """Refuses a limit that no image could meet."""
+    if max_pixels < 1:
+        raise ValueError(
+            f"`max_pixels` must be 1 or more. Received: {max_pixels}."
+        )
 
-    The format is told by the first bytes, not by the file's name. Of an
-    animated GIF the first frame is taken; transparency is dropped, and the
-    orientation in a camera's EXIF tag is not applied.
+
+def decode(contents, channels, where, max_pixels=MAX_PIXELS) -> tf.Tensor:
+    """Decodes one image, in eager mode, in `tf.data` or in a saved model.
+
+    The format is told by the first bytes, not by the file's name, and the
+    size by the header, before anything is decoded. What each format does with
+    odd files is in its module in `formats`; docs/own_data.md lists it.
 
     Args:
         contents: string scalar tensor.
         channels: int, 1 or 3.
-        where: list of str or tensors, printed when the image is bad.
+        where: list of str or tensors, printed when the image is bad; valid
+            UTF-8.
+        max_pixels: int > 0. The most that height times width may be.
 
     Returns:
         uint8 [H, W, C].
 
     Raises:
         tf.errors.InvalidArgumentError: these are not the first bytes of any
-            of the four formats (the message has `where`), or the rest is
-            damaged.
+            of the four formats, the image has no or too many pixels, the file
+            is cut off, or it is damaged in another way. The message has
+            `where`, but for the last reason inside a graph: then it is the
+            decoder's own.
     """
-    known = [
-        tf.equal(tf.strings.substr(contents, 0, len(first)), first)
-        for first in _FIRST_BYTES
-    ]
-    is_image = tf.debugging.Assert(
-        tf.reduce_any(known), [f"This is not a {FORMATS} image:", *where]
+    if not tf.executing_eagerly():
+        return _decode(contents, channels, where, max_pixels)
+    # As tensors, so that other ones need no other graph.
+    contents = tf.convert_to_tensor(contents)
+    where = [tf.convert_to_tensor(part) for part in where]
+    try:
+        return _decode_apart(contents, channels, where, max_pixels)
+    except tf.errors.InvalidArgumentError as error:
+        raise tf.errors.InvalidArgumentError(
+            None, None, _in_one_line(error.message, where)
+        ) from None
+
+
+def _decode(contents, channels, where, max_pixels):
+    is_format = tf.stack(
+        [
+            tf.strings.substr(contents, 0, len(kind.FIRST_BYTES))
+            == kind.FIRST_BYTES
+            for kind in _FORMATS
+        ]
     )
-    # In eager mode the assertion has run by now and there is no operation.
-    with tf.control_dependencies([] if is_image is None else [is_image]):
-        contents = tf.identity(contents)
-    # GIF and BMP decode to colour only, so grey is made from colour.
-    image = tf.io.decode_image(contents, channels=3, expand_animations=False)
-    return to_channels(image, channels)
+    contents = checks.require(
+        tf.reduce_any(is_format),
+        [f"This is not a {FORMATS} image:"],
+        where,
+        contents,
+    )
+    image = tf.switch_case(
+        tf.argmax(is_format, output_type=tf.int32),
+        [
+            lambda decoder=decoder: decoder(contents, where, max_pixels)
+            for decoder in _DECODERS
+        ],
+    )
+    return to_channels(tf.ensure_shape(image, [None, None, 3]), channels)
+
+
+_decode_apart = checks.apart(_decode)
+
+
+def _in_one_line(message, where):
+    """Takes the reason out of a message that also says how it came about."""
+    assertion = re.search(r"assertion failed: \[(.*)\]", message)
+    if assertion:
+        return assertion[1].replace("] [", " ")
+    message = re.sub(r"\[\[.*?\]\]|\[Op:.*?\]", "", message)
+    reason = message.strip().splitlines()[-1].strip()
+    parts = [part.numpy() for part in where]
+    name = " ".join(
+        part.decode() if isinstance(part, bytes) else str(part)
+        for part in parts
+    )
+    return f"This image is damaged: {name} ({reason})"
 
 
 def to_channels(image, channels: int) -> tf.Tensor:

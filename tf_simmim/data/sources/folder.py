@@ -4,23 +4,42 @@ Dimension key:
   H W: image, px   C: channels
 """
 
+import collections
 import os
 
 import tensorflow as tf
+from absl import logging
 
 from tf_simmim.data.sources import decoding
 from tf_simmim.data.sources import holdout
 from tf_simmim.data.sources import source
 
 _SUFFIXES = (b".jpg", b".jpeg", b".png", b".bmp", b".gif")
+# Images too, but none that `decoding` reads: left out, and never silently.
+_OTHER_SUFFIXES = (
+    b".webp",
+    b".avif",
+    b".heic",
+    b".heif",
+    b".tif",
+    b".tiff",
+    b".jp2",
+    b".jfif",
+    b".jpe",
+)
 _TEST_FOLDERS = (b"test", b"val", b"validation")
 
 
 class FolderSource(source.Source):
     """Every image file below a local folder, read at random.
 
-    Files are ordered by path, byte by byte. Hidden files and folders are left
-    out, and links to folders are not followed.
+    Files are ordered by path, byte by byte, whatever their names' encoding.
+    A file counts if its name ends in .jpg, .jpeg, .png, .bmp or .gif, in
+    upper or lower case; what it is, its first bytes say. Links to files are
+    followed; one that leads nowhere is an error. Links to folders are not
+    followed (except the folder itself and `train`, `test`, ...), which is
+    logged, so a loop of links does no harm. What is hidden (its name starts
+    with a dot, as ._A.JPG) is left out, and so are pipes and devices.
 
     If there is a folder `train`, it is the train split, and `test`, `val` or
     `validation`, the first that exists, is the test split. Otherwise every
@@ -32,27 +51,39 @@ class FolderSource(source.Source):
 
     If every file of a split lies in a sub-folder, the first sub-folder's name
     is its label. A test split is numbered like the train split, and has no
-    labels if one of its files is of no class that the train split has.
+    labels if one of its files is of no class that the train split has. A
+    sub-folder without images is no class, which is logged.
 
     Args:
         path: str. The folder; `~` is the home folder.
         split: "train", "test" or "all".
         channels: int, 1 (grey) or 3 (colour). Default: 3.
+        max_pixels: int. Larger images are bad. Default: 50 million.
 
     Attributes:
         paths: list of bytes, the files in order.
 
     Raises:
-        ValueError: the folder is missing or holds no images of that split, or
-            `channels` is neither 1 nor 3.
-        tf.errors.InvalidArgumentError: in `read`, naming the file: it is not
-            an image.
+        ValueError: the folder is missing or holds no images of that split, a
+            folder below it cannot be read, a link leads nowhere, `channels`
+            is neither 1 nor 3, or `max_pixels` is not positive.
+        tf.errors.InvalidArgumentError: in `read`: the file is bad, as
+            `decoding.decode` says.
+        tf.errors.OpError: in `read`, naming the file: it is gone, or may not
+            be read.
     """
 
-    def __init__(self, path, split="train", channels=None):
+    def __init__(
+        self,
+        path,
+        split="train",
+        channels=None,
+        max_pixels=decoding.MAX_PIXELS,
+    ):
         holdout.require_split(split)
         channels = 3 if channels is None else channels
         decoding.require_colour_or_grey(channels)
+        decoding.require_max_pixels(max_pixels)
         root = os.fsencode(os.path.expanduser(path))
         if not os.path.isdir(root):
             raise ValueError(
@@ -68,17 +99,27 @@ class FolderSource(source.Source):
             channels=channels,
             class_names=class_names and [os.fsdecode(n) for n in class_names],
         )
+        self._max_pixels = max_pixels
         self._path_tensor = tf.constant(self.paths)
+        # Messages must be valid UTF-8, which paths need not be.
+        self._printable = tf.constant([_printable(p) for p in self.paths])
         self._labels = None
         if class_names:
             numbers = {name: i for i, name in enumerate(class_names)}
             labels = [numbers[_class_of(file)] for file in files]
             self._labels = tf.constant(labels, tf.int64)
 
+    def describe(self, index):
+        return _printable(self.paths[int(index)])
+
     def read(self, index):
-        path = tf.gather(self._path_tensor, index)
-        image = decoding.decode(tf.io.read_file(path), self.channels, [path])
-        element = {"image": image}
+        contents = tf.io.read_file(tf.gather(self._path_tensor, index))
+        where = [tf.gather(self._printable, index)]
+        element = {
+            "image": decoding.decode(
+                contents, self.channels, where, self._max_pixels
+            )
+        }
         if self._labels is not None:
             element["label"] = tf.gather(self._labels, index)
         return element
@@ -109,7 +150,7 @@ def _split_files(root, split):
     if not chosen:
         raise ValueError(
             "A test split needs two images or more. Received: one image in "
-            f"{os.fsdecode(folder)}."
+            f"{_printable(folder)}."
         )
     return folder, chosen, _class_names(files)
 
@@ -124,22 +165,64 @@ def _test_folder(root):
 
 def _image_files(folder):
     """Returns the image files below a folder, relative to it, in order."""
-    files = []
     # Names are bytes throughout: one that is not UTF-8 must not hide the rest.
-    for parent, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(b".")]
-        files += [
-            os.path.relpath(os.path.join(parent, name), folder)
-            for name in names
-            if name.lower().endswith(_SUFFIXES) and not name.startswith(b".")
-        ]
+    files, odd = [], collections.defaultdict(list)
+    _walk(folder, b"", files, odd)
+    broken = odd.pop("a link that leads nowhere", [])
+    if broken:
+        raise ValueError(
+            "Every link to an image must lead to a file. Received: "
+            f"{len(broken)} that lead nowhere, the first of them "
+            f"{_printable(min(broken))}. Remove them, or bring back what "
+            "they point to."
+        )
     if not files:
         suffixes = ", ".join(os.fsdecode(suffix) for suffix in _SUFFIXES)
         raise ValueError(
-            f"No images in {os.path.abspath(os.fsdecode(folder))} or in the "
+            f"No images in {os.path.abspath(_printable(folder))} or in the "
             f"folders below it: put files there that end in {suffixes}."
         )
+    for what, paths in odd.items():
+        logging.warning(
+            "Left out %s, %d in all: %s",
+            what,
+            len(paths),
+            _printable(min(paths)),
+        )
     return sorted(files)
+
+
+def _walk(folder, below, files, odd):
+    """Adds what lies in one folder, and below it, to `files` and `odd`."""
+    here = os.path.join(folder, below)
+    try:
+        with os.scandir(here) as entries:
+            entries = [e for e in entries if not e.name.startswith(b".")]
+    except OSError as error:
+        raise ValueError(
+            f"Every folder must be readable. Received: {_printable(here)}, "
+            f"{error.strerror}. Allow it, or move the folder away."
+        ) from error
+    for entry in entries:
+        name = os.path.join(below, entry.name)
+        if entry.is_dir(follow_symlinks=False):
+            count = len(files)
+            _walk(folder, name, files, odd)
+            if not below and len(files) == count:
+                odd["a sub-folder without images"].append(entry.path)
+        elif entry.name.lower().endswith(_SUFFIXES):
+            if entry.is_file():
+                files.append(name)
+            elif entry.is_symlink() and not os.path.exists(entry.path):
+                odd["a link that leads nowhere"].append(entry.path)
+        elif entry.is_dir():
+            odd["a link to a folder"].append(entry.path)
+        elif entry.name.lower().endswith(_OTHER_SUFFIXES):
+            odd[f"a file that is no {decoding.FORMATS}"].append(entry.path)
+
+
+def _printable(path):
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _class_of(file):

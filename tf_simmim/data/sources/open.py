@@ -3,6 +3,7 @@
 import difflib
 import os
 
+from tf_simmim.data.sources import decoding
 from tf_simmim.data.sources import digits
 from tf_simmim.data.sources import folder
 from tf_simmim.data.sources import photos
@@ -23,7 +24,11 @@ FORMS = (*_BUILTIN, "folder:PATH", "tfds:NAME", "tfrecord:GLOB")
 
 
 def open_source(
-    spec: str, split="train", data_dir=None, channels=None
+    spec: str,
+    split="train",
+    data_dir=None,
+    channels=None,
+    max_pixels=decoding.MAX_PIXELS,
 ) -> source.Source:
     """Opens a source of images.
 
@@ -36,6 +41,8 @@ def open_source(
             built-in sources). `tfds` also takes "train[:10%]" and the like.
         data_dir: str, or None. Where `tfds` looks; the others ignore it.
         channels: int, 1 or 3. Default: what the source has.
+        max_pixels: int > 0. Larger images are bad, as damaged ones are; the
+            built-in sources ignore it.
 
     Raises:
         ValueError: `spec` is none of these, or what the source's class
@@ -52,7 +59,9 @@ def open_source(
             f"Received: {spec!r}."
         )
     options = {"data_dir": data_dir} if scheme == "tfds" else {}
-    return _SCHEMES[scheme](rest, split=split, channels=channels, **options)
+    return _SCHEMES[scheme](
+        rest, split=split, channels=channels, max_pixels=max_pixels, **options
+    )
 
 
 def _suggest(spec):

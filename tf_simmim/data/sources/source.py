@@ -65,6 +65,14 @@ class Source:
     def __len__(self):
         return self.num_images
 
+    def describe(self, index) -> str:
+        """Says which image that is, for a message; always printable.
+
+        Args:
+            index: int, 0 <= index < len(source).
+        """
+        return f"image {int(index)} of {self.name}"
+
     def read(self, index) -> dict:
         """Reads one image, in eager mode or inside `tf.data`.
 

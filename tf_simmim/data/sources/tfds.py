@@ -36,18 +36,31 @@ class TFDSSource(source.Source):
         data_dir: str, or None: `TFDS_DATA_DIR` or ~/tensorflow_datasets.
         channels: int, 1 or 3. Default: what the data set has, and 3 where
             that varies.
+        max_pixels: int. Larger images are bad. Default: 50 million. Images
+            of other than 1 or 3 channels are decoded by TensorFlow Datasets,
+            without this limit.
 
     Raises:
         ValueError: the data set is not prepared there, it has no such split
             or no uint8 feature `image`, its files are in a format that is
-            neither random-access nor TFRecord, or `channels` is neither 1
-            nor 3.
+            neither random-access nor TFRecord, `channels` is neither 1 nor 3,
+            or `max_pixels` is not positive.
+        tf.errors.InvalidArgumentError: in `read` and `decode`: an image is
+            bad, as `decoding.decode` says.
     """
 
-    def __init__(self, name, split="train", data_dir=None, channels=None):
+    def __init__(
+        self,
+        name,
+        split="train",
+        data_dir=None,
+        channels=None,
+        max_pixels=decoding.MAX_PIXELS,
+    ):
         # Imported here because it takes seconds.
         import tensorflow_datasets as tfds
 
+        decoding.require_max_pixels(max_pixels)
         builder = _prepared_builder(tfds, name, data_dir)
         info = builder.info
         tfds_split = _tfds_split(info, split)
@@ -74,6 +87,11 @@ class TFDSSource(source.Source):
             random_access=random_access,
         )
         self._features = features
+        self._max_pixels = max_pixels
+        # The encoded file, so that one rule holds for it wherever it lies.
+        self._decoders = {}
+        if own_channels in (None, 1, 3):
+            self._decoders["image"] = tfds.decode.SkipDecoding()
         if random_access:
             self._data_source = builder.as_data_source(
                 split=tfds_split,
@@ -95,14 +113,27 @@ class TFDSSource(source.Source):
             tf.string,
             stateful=False,
         )
-        return self.decode({"record": tf.ensure_shape(record, [])})
+        return self.decode(
+            {"record": tf.ensure_shape(record, []), "index": index}
+        )
 
     def records(self, order_seed, shuffle=True):
         return self._files.stream(order_seed, shuffle)
 
     def decode(self, record):
-        example = self._features.deserialize_example(record["record"])
-        image = decoding.to_channels(example["image"], self.channels)
+        example = self._features.deserialize_example(
+            record["record"], decoders=self._decoders
+        )
+        image = example["image"]
+        if "image" in self._decoders:
+            where = [f"an image of {self.name}"]
+            if "index" in record:
+                where += ["with the index", record["index"]]
+            image = decoding.decode(
+                image, self.channels, where, self._max_pixels
+            )
+        else:
+            image = decoding.to_channels(image, self.channels)
         element = {"image": image}
         if "label" in example:
             element["label"] = tf.cast(example["label"], tf.int64)

@@ -31,19 +31,27 @@ class TFRecordSource(source.Source):
         pattern: str. File names, with the wildcards of `tf.io.gfile.glob`.
         split: "train", "test" or "all".
         channels: int, 1 (grey) or 3 (colour). Default: 3.
+        max_pixels: int. Larger images are bad. Default: 50 million.
 
     Raises:
         ValueError: no file matches, a file is cut off or holds something
-            else, there is no image of that split, or `channels` is neither 1
-            nor 3.
+            else, there is no image of that split, `channels` is neither 1
+            nor 3, or `max_pixels` is not positive.
         tf.errors.InvalidArgumentError: in `decode`, naming file and record:
-            it is not an image.
+            the image is bad, as `decoding.decode` says.
     """
 
-    def __init__(self, pattern, split="train", channels=None):
+    def __init__(
+        self,
+        pattern,
+        split="train",
+        channels=None,
+        max_pixels=decoding.MAX_PIXELS,
+    ):
         holdout.require_split(split)
         channels = 3 if channels is None else channels
         decoding.require_colour_or_grey(channels)
+        decoding.require_max_pixels(max_pixels)
         paths = sorted(tf.io.gfile.glob(pattern))
         if not paths:
             raise ValueError(
@@ -54,6 +62,7 @@ class TFRecordSource(source.Source):
         num_records = record_files.count_records(paths)
         self._files = record_files.RecordFiles(paths, num_records)
         self._split = split
+        self._max_pixels = max_pixels
         super().__init__(
             name=f"tfrecord:{pattern}",
             num_images=holdout.count(self._files.total, split),
@@ -80,8 +89,11 @@ class TFRecordSource(source.Source):
     def decode(self, record):
         example = tf.io.parse_single_example(record["record"], self._features)
         where = [record["path"], f"{self._split} image", record["index"]]
-        image = decoding.decode(example[_IMAGE], self.channels, where)
-        element = {"image": image}
+        element = {
+            "image": decoding.decode(
+                example[_IMAGE], self.channels, where, self._max_pixels
+            )
+        }
         if _LABEL in self._features:
             element["label"] = example[_LABEL]
         return element

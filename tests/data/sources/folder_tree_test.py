@@ -1,0 +1,135 @@
+"""Tests for which files of a folder tf_simmim.data.sources.folder reads."""
+
+import os
+import pathlib
+import tempfile
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from tf_simmim.data.sources import folder
+
+
+def _pixels(number):
+    rng = np.random.RandomState(number)
+    return rng.randint(0, 256, (6 + number % 3, 9, 3)).astype(np.uint8)
+
+
+class FolderTreeTest(tf.test.TestCase):
+    def setUp(self):
+        super().setUp()
+        temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(temporary.cleanup)
+        self.root = pathlib.Path(temporary.name)
+
+    def write(self, name, number=0, mode="RGB"):
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(_pixels(number)).convert(mode).save(path)
+
+    def names(self, source):
+        root = os.fsencode(self.root)
+        return [os.path.relpath(path, root).decode() for path in source.paths]
+
+    def read(self, source, index):
+        return source.read(tf.constant(index, tf.int64))
+
+    def test_the_same_name_in_two_folders_is_two_images(self):
+        for number, name in enumerate(("cat/a.png", "Cat/a.png", "cat/a.jpg")):
+            self.write(name, number)
+        source = folder.FolderSource(str(self.root), "all")
+        self.assertEqual(
+            self.names(source), ["Cat/a.png", "cat/a.jpg", "cat/a.png"]
+        )
+        self.assertEqual(source.class_names, ("Cat", "cat"))
+
+    def test_a_loop_of_links_is_not_followed_and_is_logged(self):
+        self.write("cat/a.png")
+        (self.root / "cat/loop").symlink_to(self.root)
+        (self.root / "dog").symlink_to(self.root / "cat")
+        with self.assertLogs("absl", "WARNING") as logs:
+            source = folder.FolderSource(str(self.root))
+        self.assertEqual(self.names(source), ["cat/a.png"])
+        self.assertLen(logs.output, 1)
+        self.assertIn(
+            f"a link to a folder, 2 in all: {self.root}/cat/loop",
+            logs.output[0],
+        )
+
+    def test_the_folder_itself_may_be_a_link(self):
+        self.write("images/a.png")
+        (self.root / "link").symlink_to(self.root / "images")
+        self.assertLen(folder.FolderSource(str(self.root / "link")), 1)
+
+    def test_a_link_to_a_file_is_read(self):
+        self.write("elsewhere.image.png", 2)
+        os.rename(self.root / "elsewhere.image.png", self.root / "elsewhere")
+        (self.root / "a.png").symlink_to("elsewhere")
+        source = folder.FolderSource(str(self.root))
+        self.assertEqual(self.names(source), ["a.png"])
+        self.assertAllEqual(self.read(source, 0)["image"], _pixels(2))
+
+    def test_links_that_lead_nowhere_are_an_error_that_names_the_first(self):
+        self.write("a.png")
+        for name in ("c.png", "b.png"):
+            (self.root / name).symlink_to("nowhere")
+        with self.assertRaisesRegex(
+            ValueError, f"2 that lead nowhere.* {self.root}/b.png"
+        ):
+            folder.FolderSource(str(self.root))
+
+    def test_a_folder_that_may_not_be_read_is_an_error_that_names_it(self):
+        self.write("cat/a.png")
+        self.write("dog/a.png")
+        self.root.chmod(0o755)
+        (self.root / "dog").chmod(0o000)
+        self.addCleanup((self.root / "dog").chmod, 0o755)
+        if os.geteuid() == 0:  # who may read everything
+            os.seteuid(65534)
+            self.addCleanup(os.seteuid, 0)
+        with self.assertRaisesRegex(
+            ValueError, f"readable. Received: {self.root}/dog, Permission"
+        ):
+            folder.FolderSource(str(self.root))
+
+    def test_a_file_that_is_gone_is_named_when_it_is_read(self):
+        self.write("a.png")
+        source = folder.FolderSource(str(self.root))
+        (self.root / "a.png").unlink()
+        with self.assertRaisesRegex(tf.errors.NotFoundError, "a.png"):
+            self.read(source, 0)
+
+    def test_an_empty_sub_folder_is_no_class_and_is_logged(self):
+        self.write("cat/deep/a.png")
+        self.write("dog/a.png")
+        (self.root / "emu/deep").mkdir(parents=True)
+        with self.assertLogs("absl", "WARNING") as logs:
+            source = folder.FolderSource(str(self.root))
+        self.assertEqual(source.class_names, ("cat", "dog"))
+        self.assertLen(logs.output, 1)
+        self.assertIn(
+            f"without images, 1 in all: {self.root}/emu", logs.output[0]
+        )
+
+    def test_images_of_other_formats_are_left_out_and_logged(self):
+        self.write("a.png")
+        for name in ("b.webp", "c.TIFF", "notes.txt", "._d.webp"):
+            (self.root / name).write_bytes(b"")
+        with self.assertLogs("absl", "WARNING") as logs:
+            folder.FolderSource(str(self.root))
+        self.assertLen(logs.output, 1)
+        self.assertIn(f"2 in all: {self.root}/b.webp", logs.output[0])
+
+    def test_pipes_and_folders_with_the_names_of_images_are_left_out(self):
+        self.write("a.png")
+        self.write("folder.png/b.png")
+        os.mkfifo(self.root / "pipe.png")
+        self.assertEqual(
+            self.names(folder.FolderSource(str(self.root), "all")),
+            ["a.png", "folder.png/b.png"],
+        )
+
+
+if __name__ == "__main__":
+    tf.test.main()
