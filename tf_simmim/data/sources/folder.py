@@ -8,6 +8,7 @@ import os
 
 import tensorflow as tf
 
+from tf_simmim.data.sources import data_manifest
 from tf_simmim.data.sources import decoding
 from tf_simmim.data.sources import holdout
 from tf_simmim.data.sources import source
@@ -38,18 +39,22 @@ class FolderSource(source.Source):
         path: str. The folder; `~` is the home folder.
         split: "train", "test" or "all".
         channels: int, 1 (grey) or 3 (colour). Default: 3.
+        manifest: str, or None. A file that `experiments/check_data.py` wrote
+            of the folder. Its bad files are left out of their splits; the
+            good ones must have the content that they had then.
 
     Attributes:
         paths: list of bytes, the files in order.
 
     Raises:
-        ValueError: the folder is missing or holds no images of that split, or
-            `channels` is neither 1 nor 3.
+        ValueError: the folder is missing or holds no images of that split,
+            `channels` is neither 1 nor 3, or `manifest` is damaged, or is not
+            of the files that are there.
         tf.errors.InvalidArgumentError: in `read`, naming the file: it is not
-            an image.
+            an image, or is not the file that `manifest` lists.
     """
 
-    def __init__(self, path, split="train", channels=None):
+    def __init__(self, path, split="train", channels=None, manifest=None):
         holdout.require_split(split)
         channels = 3 if channels is None else channels
         decoding.require_colour_or_grey(channels)
@@ -60,7 +65,20 @@ class FolderSource(source.Source):
                 f"folder {os.path.abspath(os.fsdecode(root))}: give the path "
                 "of one."
             )
-        folder, files, class_names = _split_files(root, split)
+        folder, files, class_names = split_files(
+            root, split, strict=manifest is None
+        )
+        self._fingerprints = None
+        if manifest is not None:
+            present = image_files(root, strict=False)
+            good = data_manifest.good_files(manifest, root, present)
+            # Its paths begin at the root, these at the folder of the split.
+            start = b"" if folder == root else folder[len(root) :].lstrip(b"/")
+            start = os.path.join(start, b"")
+            files = [file for file in files if start + file in good]
+            self._fingerprints = tf.constant(
+                [good[start + file] for file in files], tf.int64
+            )
         self.paths = [os.path.join(folder, file) for file in files]
         super().__init__(
             name=f"folder:{path}",
@@ -77,30 +95,47 @@ class FolderSource(source.Source):
 
     def read(self, index):
         path = tf.gather(self._path_tensor, index)
-        image = decoding.decode(tf.io.read_file(path), self.channels, [path])
+        contents = tf.io.read_file(path)
+        if self._fingerprints is not None:
+            contents = data_manifest.require_fingerprint(
+                contents,
+                tf.gather(self._fingerprints, index),
+                # A message must be valid UTF-8.
+                [tf.strings.unicode_transcode(path, "UTF-8", "UTF-8")],
+            )
+        image = decoding.decode(contents, self.channels, [path])
         element = {"image": image}
         if self._labels is not None:
             element["label"] = tf.gather(self._labels, index)
         return element
 
 
-def _split_files(root, split):
-    """Returns the folder of the split, its files, and all class names."""
+def split_files(root: bytes, split: str, strict=True) -> tuple:
+    """Returns the folder of a split, its files, and all class names.
+
+    Args:
+        root: bytes, the folder.
+        split: "train", "test" or "all".
+        strict: as in `image_files`.
+
+    Raises:
+        ValueError: there are no images of that split.
+    """
     train, test = os.path.join(root, b"train"), _test_folder(root)
     if os.path.isdir(train) and test is not None:
-        train_files = _image_files(train)
+        train_files = image_files(train, strict)
         class_names = _class_names(train_files)
         if split != "test":
             return train, train_files, class_names
-        test_files = _image_files(test)
+        test_files = image_files(test, strict)
         known = _classes(test_files) <= set(class_names or ())
         return test, test_files, class_names if known else None
 
     folder = train if os.path.isdir(train) else root
-    files = _image_files(folder)
+    files = image_files(folder, strict)
     if split == "all" and folder == root:
         if _classes(files) <= set(_TEST_FOLDERS):
-            folder, files = test, _image_files(test)
+            folder, files = test, image_files(test, strict)
     chosen = [
         file
         for position, file in enumerate(files)
@@ -122,8 +157,17 @@ def _test_folder(root):
     return None
 
 
-def _image_files(folder):
-    """Returns the image files below a folder, relative to it, in order."""
+def image_files(folder: bytes, strict=True) -> list[bytes]:
+    """Returns the image files below a folder, relative to it, in order.
+
+    Args:
+        folder: bytes.
+        strict: bool. False: names that lead to no file, such as a link to
+            nowhere or a pipe, are passed over.
+
+    Raises:
+        ValueError: there are none.
+    """
     files = []
     # Names are bytes throughout: one that is not UTF-8 must not hide the rest.
     for parent, folders, names in os.walk(folder):
@@ -133,6 +177,8 @@ def _image_files(folder):
             for name in names
             if name.lower().endswith(_SUFFIXES) and not name.startswith(b".")
         ]
+    if not strict:
+        files = [f for f in files if os.path.isfile(os.path.join(folder, f))]
     if not files:
         suffixes = ", ".join(os.fsdecode(suffix) for suffix in _SUFFIXES)
         raise ValueError(

@@ -23,7 +23,7 @@ FORMS = (*_BUILTIN, "folder:PATH", "tfds:NAME", "tfrecord:GLOB")
 
 
 def open_source(
-    spec: str, split="train", data_dir=None, channels=None
+    spec: str, split="train", data_dir=None, channels=None, manifest=None
 ) -> source.Source:
     """Opens a source of images.
 
@@ -36,12 +36,19 @@ def open_source(
             built-in sources). `tfds` also takes "train[:10%]" and the like.
         data_dir: str, or None. Where `tfds` looks; the others ignore it.
         channels: int, 1 or 3. Default: what the source has.
+        manifest: str, or None. What `experiments/check_data.py` wrote of a
+            folder, which is held to it.
 
     Raises:
-        ValueError: `spec` is none of these, or what the source's class
-            raises.
+        ValueError: `spec` is none of these, there is a `manifest` for another
+            source than a folder, or what the source's class raises.
     """
     scheme, _, rest = spec.partition(":")
+    if manifest is not None and scheme != "folder":
+        raise ValueError(
+            "`manifest` is for folders of images: leave it out, or give "
+            f"folder:PATH. Received: {spec} and {manifest}."
+        )
     if spec in _BUILTIN:
         return _BUILTIN[spec](split=split, channels=channels)
     if scheme not in _SCHEMES or not rest:
@@ -52,6 +59,8 @@ def open_source(
             f"Received: {spec!r}."
         )
     options = {"data_dir": data_dir} if scheme == "tfds" else {}
+    if manifest is not None:
+        options["manifest"] = manifest
     return _SCHEMES[scheme](rest, split=split, channels=channels, **options)
 
 
