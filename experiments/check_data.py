@@ -99,11 +99,9 @@ def check(name, validation_name):
             "--manifest is for a folder of images. "
             f"Received: {name} and {_MANIFEST.value}."
         )
-    held_out = inspection.Items(())
-    if validation_name:
-        held_out = inspection.open_items(
-            validation_name, {"validation": "all"}, examiner, FLAGS.data_dir
-        )
+    held_out = validation_name and inspection.open_items(
+        validation_name, {"validation": "all"}, examiner, FLAGS.data_dir
+    )
 
     entries = (examined.entry for examined in with_bar(tally, items))
     if manifest is None:
@@ -113,8 +111,9 @@ def check(name, validation_name):
         data_manifest.write(
             manifest, name, entries, max_pixels=examiner.max_pixels
         )
-    for _ in with_bar(tally, held_out):
-        pass
+    if held_out:
+        for _ in with_bar(tally, held_out):
+            pass
     tally.finish()
     text = tally.heading(name, time.monotonic() - began)
     report = tally.report

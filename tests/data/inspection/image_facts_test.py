@@ -40,7 +40,7 @@ class ImageFactsTest(tf.test.TestCase, parameterized.TestCase):
         facts = image_facts.facts_of(contents + b"\0more\n")
         self.assertEqual(facts.end, len(contents))
 
-    @parameterized.parameters("jpeg", "png", "gif")
+    @parameterized.parameters(*SAMPLES)
     def test_a_file_that_is_cut_has_no_end(self, kind):
         contents = SAMPLES[kind]
         for size in (20, len(contents) // 2, len(contents) - 1):

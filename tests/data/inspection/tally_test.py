@@ -194,7 +194,7 @@ ODD: Training takes these; have a look at them.
        1  CMYK, turned into RGB
        3  transparency, laid on white
 
-LEFT OUT: Training does not see these.
+LEFT OUT: Training never sees these.
        3  name without the ending of an image (.txt 2, .db 1)
 
 empty file (1)

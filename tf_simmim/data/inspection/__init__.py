@@ -7,7 +7,6 @@ from tf_simmim.data.inspection.folder_survey import FolderSurvey
 from tf_simmim.data.inspection.manifest_place import manifest_path
 from tf_simmim.data.inspection.report import Report
 from tf_simmim.data.inspection.report import printable
-from tf_simmim.data.inspection.source_items import Items
 from tf_simmim.data.inspection.source_items import open_items
 from tf_simmim.data.inspection.tally import Tally
 
@@ -16,7 +15,6 @@ __all__ = [
     "Examiner",
     "Finding",
     "FolderSurvey",
-    "Items",
     "Report",
     "Tally",
     "manifest_path",

@@ -112,9 +112,9 @@ def facts_of(contents: bytes) -> ImageFacts:
 def _end(file_type, contents, start):
     """Returns where the image ends that begins its pixels at `start`."""
     if file_type == "bmp":
-        size = int.from_bytes(contents[2:6], "little")
         # Some programs leave the field empty.
-        return size if 0 < size <= len(contents) else len(contents)
+        size = int.from_bytes(contents[2:6], "little") or len(contents)
+        return size if size <= len(contents) else None
     mark = _END_OF_JPEG if file_type == "jpeg" else _END_OF_PNG
     # Inside the pixels of a JPEG the mark cannot occur: FF is followed by 0.
     position = contents.find(mark, start)

@@ -14,7 +14,7 @@ _HEADINGS = {
         "The held-out loss and scores would be too good.",
     ),
     finding.ODD: ("ODD", "Training takes these; have a look at them."),
-    finding.LEFT_OUT: ("LEFT OUT", "Training does not see these."),
+    finding.LEFT_OUT: ("LEFT OUT", "Training never sees these."),
 }
 
 
