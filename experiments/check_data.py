@@ -117,7 +117,7 @@ def check(name, validation_name):
     tally.finish()
     text = tally.heading(name, time.monotonic() - began)
     report = tally.report
-    print(f"{text}\n\n{report.text(_SHOW.value)}")
+    print(f"{text}\n\n{report.text(_SHOW.value)}".rstrip())
     if _REPORT.value:
         pathlib.Path(_REPORT.value).write_text(
             f"{text}\n\n{report.text()}\n", encoding="utf-8"

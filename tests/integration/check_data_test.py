@@ -76,7 +76,8 @@ def test_odd_files_are_clean(tmp_path):
     result = check(tmp_path, "pets", "--manifest=")
     assert result.returncode == 0
     assert "pets/a/odd.jpg" in result.stdout
-    assert "\nClean: " in result.stdout
+    assert "\n\nClean: " in result.stdout
+    assert "\n\n\n" not in result.stdout
     assert os.listdir(tmp_path) == ["pets"]
 
 
