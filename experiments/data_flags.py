@@ -38,6 +38,12 @@ NUM_VALIDATION_IMAGES = flags.DEFINE_integer(
 _DATA_DIR = flags.DEFINE_string(
     "data_dir", None, "Where TensorFlow Datasets keeps prepared data."
 )
+_DATA_MANIFEST = flags.DEFINE_string(
+    "data_manifest",
+    None,
+    "What check_data.py wrote of --dataset, a folder: train on exactly the "
+    "good files of it.",
+)
 _CHANNELS = flags.DEFINE_integer(
     "channels",
     None,
@@ -130,6 +136,7 @@ def open_source() -> data.Source:
         data_dir=_DATA_DIR.value,
         channels=_CHANNELS.value,
         max_pixels=_MAX_PIXELS.value,
+        manifest=_DATA_MANIFEST.value,
     )
     for flag, values in ((_IMAGE_MEAN, source.mean), (_IMAGE_STD, source.std)):
         if flag.value is None:
@@ -142,15 +149,16 @@ def open_validation_source() -> data.Source | None:
     if _VALIDATION_SPLIT.value == "":
         return None
     if _VALIDATION_DATASET.value:
-        spec, split = _VALIDATION_DATASET.value, "all"
+        spec, split, manifest = _VALIDATION_DATASET.value, "all", None
     else:
-        spec, split = _DATASET.value, "test"
+        spec, split, manifest = _DATASET.value, "test", _DATA_MANIFEST.value
     return data.open_source(
         spec,
         _VALIDATION_SPLIT.value or split,
         data_dir=_DATA_DIR.value,
         channels=_CHANNELS.value,
         max_pixels=_MAX_PIXELS.value,
+        manifest=manifest,
     )
 
 

@@ -3,11 +3,14 @@
 import contextlib
 import errno
 import json
-import os
 from pathlib import Path
 
 import tensorflow as tf
 from absl import logging
+
+from tf_simmim import atomic_file
+
+sync = atomic_file.sync
 
 _FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -37,15 +40,6 @@ def survive_full_disk(what: str):
     logging.error("Not written: %s (%s).", what, why)
 
 
-def sync(path: Path) -> None:
-    """Flushes a file, or the entries of a folder, to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def write_all(file, content: bytes) -> None:
     """Writes to an unbuffered file, which may take less than all at once."""
     while content:
@@ -54,16 +48,8 @@ def write_all(file, content: bytes) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Replaces a text file in one step: a reader sees the old or the new."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        sync(temporary)
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    sync(path.parent)
+    with atomic_file.replacing(path) as file:
+        file.write(text.encode("utf-8"))
 
 
 def write_json(path: Path, content) -> None:

@@ -10,6 +10,7 @@ import os
 import tensorflow as tf
 from absl import logging
 
+from tf_simmim.data.sources import data_manifest
 from tf_simmim.data.sources import decoding
 from tf_simmim.data.sources import holdout
 from tf_simmim.data.sources import source
@@ -59,16 +60,21 @@ class FolderSource(source.Source):
         split: "train", "test" or "all".
         channels: int, 1 (grey) or 3 (colour). Default: 3.
         max_pixels: int. Larger images are bad. Default: 50 million.
+        manifest: str, or None. A file that `experiments/check_data.py` wrote
+            of the folder. Its bad files are left out of their splits; the
+            good ones must have the content that they had then.
 
     Attributes:
         paths: list of bytes, the files in order.
 
     Raises:
         ValueError: the folder is missing or holds no images of that split, a
-            folder below it cannot be read, a link leads nowhere, `channels`
-            is neither 1 nor 3, or `max_pixels` is not positive.
+            folder below it cannot be read, a link leads nowhere (without a
+            manifest), `channels` is neither 1 nor 3, `max_pixels` is not
+            positive, or `manifest` is damaged, or is not of the files that
+            are there.
         tf.errors.InvalidArgumentError: in `read`: the file is bad, as
-            `decoding.decode` says.
+            `decoding.decode` says, or is not the one that `manifest` lists.
         tf.errors.OpError: in `read`, naming the file: it is gone, or may not
             be read.
     """
@@ -79,6 +85,7 @@ class FolderSource(source.Source):
         split="train",
         channels=None,
         max_pixels=decoding.MAX_PIXELS,
+        manifest=None,
     ):
         holdout.require_split(split)
         channels = 3 if channels is None else channels
@@ -91,7 +98,20 @@ class FolderSource(source.Source):
                 f"folder {os.path.abspath(os.fsdecode(root))}: give the path "
                 "of one."
             )
-        folder, files, class_names = _split_files(root, split)
+        folder, files, class_names = split_files(
+            root, split, strict=manifest is None
+        )
+        self._fingerprints = None
+        if manifest is not None:
+            present = image_files(root, strict=False)
+            good = data_manifest.good_files(manifest, root, present)
+            # Its paths begin at the root, these at the folder of the split.
+            start = b"" if folder == root else folder[len(root) :].lstrip(b"/")
+            start = os.path.join(start, b"")
+            files = [file for file in files if start + file in good]
+            self._fingerprints = tf.constant(
+                [good[start + file] for file in files], tf.int64
+            )
         self.paths = [os.path.join(folder, file) for file in files]
         super().__init__(
             name=f"folder:{path}",
@@ -115,6 +135,10 @@ class FolderSource(source.Source):
     def read(self, index):
         contents = tf.io.read_file(tf.gather(self._path_tensor, index))
         where = [tf.gather(self._printable, index)]
+        if self._fingerprints is not None:
+            contents = data_manifest.require_fingerprint(
+                contents, tf.gather(self._fingerprints, index), where
+            )
         element = {
             "image": decoding.decode(
                 contents, self.channels, where, self._max_pixels
@@ -125,23 +149,32 @@ class FolderSource(source.Source):
         return element
 
 
-def _split_files(root, split):
-    """Returns the folder of the split, its files, and all class names."""
+def split_files(root: bytes, split: str, strict=True) -> tuple:
+    """Returns the folder of a split, its files, and all class names.
+
+    Args:
+        root: bytes, the folder.
+        split: "train", "test" or "all".
+        strict: as in `image_files`.
+
+    Raises:
+        ValueError: there are no images of that split.
+    """
     train, test = os.path.join(root, b"train"), _test_folder(root)
     if os.path.isdir(train) and test is not None:
-        train_files = _image_files(train)
+        train_files = image_files(train, strict)
         class_names = _class_names(train_files)
         if split != "test":
             return train, train_files, class_names
-        test_files = _image_files(test)
+        test_files = image_files(test, strict)
         known = _classes(test_files) <= set(class_names or ())
         return test, test_files, class_names if known else None
 
     folder = train if os.path.isdir(train) else root
-    files = _image_files(folder)
+    files = image_files(folder, strict)
     if split == "all" and folder == root:
         if _classes(files) <= set(_TEST_FOLDERS):
-            folder, files = test, _image_files(test)
+            folder, files = test, image_files(test, strict)
     chosen = [
         file
         for position, file in enumerate(files)
@@ -163,13 +196,23 @@ def _test_folder(root):
     return None
 
 
-def _image_files(folder):
-    """Returns the image files below a folder, relative to it, in order."""
+def image_files(folder: bytes, strict=True) -> list[bytes]:
+    """Returns the image files below a folder, relative to it, in order.
+
+    Args:
+        folder: bytes.
+        strict: bool. False: a link that leads nowhere is passed over, and
+            nothing is logged.
+
+    Raises:
+        ValueError: there are none, a folder cannot be read, or a link leads
+            nowhere.
+    """
     # Names are bytes throughout: one that is not UTF-8 must not hide the rest.
     files, odd = [], collections.defaultdict(list)
     _walk(folder, b"", files, odd)
     broken = odd.pop("a link that leads nowhere", [])
-    if broken:
+    if broken and strict:
         raise ValueError(
             "Every link to an image must lead to a file. Received: "
             f"{len(broken)} that lead nowhere, the first of them "
@@ -182,7 +225,7 @@ def _image_files(folder):
             f"No images in {os.path.abspath(_printable(folder))} or in the "
             f"folders below it: put files there that end in {suffixes}."
         )
-    for what, paths in odd.items():
+    for what, paths in odd.items() if strict else ():
         logging.warning(
             "Left out %s, %d in all: %s",
             what,

@@ -29,6 +29,7 @@ def open_source(
     data_dir=None,
     channels=None,
     max_pixels=decoding.MAX_PIXELS,
+    manifest=None,
 ) -> source.Source:
     """Opens a source of images.
 
@@ -43,12 +44,19 @@ def open_source(
         channels: int, 1 or 3. Default: what the source has.
         max_pixels: int > 0. Larger images are bad, as damaged ones are; the
             built-in sources ignore it.
+        manifest: str, or None. What `experiments/check_data.py` wrote of a
+            folder, which is held to it.
 
     Raises:
-        ValueError: `spec` is none of these, or what the source's class
-            raises.
+        ValueError: `spec` is none of these, there is a `manifest` for another
+            source than a folder, or what the source's class raises.
     """
     scheme, _, rest = spec.partition(":")
+    if manifest is not None and scheme != "folder":
+        raise ValueError(
+            "`manifest` is for folders of images: leave it out, or give "
+            f"folder:PATH. Received: {spec} and {manifest}."
+        )
     if spec in _BUILTIN:
         return _BUILTIN[spec](split=split, channels=channels)
     if scheme not in _SCHEMES or not rest:
@@ -59,6 +67,8 @@ def open_source(
             f"Received: {spec!r}."
         )
     options = {"data_dir": data_dir} if scheme == "tfds" else {}
+    if manifest is not None:
+        options["manifest"] = manifest
     return _SCHEMES[scheme](
         rest, split=split, channels=channels, max_pixels=max_pixels, **options
     )
