@@ -49,6 +49,8 @@ class FolderSource(source.Source):
             an image.
     """
 
+    reads_files = True
+
     def __init__(self, path, split="train", channels=None):
         holdout.require_split(split)
         channels = 3 if channels is None else channels
@@ -74,6 +76,9 @@ class FolderSource(source.Source):
             numbers = {name: i for i, name in enumerate(class_names)}
             labels = [numbers[_class_of(file)] for file in files]
             self._labels = tf.constant(labels, tf.int64)
+
+    def describe(self, index):
+        return os.fsdecode(self.paths[index])
 
     def read(self, index):
         path = tf.gather(self._path_tensor, index)

@@ -32,11 +32,15 @@ class Source:
         std: as `mean`.
         random_access: bool. Which of the two ways it is read.
 
-    Attributes: the arguments, and `len(source)`, the number of images.
+    Attributes: the arguments, `len(source)`, the number of images, and
+        reads_files: bool, of the class. Whether images come from files, one
+            of which may turn out to be bad. Default: False.
 
     Raises:
         ValueError: there are no images.
     """
+
+    reads_files = False
 
     def __init__(
         self,
@@ -64,6 +68,18 @@ class Source:
 
     def __len__(self):
         return self.num_images
+
+    def describe(self, index: int) -> str:
+        """Returns what a person finds the image at `index` by."""
+        return f"image {index} of {self.name}"
+
+    def damage(self) -> list[str]:
+        """Says what is wrong with the files of a streaming source.
+
+        Returns:
+            list of str, each naming file and record: empty if all is well.
+        """
+        return []
 
     def read(self, index) -> dict:
         """Reads one image, in eager mode or inside `tf.data`.
