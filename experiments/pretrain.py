@@ -51,7 +51,9 @@ def main(argv):
     except training.CheckpointWriteError as error:
         sys.exit(f"Error: {error}")
     except (data.TooManyBadImagesError, data.DamagedRecordsError) as error:
-        run_callbacks[-1].save()
+        for callback in run_callbacks:
+            if isinstance(callback, training.callbacks.Checkpointing):
+                callback.save()
         sys.exit(f"Error: {error}")
     data_flags.log_bad_images()
     if stop.exit_code is not None:
