@@ -6,10 +6,8 @@ import sys
 
 from absl import flags
 
+from tf_simmim import data
 from tf_simmim import training
-
-# isort: split
-import tensorflow as tf
 
 # The modules here whose flags make up a run's flags.txt.
 _FLAG_MODULES = (
@@ -151,7 +149,8 @@ def plain_errors():
     except (
         ValueError,
         ImportError,
-        tf.errors.InvalidArgumentError,  # an image that cannot be decoded
+        data.DamagedRecordsError,
+        data.TooManyBadImagesError,
         training.NoValidCheckpointError,
     ) as error:
         sys.exit(f"Error: {error}")

@@ -1,8 +1,14 @@
 """Flags for images: where they come from and how they are augmented."""
 
+import contextlib
+
 from absl import flags
+from absl import logging
 
 from tf_simmim import data
+
+# isort: split
+import tensorflow as tf
 
 _DATASET = flags.DEFINE_string(
     "dataset",
@@ -55,6 +61,13 @@ _MAX_PIXELS = flags.DEFINE_integer(
     50_000_000,
     "Images with more pixels, by their header, are bad images.",
     lower_bound=1,
+)
+_MAX_BAD_IMAGES = flags.DEFINE_integer(
+    "max_bad_images",
+    None,
+    "Bad images of a source to replace by others at most. Default: 100 or one "
+    "in a thousand, whichever is more.",
+    lower_bound=0,
 )
 IMAGE_SIZE = flags.DEFINE_list(
     "image_size",
@@ -177,24 +190,68 @@ def training_stream(source, random_mask=None, seed=0) -> data.ImageStream:
         crop_ratio=_floats(_CROP_RATIO.value),
         horizontal_flip=_HORIZONTAL_FLIP.value,
     )
-    return data.ImageStream(
-        source, augmentation, normalization(), random_mask, seed=seed
+    return _stream(
+        source, augmentation, random_mask, seed, _MAX_BAD_IMAGES.value
     )
 
 
-def evaluation_stream(source, random_mask=None, seed=0) -> data.ImageStream:
+def evaluation_stream(
+    source, random_mask=None, seed=0, replace_bad_images=True
+) -> data.ImageStream:
     """Returns the images of a source without augmentation.
 
     In an order of their own, always the same, so that the first ones are a
     fair sample of a source that is sorted by class.
     """
-    return data.ImageStream(
+    crop = data.ResizeAndCentreCrop(image_size())
+    max_bad_images = _MAX_BAD_IMAGES.value if replace_bad_images else 0
+    return _stream(source, crop, random_mask, seed, max_bad_images)
+
+
+# Every stream of the program, to be asked what went wrong.
+_streams = []
+
+
+def _stream(source, transform, random_mask, seed, max_bad_images):
+    stream = data.ImageStream(
         source,
-        data.ResizeAndCentreCrop(image_size()),
+        transform,
         normalization(),
         random_mask,
         seed=seed,
+        max_bad_images=max_bad_images,
     )
+    _streams.append(stream)
+    return stream
+
+
+@contextlib.contextmanager
+def named_errors():
+    """Puts the error that names a file in the place of TensorFlow's.
+
+    Raises:
+        TooManyBadImagesError, DamagedRecordsError: what ended a stream.
+    """
+    try:
+        yield
+    except tf.errors.OpError as error:
+        for stream in _streams:
+            if stream.error is not None:
+                raise stream.error from error
+        raise
+
+
+def log_bad_images():
+    """Logs how many images were replaced, one line for each source."""
+    for stream in _streams:
+        if stream.bad_images:
+            logging.warning(
+                "%d of the %d images of %s could not be used; others took "
+                "their place.",
+                len(stream.bad_images),
+                len(stream.source),
+                stream.source.name,
+            )
 
 
 def first_batches(stream, batch_size, num_images):

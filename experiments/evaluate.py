@@ -4,7 +4,8 @@
 
 prints the k-NN accuracy of its frozen features (mean of the patch tokens, per
 block) beside those of the same network untrained and of raw pixels, and
-writes it to `evaluation.json` in the run's folder.
+writes it to `evaluation.json` in the run's folder. A bad image ends it: a
+score would be of other images than were asked for.
 """
 
 import json
@@ -51,6 +52,7 @@ _EVALUATION_BATCH_SIZE = flags.DEFINE_integer(
 
 
 @command_line.plain_errors()
+@data_flags.named_errors()
 def main(argv):
     """Runs the program."""
     command_line.refuse_leftovers(argv)
@@ -71,7 +73,9 @@ def main(argv):
     random_mask = model_flags.random_mask(model.backbone)
     train, test = (
         data_flags.first_batches(
-            data_flags.evaluation_stream(source, random_mask, seed),
+            data_flags.evaluation_stream(
+                source, random_mask, seed, replace_bad_images=False
+            ),
             _EVALUATION_BATCH_SIZE.value,
             num_images,
         )

@@ -21,6 +21,7 @@ from absl import flags
 from absl import logging
 
 import tf_simmim  # noqa: F401  (sets TensorFlow up; before TensorFlow itself)
+from tf_simmim import data
 from tf_simmim import training
 
 # isort: split
@@ -40,7 +41,7 @@ def main(argv):
     model, batches, num_steps, run_callbacks = run
     stop = training.callbacks.GracefulStop()
     try:
-        with stop:
+        with stop, data_flags.named_errors():
             model.fit(
                 batches,
                 steps_per_epoch=num_steps,
@@ -53,6 +54,12 @@ def main(argv):
         FloatingPointError,  # weights that no checkpoint may hold
     ) as error:
         sys.exit(f"Error: {error}")
+    except (data.TooManyBadImagesError, data.DamagedRecordsError) as error:
+        for callback in run_callbacks:
+            if isinstance(callback, training.callbacks.Checkpointing):
+                callback.save()
+        sys.exit(f"Error: {error}")
+    data_flags.log_bad_images()
     if stop.exit_code is not None:
         logging.info("Stopped; the same command continues the run.")
         sys.exit(stop.exit_code)
@@ -60,6 +67,7 @@ def main(argv):
 
 
 @command_line.plain_errors()
+@data_flags.named_errors()
 def set_up():
     """Creates what `fit` needs, or returns None for a run that is complete."""
     seed = run_flags.SEED.value

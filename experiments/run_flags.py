@@ -79,7 +79,7 @@ CHANGEABLE = {
     *("train_epochs", "train_steps"),
     *("log_every_steps", "validate_every_steps", "picture_every_steps"),
     *("checkpoint_every_steps", "num_pictures", "num_validation_images"),
-    *("validation_dataset", "validation_split"),
+    *("validation_dataset", "validation_split", "max_bad_images"),
 }
 # Images that the level of the collapse alarm is measured on.
 _ALARM_SAMPLE_SIZE = 256

@@ -1,7 +1,9 @@
 """Images on their way to the model: sources, augmentation, and the stream."""
 
 from tf_simmim.data.augmentation import PretrainingAugmentation
+from tf_simmim.data.bad_images import BadImages
 from tf_simmim.data.centre_crop import ResizeAndCentreCrop
+from tf_simmim.data.damaged_records_error import DamagedRecordsError
 from tf_simmim.data.normalization import IMAGENET_MEAN
 from tf_simmim.data.normalization import IMAGENET_STD
 from tf_simmim.data.normalization import Normalization
@@ -15,11 +17,14 @@ from tf_simmim.data.sources import TFDSSource
 from tf_simmim.data.sources import TFRecordSource
 from tf_simmim.data.sources import open_source
 from tf_simmim.data.stream import ImageStream
+from tf_simmim.data.too_many_bad_images_error import TooManyBadImagesError
 
 __all__ = [
     "IMAGENET_MEAN",
     "IMAGENET_STD",
     "ArraySource",
+    "BadImages",
+    "DamagedRecordsError",
     "DatasetSource",
     "DigitsSource",
     "FolderSource",
@@ -31,5 +36,6 @@ __all__ = [
     "Source",
     "TFDSSource",
     "TFRecordSource",
+    "TooManyBadImagesError",
     "open_source",
 ]

@@ -5,10 +5,16 @@ Dimension key:
   h w: grid of model patches   k: index in the stream   n: images in the source
 """
 
+import numpy as np
 import tensorflow as tf
 
 from tf_simmim import randomness
 from tf_simmim.data import order
+from tf_simmim.data import sharing
+from tf_simmim.data.bad_images import READING_ERRORS
+from tf_simmim.data.bad_images import BadImages
+from tf_simmim.data.damaged_records_error import DamagedRecordsError
+from tf_simmim.data.too_many_bad_images_error import TooManyBadImagesError
 
 
 class ImageStream:
@@ -19,12 +25,19 @@ class ImageStream:
     So a run is resumed by starting at another k, and many workers share one
     stream by taking different k.
 
+    A bad image of a random-access source is replaced: where position p of an
+    epoch holds one, element k takes the image of p + 1, p + 2, ... of that
+    epoch, past its end those from its start, and keeps its own augmentation
+    and mask. Which images are bad is a property of the files, so this holds
+    for every worker and after every restart. A streaming source cannot be
+    entered anywhere: a bad image in it ends the run, as damaged files do.
+
     An element is a dict:
 
         image       float32 [H, W, C], normalised
         patch_mask  int32 [h, w], 1 = hidden, 0 = visible; with `random_mask`
         label       int64 [], if the source has labels
-        index       int64 [], position in the source
+        index       int64 [], position in the source (of the replacement)
 
     Args:
         source: `Source`.
@@ -36,9 +49,20 @@ class ImageStream:
         random_mask: `RandomPatchMask`, or None for images without masks.
         seed: int. Of the run.
         shuffle: bool. False: every epoch in the order of the source.
+        max_bad_images: int >= 0. More of them end the run. Default: as
+            `BadImages`.
+
+    Attributes: the arguments, and
+        bad_images: `BadImages`, those found so far; None for a source in
+            memory, which has none.
+        error: the exception that ended a data set of `batches`, or None.
+            `tf.data` itself hands on an error of another type, which has the
+            message of this one somewhere in its own.
 
     Raises:
         ValueError: `normalization` is for another number of channels.
+        TooManyBadImagesError: from `element`, and as `error`.
+        DamagedRecordsError: as `error`: record files are damaged.
 
     Randomness: stateless, all from `seed`; TensorFlow's global seed has no
         part in it.
@@ -52,6 +76,7 @@ class ImageStream:
         random_mask=None,
         seed=0,
         shuffle=True,
+        max_bad_images=None,
     ):
         if len(normalization.mean) != source.channels:
             raise ValueError(
@@ -65,6 +90,10 @@ class ImageStream:
         self.random_mask = random_mask
         self.seed = seed
         self.shuffle = shuffle
+        self.bad_images = None
+        self.error = None
+        if source.reads_files:
+            self.bad_images = BadImages(source, max_bad_images)
 
     def element(self, k) -> dict:
         """Makes element k, of a random-access source.
@@ -75,12 +104,10 @@ class ImageStream:
         Returns:
             dict, as in the class's description.
         """
-        num_images = len(self.source)
         k = tf.cast(k, tf.int64)
-        index = k % num_images
-        if self.shuffle:
-            order_seed = self._order_seed(k // num_images)
-            index = order.shuffled(index, num_images, order_seed)
+        if self.bad_images is not None and tf.executing_eagerly():
+            self._require_good(k)
+        index = self._index(k)
         return self._finish(self.source.read(index), index, k)
 
     def batches(
@@ -124,35 +151,132 @@ class ImageStream:
         Raises:
             ValueError: an argument breaks its rule above.
         """
-        _require_rows(batch_size, start_index, stop_index, num_workers, worker)
+        sharing.require_shares(
+            batch_size, start_index, stop_index, num_workers, worker
+        )
         rows = batch_size // num_workers
 
-        if self.source.random_access:
-            indices = _own_indices(
-                batch_size, start_index, stop_index, rows, worker
-            )
-            elements = indices.map(
-                self.element, num_parallel_calls, deterministic=True
-            )
-        else:
+        def inputs_from(start_index):
+            if self.source.random_access:
+                return sharing.own_indices(
+                    batch_size, start_index, stop_index, rows, worker
+                )
             records = self._records(start_index)
             if stop_index is not None:
                 records = records.take(stop_index - start_index)
-            records = records.filter(
-                lambda k, _: k % batch_size // rows == worker
+            return records.filter(lambda k, _: k % batch_size // rows == worker)
+
+        def batches_from(start_index):
+            make = self.element if self.source.random_access else self._decoded
+            elements = inputs_from(start_index).map(
+                make, num_parallel_calls, deterministic=True
             )
-            elements = records.map(
-                self._decoded, num_parallel_calls, deterministic=True
+            batches = elements.batch(
+                rows, drop_remainder=drop_remainder or stop_index is None
             )
-        batches = elements.batch(
-            rows, drop_remainder=drop_remainder or stop_index is None
-        )
+            return batches.prefetch(tf.data.AUTOTUNE)
+
+        def generate():
+            start, failed_at = start_index, None
+            while True:
+                try:
+                    for batch in batches_from(start):
+                        # Without a copy, which `numpy()` would make.
+                        yield {
+                            key: np.asarray(memoryview(value))
+                            for key, value in batch.items()
+                        }
+                        start += batch_size
+                    return
+                except READING_ERRORS:
+                    found = self._find_bad(inputs_from(start).take(rows))
+                    # Once more even so: another data set of this stream may
+                    # have found it in between.
+                    if not found and start == failed_at:
+                        raise
+                    failed_at = start
+
+        batches = batches_from(start_index)
+        if self.bad_images is not None:
+            # Python sees batches, not images: a function called for every
+            # image costs a seventh of the speed.
+            cardinality = batches.cardinality()
+            batches = tf.data.Dataset.from_generator(
+                generate, output_signature=batches.element_spec
+            )
+            if cardinality != tf.data.UNKNOWN_CARDINALITY:
+                batches = batches.apply(
+                    tf.data.experimental.assert_cardinality(cardinality)
+                )
         options = tf.data.Options()
         options.deterministic = True
         options.experimental_distribute.auto_shard_policy = (
             tf.data.experimental.AutoShardPolicy.OFF
         )
-        return batches.prefetch(tf.data.AUTOTUNE).with_options(options)
+        return batches.with_options(options)
+
+    def _index(self, k):
+        """Returns the index of element k, past images known to be bad."""
+        num_images = len(self.source)
+        order_seed = self._order_seed(k // num_images)
+
+        def index_at(position):
+            if not self.shuffle:
+                return position
+            return order.shuffled(position, num_images, order_seed)
+
+        position = k % num_images
+        if self.bad_images is not None:
+            (position,) = tf.while_loop(
+                lambda position: self.bad_images.has(index_at(position)),
+                lambda position: [(position + 1) % num_images],
+                [position],
+            )
+        return index_at(position)
+
+    def _find_bad(self, inputs):
+        """Reads, one by one, what a batch is made of that failed.
+
+        Returns:
+            bool: whether it found bad images, which are passed over now.
+
+        Raises:
+            TooManyBadImagesError, DamagedRecordsError: also kept as `error`.
+        """
+        num_known = len(self.bad_images)
+        try:
+            if self.source.random_access:
+                for k in inputs:
+                    self._require_good(k)
+            else:
+                self._require_good_records(inputs)
+        except (TooManyBadImagesError, DamagedRecordsError) as error:
+            self.error = error
+            raise
+        return len(self.bad_images) > num_known
+
+    def _require_good(self, k):
+        """Adds bad images until one for element k is good."""
+        while True:
+            index = self._index(k)
+            try:
+                self.source.read(index)
+                return
+            except READING_ERRORS as error:
+                self.bad_images.add(int(index), error)
+
+    def _require_good_records(self, records):
+        try:
+            for _, record in records:
+                try:
+                    self.source.decode(record)
+                except READING_ERRORS as error:
+                    self.bad_images.add(int(record["index"]), error)
+        except READING_ERRORS as error:
+            damage = self.source.damage()
+            if damage:
+                raise DamagedRecordsError(self.source.name, damage) from error
+            raise
 
     def _records(self, start_index):
         """Yields (k, record), k = start_index, start_index + 1, ..."""
@@ -183,40 +307,3 @@ class ImageStream:
         if "label" in element:
             finished["label"] = element["label"]
         return finished
-
-
-def _own_indices(batch_size, start_index, stop_index, rows, worker):
-    """Yields the k of one worker, in order."""
-    first_row = start_index // batch_size * rows
-    if stop_index is None:
-        own_rows = tf.data.Dataset.counter(first_row)
-    else:
-        num_whole, num_left = divmod(stop_index - start_index, batch_size)
-        num_own = min(max(num_left - worker * rows, 0), rows)
-        last_row = first_row + num_whole * rows + num_own
-        own_rows = tf.data.Dataset.range(first_row, last_row)
-    return own_rows.map(
-        lambda row: row // rows * batch_size + worker * rows + row % rows
-    )
-
-
-def _require_rows(batch_size, start_index, stop_index, num_workers, worker):
-    if batch_size < 1 or num_workers < 1 or batch_size % num_workers:
-        raise ValueError(
-            "`batch_size` must be a positive multiple of `num_workers`. "
-            f"Received: batch_size={batch_size}, num_workers={num_workers}."
-        )
-    if not 0 <= worker < num_workers:
-        raise ValueError(
-            f"`worker` must lie in 0..{num_workers - 1}. Received: {worker}."
-        )
-    if start_index < 0 or start_index % batch_size:
-        raise ValueError(
-            "`start_index` must be a multiple of `batch_size`, 0 or more. "
-            f"Received: start_index={start_index}, batch_size={batch_size}."
-        )
-    if stop_index is not None and stop_index < start_index:
-        raise ValueError(
-            "`stop_index` must not lie before `start_index`. "
-            f"Received: start_index={start_index}, stop_index={stop_index}."
-        )

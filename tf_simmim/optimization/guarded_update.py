@@ -56,7 +56,10 @@ def apply_if_finite(
         args=(can_apply, gradients),
         kwargs={"optimizer": optimizer, "variables": _Wrapped(variables)},
     )
-    optimizer.iterations.assign(step + 1)
+    # A step whose images never come must not move the clock: so this waits
+    # for the loss, which nothing else here would make it do.
+    with tf.control_dependencies([can_apply]):
+        optimizer.iterations.assign(step + 1)
     return ~can_apply
 
 

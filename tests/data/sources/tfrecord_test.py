@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import struct
 import tempfile
 
 import numpy as np
@@ -9,6 +10,7 @@ import tensorflow as tf
 from absl.testing import parameterized
 
 from tf_simmim.data import centre_crop
+from tf_simmim.data import damaged_records_error
 from tf_simmim.data import normalization
 from tf_simmim.data import stream
 from tf_simmim.data.sources import record_files
@@ -37,6 +39,16 @@ def _write(path, examples):
     with tf.io.TFRecordWriter(str(path)) as writer:
         for example in examples:
             writer.write(example)
+
+
+def _positions(path):
+    """Returns where each record of a file begins."""
+    contents, positions, position = path.read_bytes(), [], 0
+    while position < len(contents):
+        positions.append(position)
+        (length,) = struct.unpack_from("<Q", contents, position)
+        position += length + 16
+    return positions
 
 
 class TFRecordSourceTest(tf.test.TestCase, parameterized.TestCase):
@@ -147,6 +159,96 @@ class TFRecordSourceTest(tf.test.TestCase, parameterized.TestCase):
             tf.errors.FailedPreconditionError, "to con"
         ):
             list(source.epoch())
+
+    def stream_error(self, harm):
+        """Returns what ends a stream whose third file is harmed."""
+        self.write_shards()
+        source = tfrecord.TFRecordSource(self.pattern)
+        images = stream.ImageStream(
+            source,
+            centre_crop.ResizeAndCentreCrop((4, 6)),
+            normalization.Normalization(),
+        )
+        harm(self.root / "data-02")
+        with self.assertRaises(tf.errors.OpError):
+            for _ in images.batches(8).take(11):
+                pass
+        self.assertIsNotNone(images.error)
+        return str(images.error)
+
+    @parameterized.named_parameters(
+        ("length", 4, 0),
+        ("checksum_of_length", 4, 9),
+        ("contents", 4, 30),
+        ("checksum_of_contents", 5, -1),
+    )
+    def test_one_changed_bit_is_found_with_file_and_record(self, record, byte):
+        def harm(path):
+            contents = bytearray(path.read_bytes())
+            contents[_positions(path)[record] + byte] ^= 1
+            path.write_bytes(contents)
+
+        error = self.stream_error(harm)
+        self.assertIn(f"{self.root}/data-02: record 4, at byte ", error)
+        self.assertIn("was changed", error)
+        self.assertNotIn("data-01", error)
+
+    @parameterized.named_parameters(
+        ("inside_a_record", -3, "data-02: record 4, at byte .* is cut off"),
+        ("between_records", 0, "data-02 has 5 records of 14"),
+    )
+    def test_a_cut_after_the_start_is_found(self, byte, message):
+        error = self.stream_error(
+            lambda path: os.truncate(path, _positions(path)[5] + byte)
+        )
+        self.assertRegex(error, message)
+
+    @parameterized.named_parameters(
+        ("emptied", lambda path: os.truncate(path, 0), " has 0 records of 14"),
+        ("removed", lambda path: path.unlink(), " is gone"),
+        (
+            "exchanged",
+            lambda path: path.with_name("data-01").rename(path),
+            " is gone.*data-02 has 1 records of 14",
+        ),
+    )
+    def test_a_lost_file_is_found(self, harm, message):
+        self.assertRegex(self.stream_error(harm), f"/data-0.{message}")
+
+    def test_a_bad_image_in_a_stream_is_an_error_with_file_and_record(self):
+        def harm(path):
+            png = tf.io.encode_png(_pixels(0)).numpy()
+            examples = [_example(png, 1) for _ in range(14)]
+            examples[6] = _example(png[:40], 1)
+            _write(path, examples)
+
+        error = self.stream_error(harm)
+        self.assertRegex(error, "record 6 of .*data-02 .*PNG")
+        self.assertIn("none of such files can be replaced", error)
+
+    def test_damage_in_the_first_record_is_named_at_the_start(self):
+        self.write_shards()
+        path = self.root / "data-00"
+        contents = bytearray(path.read_bytes())
+        contents[30] ^= 1
+        path.write_bytes(contents)
+        with self.assertRaisesRegex(
+            damaged_records_error.DamagedRecordsError,
+            "data-00: record 0, at byte 0, was changed",
+        ):
+            tfrecord.TFRecordSource(self.pattern)
+
+    def test_images_are_described_by_file_and_record(self):
+        self.write_shards()
+        for split in ("train", "test", "all"):
+            source = tfrecord.TFRecordSource(self.pattern, split)
+            for index, number in self.numbers(source, shuffle=False):
+                shard = np.searchsorted(np.cumsum(SHARD_SIZES), number, "right")
+                record = number - sum(SHARD_SIZES[:shard])
+                self.assertEqual(
+                    source.describe(index),
+                    f"record {record} of {self.root}/data-{shard:02d}",
+                )
 
     def test_records_are_counted_without_reading_them(self):
         self.write_shards()

@@ -79,6 +79,8 @@ class FolderSource(source.Source):
             be read.
     """
 
+    reads_files = True
+
     def __init__(
         self,
         path,

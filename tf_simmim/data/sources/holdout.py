@@ -60,3 +60,18 @@ def index_within(position, split: str):
     if split == "test":
         return position // _EVERY
     return position - position // _EVERY
+
+
+def position(index: int, num_images: int, split: str) -> int:
+    """Returns where the image at `index` of its split is in the whole.
+
+    Args:
+        index: int, 0 <= index < count(num_images, split).
+        num_images: int. Images in both splits.
+        split: "train", "test" or "all".
+    """
+    if split == "all":
+        return index
+    if split == "test":
+        return index * _EVERY + min(_EVERY, num_images) - 1
+    return index + index // (_EVERY - 1)

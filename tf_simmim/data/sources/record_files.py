@@ -5,6 +5,7 @@ import struct
 
 import numpy as np
 import tensorflow as tf
+from absl import logging
 
 from tf_simmim.data import order
 
@@ -38,6 +39,7 @@ class RecordFiles:
         if num_skipped is None:
             num_skipped = [0] * len(paths)
         self._num_skipped = tf.constant(num_skipped, tf.int64)
+        self._parts = list(zip(paths, num_skipped, num_records, strict=True))
 
     def stream(self, order_seed, shuffle=True) -> tf.data.Dataset:
         """Yields every record once.
@@ -67,6 +69,26 @@ class RecordFiles:
         )
         return order.shuffled_in_windows(records, order_seed)
 
+    def describe(self, index: int) -> str:
+        """Returns file and record, both counted from 0, of a position."""
+        for path, num_skipped, num_records in self._parts:
+            if index < num_records:
+                return f"record {num_skipped + index} of {path}"
+            index -= num_records
+        raise IndexError(index)
+
+    def damage(self) -> list[str]:
+        """Reads every file from start to end, and says what is wrong.
+
+        Returns:
+            list of str, one for each file that cannot be read or has lost
+            records.
+        """
+        logging.info("Reading %d files to find damage.", len(self._parts))
+        with concurrent.futures.ThreadPoolExecutor(max_workers=4) as pool:
+            found = pool.map(_damage_of_file, *zip(*self._parts, strict=True))
+            return [damage for damage in found if damage]
+
     def _read_file(self, file_number):
         path = self._paths[file_number]
         records = tf.data.TFRecordDataset(path, buffer_size=_READ_BUFFER_SIZE)
@@ -84,6 +106,29 @@ class RecordFiles:
                 "path": path,
             }
         )
+
+
+def _damage_of_file(path, num_skipped, num_records):
+    """Returns what is wrong with a file, or None."""
+    records = tf.data.TFRecordDataset(path, buffer_size=_READ_BUFFER_SIZE)
+    lengths = records.map(tf.strings.length)
+    count = position = 0
+    try:
+        # TensorFlow compares the checksums of every record.
+        for length in lengths:
+            count += 1
+            position += _HEADER.size + int(length) + _FOOTER_SIZE
+    except tf.errors.NotFoundError:
+        return f"{path} is gone"
+    except tf.errors.DataLossError as error:
+        why = "is cut off" if "truncated" in error.message else "was changed"
+        return f"{path}: record {count}, at byte {position}, {why}"
+    except tf.errors.OpError as error:
+        return f"{path} cannot be read ({type(error).__name__})"
+    num_expected = num_skipped + num_records
+    if count < num_expected:
+        return f"{path} has {count} records of {num_expected} or more"
+    return None
 
 
 def count_records(paths) -> list[int]:

@@ -32,11 +32,15 @@ class Source:
         std: as `mean`.
         random_access: bool. Which of the two ways it is read.
 
-    Attributes: the arguments, and `len(source)`, the number of images.
+    Attributes: the arguments, `len(source)`, the number of images, and
+        reads_files: bool, of the class. Whether images come from files, one
+            of which may turn out to be bad. Default: False.
 
     Raises:
         ValueError: there are no images.
     """
+
+    reads_files = False
 
     def __init__(
         self,
@@ -72,6 +76,14 @@ class Source:
             index: int, 0 <= index < len(source).
         """
         return f"image {int(index)} of {self.name}"
+
+    def damage(self) -> list[str]:
+        """Says what is wrong with the files of a streaming source.
+
+        Returns:
+            list of str, each naming file and record: empty if all is well.
+        """
+        return []
 
     def read(self, index) -> dict:
         """Reads one image, in eager mode or inside `tf.data`.

@@ -49,6 +49,8 @@ class TFDSSource(source.Source):
             bad, as `decoding.decode` says.
     """
 
+    reads_files = True
+
     def __init__(
         self,
         name,
@@ -104,6 +106,14 @@ class TFDSSource(source.Source):
                 num_records=[part.take for part in parts],
                 num_skipped=[part.skip for part in parts],
             )
+
+    def describe(self, index):
+        if self.random_access:
+            return super().describe(index)
+        return self._files.describe(index)
+
+    def damage(self):
+        return self._files.damage()
 
     def read(self, index):
         # Python only fetches the bytes; parsing and decoding are in the graph.

@@ -6,6 +6,7 @@ Dimension key:
 
 import tensorflow as tf
 
+from tf_simmim.data.damaged_records_error import DamagedRecordsError
 from tf_simmim.data.sources import decoding
 from tf_simmim.data.sources import holdout
 from tf_simmim.data.sources import record_files
@@ -37,9 +38,12 @@ class TFRecordSource(source.Source):
         ValueError: no file matches, a file is cut off or holds something
             else, there is no image of that split, `channels` is neither 1
             nor 3, or `max_pixels` is not positive.
+        DamagedRecordsError: the first record was changed since it was written.
         tf.errors.InvalidArgumentError: in `decode`, naming file and record:
             the image is bad, as `decoding.decode` says.
     """
+
+    reads_files = True
 
     def __init__(
         self,
@@ -73,6 +77,14 @@ class TFRecordSource(source.Source):
         if self._first_example_has_a_label():
             self._features[_LABEL] = tf.io.FixedLenFeature([], tf.int64)
 
+    def describe(self, index):
+        return self._files.describe(
+            holdout.position(index, self._files.total, self._split)
+        )
+
+    def damage(self):
+        return self._files.damage()
+
     def records(self, order_seed, shuffle=True):
         split, total = self._split, self._files.total
         records = self._files.stream(order_seed, shuffle)
@@ -99,7 +111,11 @@ class TFRecordSource(source.Source):
         return element
 
     def _first_example_has_a_label(self):
-        first = next(iter(self._files.stream(order_seed=None, shuffle=False)))
+        records = self._files.stream(order_seed=None, shuffle=False)
+        try:
+            first = next(iter(records))
+        except tf.errors.DataLossError as error:
+            raise DamagedRecordsError(self.name, self.damage()) from error
         example = tf.train.Example.FromString(first["record"].numpy())
         if _IMAGE not in example.features.feature:
             raise ValueError(

@@ -61,6 +61,13 @@ class Checkpointing(StepCallback):
     def on_epoch_end(self, epoch, logs=None):
         # Not `on_train_end`: before it, `fit` lets optimizers with averaged
         # weights overwrite the weights that training would continue from.
+        self.save()
+
+    def save(self):
+        """Saves a checkpoint of the last finished step, if there is none.
+
+        For after a `fit` that an error of the data has ended.
+        """
         if self.store.latest() != self.step:
             self._save(self.step)
 

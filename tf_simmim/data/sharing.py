@@ -1,0 +1,49 @@
+"""How workers share the batches of a stream: each takes rows of every one."""
+
+import tensorflow as tf
+
+
+def own_indices(batch_size, start_index, stop_index, rows, worker):
+    """Yields the k of one worker, in order.
+
+    Args:
+        batch_size: int. The global batch.
+        start_index: int. First k.
+        stop_index: int, or None for an endless stream. The k to stop before.
+        rows: int. Rows of a batch on one worker.
+        worker: int. Whose k.
+    """
+    first_row = start_index // batch_size * rows
+    if stop_index is None:
+        own_rows = tf.data.Dataset.counter(first_row)
+    else:
+        num_whole, num_left = divmod(stop_index - start_index, batch_size)
+        num_own = min(max(num_left - worker * rows, 0), rows)
+        last_row = first_row + num_whole * rows + num_own
+        own_rows = tf.data.Dataset.range(first_row, last_row)
+    return own_rows.map(
+        lambda row: row // rows * batch_size + worker * rows + row % rows
+    )
+
+
+def require_shares(batch_size, start_index, stop_index, num_workers, worker):
+    """Refuses arguments of `ImageStream.batches` that break its rules."""
+    if batch_size < 1 or num_workers < 1 or batch_size % num_workers:
+        raise ValueError(
+            "`batch_size` must be a positive multiple of `num_workers`. "
+            f"Received: batch_size={batch_size}, num_workers={num_workers}."
+        )
+    if not 0 <= worker < num_workers:
+        raise ValueError(
+            f"`worker` must lie in 0..{num_workers - 1}. Received: {worker}."
+        )
+    if start_index < 0 or start_index % batch_size:
+        raise ValueError(
+            "`start_index` must be a multiple of `batch_size`, 0 or more. "
+            f"Received: start_index={start_index}, batch_size={batch_size}."
+        )
+    if stop_index is not None and stop_index < start_index:
+        raise ValueError(
+            "`stop_index` must not lie before `start_index`. "
+            f"Received: start_index={start_index}, stop_index={stop_index}."
+        )
