@@ -10,6 +10,7 @@ import tensorflow as tf
 from absl.testing import parameterized
 
 from tests.data.inspection import odd_files
+from tests.data.sources import corpus
 from tf_simmim.data import inspection
 from tf_simmim.data.sources import data_manifest
 from tf_simmim.data.sources import folder
@@ -158,6 +159,16 @@ class ExaminationTest(tf.test.TestCase, parameterized.TestCase):
         self.assert_found(self.examine("a.jpg", JPEG), "too_large", "56 x 40")
         self.examiner = inspection.Examiner(max_pixels=56 * 40)
         self.assertEqual(self.examine("a.jpg", JPEG).findings, ())
+
+    def test_every_odd_file_gets_the_verdict_of_training(self):
+        items = corpus.corpus()
+        self.assertGreater(len(items), 80)
+        for name, item in items.items():
+            with self.subTest(name):
+                examined = self.examiner.examine_contents(
+                    item.contents, os.fsencode(name)
+                )
+                self.assertEqual(examined.is_bad, item.verdict == "bad")
 
     def test_pixels_are_told_apart_by_shape_too(self):
         flat = np.zeros([40, 80, 1], np.uint8)
