@@ -2,40 +2,18 @@
 
 import os
 import pathlib
-import tempfile
 
 import numpy as np
 import tensorflow as tf
 from absl.testing import parameterized
 from PIL import Image
 
+from tests.data.sources.image_folder import ImageFolderTestCase
+from tests.data.sources.image_folder import pixels
 from tf_simmim.data.sources import folder
 
 
-def _pixels(number):
-    rng = np.random.RandomState(number)
-    return rng.randint(0, 256, (6 + number % 3, 9, 3)).astype(np.uint8)
-
-
-class FolderSourceTest(tf.test.TestCase, parameterized.TestCase):
-    def setUp(self):
-        super().setUp()
-        temporary = tempfile.TemporaryDirectory()
-        self.addCleanup(temporary.cleanup)
-        self.root = pathlib.Path(temporary.name)
-
-    def write(self, name, number=0, mode="RGB"):
-        path = self.root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(_pixels(number)).convert(mode).save(path)
-
-    def names(self, source):
-        root = os.fsencode(self.root)
-        return [os.path.relpath(path, root).decode() for path in source.paths]
-
-    def read(self, source, index):
-        return source.read(tf.constant(index, tf.int64))
-
+class FolderSourceTest(ImageFolderTestCase, parameterized.TestCase):
     def test_a_dozen_images_leave_one_for_the_test_split(self):
         for number in range(12):
             self.write(f"{number:02d}.png", number)
@@ -48,9 +26,9 @@ class FolderSourceTest(tf.test.TestCase, parameterized.TestCase):
         self.assertIsNone(train.class_names)
         for number in range(11):
             element = self.read(train, number)
-            self.assertAllEqual(element["image"], _pixels(number))
+            self.assertAllEqual(element["image"], pixels(number))
             self.assertNotIn("label", element)
-        self.assertAllEqual(self.read(test, 0)["image"], _pixels(11))
+        self.assertAllEqual(self.read(test, 0)["image"], pixels(11))
 
     def test_a_single_image_trains_and_cannot_be_split(self):
         self.write("only.png")
@@ -139,7 +117,7 @@ class FolderSourceTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual(source.class_names, class_names)
         for number in range(3):
             image = self.read(source, number)["image"]
-            self.assertAllEqual(image, _pixels(number))
+            self.assertAllEqual(image, pixels(number))
 
     @parameterized.parameters("test", "val", "validation", "other")
     def test_all_beside_a_train_folder_is_what_lies_in_train(self, name):
@@ -192,7 +170,7 @@ class FolderSourceTest(tf.test.TestCase, parameterized.TestCase):
         )
         source = folder.FolderSource(str(self.root))
         self.assertTrue(source.paths[0].endswith(b"a\xff.png"))
-        self.assertAllEqual(self.read(source, 0)["image"], _pixels(1))
+        self.assertAllEqual(self.read(source, 0)["image"], pixels(1))
 
     def test_a_bad_file_whose_name_is_not_unicode_is_named(self):
         self.write("b.png")
@@ -282,7 +260,7 @@ class FolderSourceTest(tf.test.TestCase, parameterized.TestCase):
         elements = list(source.epoch(shuffle=False))
         self.assertLen(elements, 3)
         for number, element in enumerate(elements):
-            self.assertAllEqual(element["image"], _pixels(number))
+            self.assertAllEqual(element["image"], pixels(number))
             self.assertEqual(element["index"], number)
         spec = source.epoch().element_spec["image"]
         self.assertEqual(spec.shape.as_list(), [None, None, 3])

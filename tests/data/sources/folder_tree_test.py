@@ -1,40 +1,15 @@
 """Tests for which files of a folder tf_simmim.data.sources.folder reads."""
 
 import os
-import pathlib
-import tempfile
 
-import numpy as np
 import tensorflow as tf
-from PIL import Image
 
+from tests.data.sources.image_folder import ImageFolderTestCase
+from tests.data.sources.image_folder import pixels
 from tf_simmim.data.sources import folder
 
 
-def _pixels(number):
-    rng = np.random.RandomState(number)
-    return rng.randint(0, 256, (6 + number % 3, 9, 3)).astype(np.uint8)
-
-
-class FolderTreeTest(tf.test.TestCase):
-    def setUp(self):
-        super().setUp()
-        temporary = tempfile.TemporaryDirectory()
-        self.addCleanup(temporary.cleanup)
-        self.root = pathlib.Path(temporary.name)
-
-    def write(self, name, number=0, mode="RGB"):
-        path = self.root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(_pixels(number)).convert(mode).save(path)
-
-    def names(self, source):
-        root = os.fsencode(self.root)
-        return [os.path.relpath(path, root).decode() for path in source.paths]
-
-    def read(self, source, index):
-        return source.read(tf.constant(index, tf.int64))
-
+class FolderTreeTest(ImageFolderTestCase):
     def test_the_same_name_in_two_folders_is_two_images(self):
         for number, name in enumerate(("cat/a.png", "Cat/a.png", "cat/a.jpg")):
             self.write(name, number)
@@ -68,7 +43,7 @@ class FolderTreeTest(tf.test.TestCase):
         (self.root / "a.png").symlink_to("elsewhere")
         source = folder.FolderSource(str(self.root))
         self.assertEqual(self.names(source), ["a.png"])
-        self.assertAllEqual(self.read(source, 0)["image"], _pixels(2))
+        self.assertAllEqual(self.read(source, 0)["image"], pixels(2))
 
     def test_links_that_lead_nowhere_are_an_error_that_names_the_first(self):
         self.write("a.png")

@@ -6,7 +6,7 @@ import os
 from tf_simmim.data.inspection import examination
 from tf_simmim.data.inspection import finding
 from tf_simmim.data.inspection import report
-from tf_simmim.data.sources import folder
+from tf_simmim.data.sources import folder_tree
 
 TRAIN = "train"
 VALIDATION = "validation"
@@ -42,7 +42,7 @@ class FolderSurvey:
         has_classes = False
         for side, split in splits.items():
             try:
-                below, files, classes = folder.split_files(
+                below, files, classes = folder_tree.split_files(
                     self.root, split, strict=False
                 )
             except ValueError:
@@ -53,7 +53,7 @@ class FolderSurvey:
             has_classes |= side == TRAIN and classes is not None
             for file in files:
                 self.sides[os.path.join(below, file)[start:]] = side
-        self.files = folder.image_files(self.root, strict=False)
+        self.files = folder_tree.image_files(self.root, strict=False)
         self.findings = [
             finding.Finding("in_no_split", os.path.join(self.root, file))
             for file in self.files

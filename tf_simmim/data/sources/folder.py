@@ -4,31 +4,15 @@ Dimension key:
   H W: image, px   C: channels
 """
 
-import collections
 import os
 
 import tensorflow as tf
-from absl import logging
 
 from tf_simmim.data.sources import data_manifest
 from tf_simmim.data.sources import decoding
+from tf_simmim.data.sources import folder_tree
 from tf_simmim.data.sources import holdout
 from tf_simmim.data.sources import source
-
-_SUFFIXES = (b".jpg", b".jpeg", b".png", b".bmp", b".gif")
-# Images too, but none that `decoding` reads: left out, and never silently.
-_OTHER_SUFFIXES = (
-    b".webp",
-    b".avif",
-    b".heic",
-    b".heif",
-    b".tif",
-    b".tiff",
-    b".jp2",
-    b".jfif",
-    b".jpe",
-)
-_TEST_FOLDERS = (b"test", b"val", b"validation")
 
 
 class FolderSource(source.Source):
@@ -100,12 +84,12 @@ class FolderSource(source.Source):
                 f"folder {os.path.abspath(os.fsdecode(root))}: give the path "
                 "of one."
             )
-        folder, files, class_names = split_files(
+        folder, files, class_names = folder_tree.split_files(
             root, split, strict=manifest is None
         )
         self._fingerprints = None
         if manifest is not None:
-            present = image_files(root, strict=False)
+            present = folder_tree.image_files(root, strict=False)
             good = data_manifest.good_files(manifest, root, present)
             # Its paths begin at the root, these at the folder of the split.
             start = b"" if folder == root else folder[len(root) :].lstrip(b"/")
@@ -124,15 +108,17 @@ class FolderSource(source.Source):
         self._max_pixels = max_pixels
         self._path_tensor = tf.constant(self.paths)
         # Messages must be valid UTF-8, which paths need not be.
-        self._printable = tf.constant([_printable(p) for p in self.paths])
+        self._printable = tf.constant(
+            [folder_tree.printable(p) for p in self.paths]
+        )
         self._labels = None
         if class_names:
             numbers = {name: i for i, name in enumerate(class_names)}
-            labels = [numbers[_class_of(file)] for file in files]
+            labels = [numbers[folder_tree.class_of(file)] for file in files]
             self._labels = tf.constant(labels, tf.int64)
 
     def describe(self, index):
-        return _printable(self.paths[int(index)])
+        return folder_tree.printable(self.paths[int(index)])
 
     def read(self, index):
         contents = tf.io.read_file(tf.gather(self._path_tensor, index))
@@ -149,137 +135,3 @@ class FolderSource(source.Source):
         if self._labels is not None:
             element["label"] = tf.gather(self._labels, index)
         return element
-
-
-def split_files(root: bytes, split: str, strict=True) -> tuple:
-    """Returns the folder of a split, its files, and all class names.
-
-    Args:
-        root: bytes, the folder.
-        split: "train", "test" or "all".
-        strict: as in `image_files`.
-
-    Raises:
-        ValueError: there are no images of that split.
-    """
-    train, test = os.path.join(root, b"train"), _test_folder(root)
-    if os.path.isdir(train) and test is not None:
-        train_files = image_files(train, strict)
-        class_names = _class_names(train_files)
-        if split != "test":
-            return train, train_files, class_names
-        test_files = image_files(test, strict)
-        known = _classes(test_files) <= set(class_names or ())
-        return test, test_files, class_names if known else None
-
-    folder = train if os.path.isdir(train) else root
-    files = image_files(folder, strict)
-    if split == "all" and folder == root:
-        if _classes(files) <= set(_TEST_FOLDERS):
-            folder, files = test, image_files(test, strict)
-    chosen = [
-        file
-        for position, file in enumerate(files)
-        if holdout.belongs(position, len(files), split)
-    ]
-    if not chosen:
-        raise ValueError(
-            "A test split needs two images or more. Received: one image in "
-            f"{_printable(folder)}."
-        )
-    return folder, chosen, _class_names(files)
-
-
-def _test_folder(root):
-    for name in _TEST_FOLDERS:
-        folder = os.path.join(root, name)
-        if os.path.isdir(folder):
-            return folder
-    return None
-
-
-def image_files(folder: bytes, strict=True) -> list[bytes]:
-    """Returns the image files below a folder, relative to it, in order.
-
-    Args:
-        folder: bytes.
-        strict: bool. False: a link that leads nowhere is passed over, and
-            nothing is logged.
-
-    Raises:
-        ValueError: there are none, a folder cannot be read, or a link leads
-            nowhere.
-    """
-    # Names are bytes throughout: one that is not UTF-8 must not hide the rest.
-    files, odd = [], collections.defaultdict(list)
-    _walk(folder, b"", files, odd)
-    broken = odd.pop("a link that leads nowhere", [])
-    if broken and strict:
-        raise ValueError(
-            "Every link to an image must lead to a file. Received: "
-            f"{len(broken)} that lead nowhere, the first of them "
-            f"{_printable(min(broken))}. Remove them, or bring back what "
-            "they point to."
-        )
-    if not files:
-        suffixes = ", ".join(os.fsdecode(suffix) for suffix in _SUFFIXES)
-        raise ValueError(
-            f"No images in {os.path.abspath(_printable(folder))} or in the "
-            f"folders below it: put files there that end in {suffixes}."
-        )
-    for what, paths in odd.items() if strict else ():
-        logging.warning(
-            "Left out %s, %d in all: %s",
-            what,
-            len(paths),
-            _printable(min(paths)),
-        )
-    return sorted(files)
-
-
-def _walk(folder, below, files, odd):
-    """Adds what lies in one folder, and below it, to `files` and `odd`."""
-    here = os.path.join(folder, below)
-    try:
-        with os.scandir(here) as entries:
-            entries = [e for e in entries if not e.name.startswith(b".")]
-    except OSError as error:
-        raise ValueError(
-            f"Every folder must be readable. Received: {_printable(here)}, "
-            f"{error.strerror}. Allow it, or move the folder away."
-        ) from error
-    for entry in entries:
-        name = os.path.join(below, entry.name)
-        if entry.is_dir(follow_symlinks=False):
-            count = len(files)
-            _walk(folder, name, files, odd)
-            if not below and len(files) == count:
-                odd["a sub-folder without images"].append(entry.path)
-        elif entry.name.lower().endswith(_SUFFIXES):
-            if entry.is_file():
-                files.append(name)
-            elif entry.is_symlink() and not os.path.exists(entry.path):
-                odd["a link that leads nowhere"].append(entry.path)
-        elif entry.is_dir():
-            odd["a link to a folder"].append(entry.path)
-        elif entry.name.lower().endswith(_OTHER_SUFFIXES):
-            odd[f"a file that is no {decoding.FORMATS}"].append(entry.path)
-
-
-def _printable(path):
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
-
-
-def _class_of(file):
-    first, separator, _ = file.partition(os.sep.encode())
-    return first if separator else None
-
-
-def _classes(files):
-    return {_class_of(file) for file in files}
-
-
-def _class_names(files):
-    """Returns the classes in order, or None if a file lies in none."""
-    names = _classes(files)
-    return None if None in names else sorted(names)
