@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 
+import tqdm
 from absl import app
 from absl import flags
 
@@ -84,8 +85,15 @@ def soak(folder):
         ):
             if found:
                 failures.append((kill, found))
+            # One line for all, so that failures are seen while it goes on.
+            progress.set_postfix(failures=len(failures), refresh=False)
+            progress.update()
 
-    with concurrent.futures.ThreadPoolExecutor(_PROCESSES.value) as pool:
+    progress = tqdm.tqdm(total=len(kills), unit="kill", file=sys.stdout)
+    with (
+        progress,
+        concurrent.futures.ThreadPoolExecutor(_PROCESSES.value) as pool,
+    ):
         list(pool.map(work, range(_PROCESSES.value)))
     return failures, len(kills)
 
