@@ -68,6 +68,7 @@ def test_bad_images_are_named_once_replaced_and_counted(mixed, finished):
     assert programs.checkpoints(workdir)[-1] == "step-00000024"
 
 
+@pytest.mark.slow
 def test_a_second_run_and_a_killed_one_end_bit_for_bit_alike(
     mixed, finished, tmp_path
 ):
@@ -191,6 +192,7 @@ def test_a_damaged_record_is_named_in_either_split(tmp_path, split):
     assert f"{damaged}: record {record}, at byte " in result.stderr
 
 
+@pytest.mark.slow
 def test_records_lost_in_mid_run_end_it_with_a_checkpoint(tmp_path):
     # More than is read ahead, so that the end of the file is read late.
     for shard in range(2):

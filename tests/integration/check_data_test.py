@@ -137,6 +137,7 @@ def test_ctrl_c_leaves_no_manifest(tmp_path):
     assert os.listdir(tmp_path) == ["pets"]
 
 
+@pytest.mark.slow
 def test_training_is_held_to_the_manifest(tmp_path):
     odd_files.write(tmp_path / "pets", {**FOLDER, "a/cut.jpg": JPEG[:-50]})
     assert check(tmp_path, "folder:pets").returncode == 2
