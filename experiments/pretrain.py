@@ -103,6 +103,15 @@ def set_up():
         step = manifest["step"]
         logging.info("Continuing %s from step %d.", run.path, step)
         training.warn_if_changed(manifest["fingerprint"])
+        num_before = manifest["metadata"].get("num_images")
+        if num_before != len(source):
+            logging.warning(
+                "%s had %s images when the checkpoint was saved, and has %d "
+                "now: their order is another one from here on.",
+                source.name,
+                num_before,
+                len(source),
+            )
     if step >= total_steps:
         logging.info(
             "%s is complete at step %d, of %d asked for: a longer run needs a "

@@ -164,7 +164,10 @@ def create_callbacks(
             checkpoint,
             CHECKPOINT_EVERY_STEPS.value,
             total_steps,
-            metadata={"global_batch_size": batch_size},
+            metadata={
+                "global_batch_size": batch_size,
+                "num_images": num_images,
+            },
         ),
         callbacks.NonFiniteWatch(
             run.skipped_steps_file, stream, batch_size, total_steps

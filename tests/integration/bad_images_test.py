@@ -219,3 +219,18 @@ def test_records_lost_in_mid_run_end_it_with_a_checkpoint(tmp_path):
     assert f"{tmp_path}/data-1 has 60 records of 1200" in stderr
     assert "Traceback" not in stderr
     assert programs.checkpoints(workdir)[-1] > "step-00000005"
+
+
+@pytest.mark.slow
+def test_a_folder_that_has_changed_since_is_one_warning(tmp_path):
+    images, workdir = tmp_path / "images", tmp_path / "run"
+    images.mkdir()
+    for number in range(30):
+        (images / f"{number:02d}.jpg").write_bytes(picture(number))
+    for steps, num_warnings in ((2, 0), (3, 0), (4, 1)):
+        if num_warnings:
+            (images / "30.jpg").write_bytes(picture(30))
+        result = run(workdir, f"folder:{images}", f"--train_steps={steps}")
+        assert result.returncode == 0
+        warning = "had 29 images when the checkpoint was saved, and has 30"
+        assert result.stderr.count(warning) == num_warnings
