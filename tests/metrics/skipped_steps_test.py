@@ -49,7 +49,10 @@ class SkippedStepsTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual(metric.count_in_a_row(), 2)
 
     def test_two_replicas_count_a_step_once(self):
-        strategy = tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"])
+        strategy = tf.distribute.MirroredStrategy(
+            ["/cpu:0", "/cpu:1"],
+            cross_device_ops=tf.distribute.ReductionToOneDevice(),
+        )
         with strategy.scope():
             metric = metrics.SkippedSteps()
 
