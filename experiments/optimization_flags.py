@@ -4,6 +4,8 @@ Learning rates are given per --reference_batch_size images, and scaled to the
 global batch. Durations are in epochs of the training images.
 """
 
+import math
+
 from absl import flags
 from absl import logging
 
@@ -90,6 +92,23 @@ _BETA_1 = flags.DEFINE_float(
 _BETA_2 = flags.DEFINE_float(
     "beta_2", 0.999, "Decay of the second moment.", 0.0, 1.0
 )
+
+# Bounds let NaN pass.
+for _flag in (
+    _BASE_LEARNING_RATE,
+    _WARMUP_LEARNING_RATE,
+    _MIN_LEARNING_RATE,
+    _MILESTONE_GAMMA,
+    _WARMUP_EPOCHS,
+    _TRAIN_EPOCHS,
+    _WEIGHT_DECAY,
+    _CLIP_GLOBAL_NORM,
+    _BETA_1,
+    _BETA_2,
+):
+    flags.register_validator(
+        _flag.name, math.isfinite, message="must be a finite number"
+    )
 
 
 def _are_increasing_numbers(values):

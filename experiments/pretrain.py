@@ -55,10 +55,7 @@ def main(argv):
     ) as error:
         sys.exit(f"Error: {error}")
     except (data.TooManyBadImagesError, data.DamagedRecordsError) as error:
-        for callback in run_callbacks:
-            if isinstance(callback, training.callbacks.Checkpointing):
-                callback.save()
-        sys.exit(f"Error: {error}")
+        sys.exit(f"Error: {error}{run_flags.save_after_error(run_callbacks)}")
     data_flags.log_bad_images()
     if stop.exit_code is not None:
         logging.info("Stopped; the same command continues the run.")
@@ -103,15 +100,9 @@ def set_up():
         step = manifest["step"]
         logging.info("Continuing %s from step %d.", run.path, step)
         training.warn_if_changed(manifest["fingerprint"])
-        num_before = manifest["metadata"].get("num_images")
-        if num_before != len(source):
-            logging.warning(
-                "%s had %s images when the checkpoint was saved, and has %d "
-                "now: their order is another one from here on.",
-                source.name,
-                num_before,
-                len(source),
-            )
+        run_flags.warn_of_other_images(manifest, source)
+    else:
+        run_flags.require_fresh(run)
     if step >= total_steps:
         logging.info(
             "%s is complete at step %d, of %d asked for: a longer run needs a "

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import sys
 
 import command_line
@@ -9,6 +10,7 @@ import data_flags
 import model_flags
 import optimization_flags
 from absl import flags
+from absl import logging
 
 from tf_simmim import training
 from tf_simmim.training import callbacks
@@ -166,13 +168,64 @@ def create_callbacks(
             total_steps,
             metadata={
                 "global_batch_size": batch_size,
-                "num_images": num_images,
+                "images": stream.source.digest(),
             },
         ),
         callbacks.NonFiniteWatch(
             run.skipped_steps_file, stream, batch_size, total_steps
         ),
     ]
+
+
+def require_fresh(run):
+    """Refuses to begin a run anew whose checkpoints have gone.
+
+    A run that was killed before its first checkpoint does begin anew.
+
+    Raises:
+        ValueError: rows of metrics.jsonl lie past the first checkpoint.
+    """
+    every = CHECKPOINT_EVERY_STEPS.value
+    if run.flags_file.is_file():
+        text = run.flags_file.read_text(encoding="utf-8")
+        found = re.search(r"^--checkpoint_every_steps=(\d+)$", text, re.M)
+        every = int(found[1]) if found else every
+    rows = training.JsonLines(run.metrics_file).rows(sys.maxsize)
+    if rows and rows[-1]["step"] > every:
+        raise ValueError(
+            f"{run.path} has metrics up to step {rows[-1]['step']}, and no "
+            f"checkpoint, although every {every} steps should have left one: "
+            "bring the checkpoints back; or, to begin anew, name another "
+            "--workdir or remove this folder."
+        )
+
+
+def warn_of_other_images(manifest, source):
+    """Warns when a run goes on with other images than it has seen so far.
+
+    Their order is drawn for all of them, so each comes once per epoch only as
+    long as they stay. A refusal would cost the run.
+    """
+    before, now = manifest["metadata"].get("images"), source.digest()
+    if before != now:
+        logging.warning(
+            "%s is not what it was when the checkpoint was saved (then: %s; "
+            "now: %s). The order of images is another one from here on.",
+            source.name,
+            before,
+            now,
+        )
+
+
+def save_after_error(run_callbacks):
+    """Saves what can be saved; returns a sentence if that fails."""
+    for callback in run_callbacks:
+        if isinstance(callback, callbacks.Checkpointing):
+            try:
+                callback.save_after_error()
+            except (training.CheckpointWriteError, FloatingPointError) as error:
+                return f" {error}"
+    return ""
 
 
 def print_closing(run):

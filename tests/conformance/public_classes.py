@@ -201,6 +201,7 @@ CASES = [
 
 # Serialisable classes that have no call on a batch: config round trip only.
 CONFIG_ONLY = {
+    "FiniteMean": dict(name="mean", dtype="float32"),
     "SkippedSteps": dict(name="skipped", dtype="float32"),
     "TruncatedNormal": dict(stddev=0.3, bound=1.5),
     "WarmupCosine": dict(

@@ -232,5 +232,5 @@ def test_a_folder_that_has_changed_since_is_one_warning(tmp_path):
             (images / "30.jpg").write_bytes(picture(30))
         result = run(workdir, f"folder:{images}", f"--train_steps={steps}")
         assert result.returncode == 0
-        warning = "had 29 images when the checkpoint was saved, and has 30"
+        warning = "is not what it was when the checkpoint was saved (then: 29"
         assert result.stderr.count(warning) == num_warnings

@@ -25,6 +25,10 @@ from tests.integration import programs
         ),
         (["--global_batch_size=16"], "--dataset"),
         (
+            [*programs.TINY, "--base_learning_rate=nan"],
+            "base_learning_rate=nan: must be a finite number",
+        ),
+        (
             ["--dataset=builtin:digits", "--train_epochs=5"],
             "--warmup_epochs must be over before --train_epochs",
         ),

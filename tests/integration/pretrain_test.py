@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import shutil
 
 import numpy as np
 import pytest
@@ -103,6 +104,23 @@ def test_a_complete_run_says_so_and_changes_nothing(runs):
     result = programs.pretrain(whole, "--train_steps=18")
     assert "is complete at step 18" in result.stderr
     assert (whole / "metrics.jsonl").read_text() == before
+
+
+def test_a_run_whose_checkpoints_have_gone_does_not_begin_anew(runs, tmp_path):
+    whole, _ = runs
+    workdir = tmp_path / "run"
+    shutil.copytree(whole, workdir)
+    shutil.rmtree(workdir / "checkpoints")
+    result = programs.run(
+        "pretrain.py",
+        *programs.TINY,
+        "--train_steps=20",
+        f"--workdir={workdir}",
+    )
+    assert result.returncode == 1
+    assert "has metrics up to step 18, and no checkpoint" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert programs.rows(workdir) == programs.rows(whole)
 
 
 def test_other_settings_in_the_same_folder_are_refused(runs):

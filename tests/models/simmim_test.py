@@ -293,6 +293,8 @@ class SimMIMTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual(after["loss"], good["loss"])
         self.assertEqual(after["gradient_norm"], good["gradient_norm"])
         self.assertEqual(after["skipped_steps"], 1)
+        alone = model.train_on_batch(bad, return_dict=True)
+        self.assertTrue(np.isnan(alone["loss"]))
 
     def test_a_bad_gradient_of_a_good_loss_skips_the_step(self):
         @tf.custom_gradient

@@ -68,6 +68,13 @@ class RunDirectoryTest(tf.test.TestCase):
         # TensorFlow cannot remove a folder with a link to a folder in it.
         (run / "checkpoints").unlink()
 
+    def test_to_read_a_run_nothing_is_made_and_need_be_writable(self):
+        run = self.parent / "read"
+        run.mkdir()
+        with mock.patch.object(os, "access", return_value=False):
+            run_directory.RunDirectory(run, create=False)
+        self.assertEqual(list(run.iterdir()), [])
+
     def test_folder_without_write_permission_is_refused(self):
         run_directory.RunDirectory(self.parent)
         with mock.patch.object(os, "access", return_value=False):

@@ -55,8 +55,9 @@ class SimMIM(tf.keras.Model):
 
     State: besides weights, the metrics `loss` and `gradient_norm` (global
         norm of the gradients of all replicas, before clipping), each the mean
-        of finite ones since they were last reset; and `skipped_steps`, the
-        number of steps whose loss or gradient was not finite, in all.
+        of finite ones since they were last reset (NaN without any); and
+        `skipped_steps`, the number of steps whose loss or gradient was not
+        finite, in all.
     Randomness: masks and drop path of step t are functions of (`seed`, t,
         place in the global batch), t being `optimizer.iterations`. Evaluation
         draws the same masks for every batch.
@@ -115,8 +116,8 @@ class SimMIM(tf.keras.Model):
         self.head(tf.zeros([1, *feature_map, backbone.num_features]))
         self.built = True
 
-        self.loss_metric = tf.keras.metrics.Mean(name="loss")
-        self.gradient_norm_metric = tf.keras.metrics.Mean(name="gradient_norm")
+        self.loss_metric = metrics.FiniteMean(name="loss")
+        self.gradient_norm_metric = metrics.FiniteMean(name="gradient_norm")
         self.skipped_steps = metrics.SkippedSteps()
 
     @property
@@ -201,8 +202,8 @@ class SimMIM(tf.keras.Model):
         is_skipped = optimization.apply_if_finite(
             self.optimizer, gradients, variables, mean_loss, gradient_norm
         )
-        _update_finite(self.loss_metric, mean_loss)
-        _update_finite(self.gradient_norm_metric, gradient_norm)
+        self.loss_metric.update_state(mean_loss)
+        self.gradient_norm_metric.update_state(gradient_norm)
         self.skipped_steps.update_state(is_skipped, step + 1)
         return {metric.name: metric.result() for metric in self.metrics}
 
@@ -287,11 +288,3 @@ class SimMIM(tf.keras.Model):
         """Recreates the model, and its backbone, from `get_config`."""
         backbone = tf.keras.saving.deserialize_keras_object(config["backbone"])
         return cls(**{**config, "backbone": backbone})
-
-
-def _update_finite(mean, value):
-    """Updates a mean with a value, unless that is not finite."""
-    is_finite = tf.math.is_finite(value)
-    mean.update_state(
-        tf.where(is_finite, value, 0.0), tf.cast(is_finite, tf.float32)
-    )

@@ -6,6 +6,7 @@ from tf_simmim.training.checkpoints import CheckpointStore
 from tf_simmim.training.environment import describe_environment
 from tf_simmim.training.environment import fingerprint
 from tf_simmim.training.environment import warn_if_changed
+from tf_simmim.training.json_lines import JsonLines
 from tf_simmim.training.no_valid_checkpoint_error import NoValidCheckpointError
 from tf_simmim.training.non_finite_steps_error import NonFiniteStepsError
 from tf_simmim.training.pretrained import load_pretrained
@@ -14,6 +15,7 @@ from tf_simmim.training.run_directory import RunDirectory
 __all__ = [
     "CheckpointStore",
     "CheckpointWriteError",
+    "JsonLines",
     "NoValidCheckpointError",
     "NonFiniteStepsError",
     "RunDirectory",

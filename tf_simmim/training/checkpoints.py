@@ -221,7 +221,13 @@ class CheckpointStore:
                     "`directory` must hold checkpoints that this user may "
                     f"read. Received: {error.filename}."
                 ) from error
-            except (OSError, ValueError, LookupError, TypeError) as error:
+            except (
+                OSError,
+                ValueError,
+                LookupError,
+                TypeError,
+                RecursionError,
+            ) as error:
                 if not os.path.lexists(folder):
                     # The process that trains has replaced it by newer ones.
                     return self._newest_valid()

@@ -35,7 +35,7 @@ def load_pretrained(path) -> models.SimMIM:
             "whole models (.h5, .keras, .pth, SavedModel) are programs, and "
             f"are not loaded. Received: {path}."
         )
-    run = run_directory.RunDirectory(path)
+    run = run_directory.RunDirectory(path, create=False)
     model = model_file.read_model(
         run.model_file, _largest_checkpoint(run.checkpoints)
     )

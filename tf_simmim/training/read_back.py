@@ -23,5 +23,6 @@ def require_finite(prefix: Path) -> None:
         if dtype.is_floating and not np.isfinite(value).all():
             raise FloatingPointError(
                 f"Not saved: {name.split('/.ATTRIBUTES/')[0]} holds numbers "
-                "that are not finite."
+                "that are not finite. Checkpoints before are as they were. A "
+                "learning rate that is far too high does this."
             )

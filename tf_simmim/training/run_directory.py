@@ -26,7 +26,9 @@ class RunDirectory:
     The files are never links: writing to one would change a file elsewhere.
 
     Args:
-        path: path of a local folder, created if need be.
+        path: path of a local folder.
+        create: bool. Whether to make the folders that are missing. False to
+            read a run: nothing is changed then, and nothing need be writable.
 
     Attributes:
         path, flags_file, environment_file, metrics_file,
@@ -34,11 +36,11 @@ class RunDirectory:
         checkpoints: pathlib.Path.
 
     Raises:
-        ValueError: `path` is a URL, a file, or cannot be written; or one of
-            its files is a link.
+        ValueError: `path` is a URL; is a file or cannot be written to, where
+            `create` is set; or one of its files is a link.
     """
 
-    def __init__(self, path):
+    def __init__(self, path, create=True):
         if "://" in str(path):
             raise ValueError(
                 f"`path` must be a folder of this machine. Received: {path}."
@@ -52,6 +54,16 @@ class RunDirectory:
         self.tensorboard = self.path / "tensorboard"
         self.reconstructions = self.path / "reconstructions"
         self.checkpoints = self.path / "checkpoints"
+        if create:
+            self._create()
+        for file in self.path.iterdir():
+            if file.is_symlink() and not file.is_dir():
+                raise ValueError(
+                    "`path` must be a folder whose files are no links. "
+                    f"Received: {path}, where {file.name} is one."
+                )
+
+    def _create(self):
         try:
             for folder in (
                 self.path,
@@ -63,24 +75,18 @@ class RunDirectory:
         except (FileExistsError, NotADirectoryError) as error:
             raise ValueError(
                 "`path` must be a folder, or not exist yet. Received: "
-                f"{path}, where {error.filename} is a file."
+                f"{self.path}, where {error.filename} is a file."
             ) from error
         except OSError as error:
             raise ValueError(
                 "`path` must be a place where folders can be made. Received: "
-                f"{path} ({error.strerror}: {error.filename})."
+                f"{self.path} ({error.strerror}: {error.filename})."
             ) from error
         if not os.access(self.path, os.W_OK | os.X_OK):
             raise ValueError(
                 "`path` must be a folder that this user may write to. "
-                f"Received: {path}."
+                f"Received: {self.path}."
             )
-        for file in self.path.iterdir():
-            if file.is_symlink() and not file.is_dir():
-                raise ValueError(
-                    "`path` must be a folder whose files are no links. "
-                    f"Received: {path}, where {file.name} is one."
-                )
 
     def lock(self) -> None:
         """Keeps other processes from training here while this one lives.

@@ -30,6 +30,21 @@ class FolderSourceTest(ImageFolderTestCase, parameterized.TestCase):
             self.assertNotIn("label", element)
         self.assertAllEqual(self.read(test, 0)["image"], pixels(11))
 
+    def test_digest_changes_with_the_names_and_not_with_the_place(self):
+        for place in ("one", "two"):
+            for number in range(3):
+                self.write(f"{place}/a/{number}.png", number)
+        digests = [
+            folder.FolderSource(str(self.root / place), "all").digest()
+            for place in ("one", "two")
+        ]
+        self.assertEqual(*digests)
+        self.write("two/a/3.png")
+        os.remove(self.root / "two" / "a" / "1.png")
+        other = folder.FolderSource(str(self.root / "two"), "all").digest()
+        self.assertNotEqual(other, digests[0])
+        self.assertStartsWith(other, "3 images, ")
+
     def test_a_single_image_trains_and_cannot_be_split(self):
         self.write("only.png")
         self.assertLen(folder.FolderSource(str(self.root)), 1)

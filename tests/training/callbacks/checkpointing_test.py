@@ -28,6 +28,22 @@ class FailingStore(checkpoints.CheckpointStore):
         return super().save(checkpoint, step, metadata)
 
 
+class Failing(tf.keras.callbacks.Callback):
+    """Raises at the end of a step, or before the first."""
+
+    def __init__(self, step):
+        super().__init__()
+        self.step = step
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if self.step == 0:
+            raise ZeroDivisionError
+
+    def on_train_batch_end(self, batch, logs=None):
+        if batch + 1 == self.step:
+            raise ZeroDivisionError
+
+
 class CheckpointingTest(tf.test.TestCase):
     def fit(self, full_at):
         """Trains 10 steps with a checkpoint every second one."""
@@ -40,6 +56,22 @@ class CheckpointingTest(tf.test.TestCase):
         saving = callbacks.Checkpointing(self.store, checkpoint, 2, 10, {})
         x, y = np.ones([20, 4]), np.ones([20, 3])
         model.fit(x, y, batch_size=2, verbose=0, callbacks=[saving])
+
+    def fail_at(self, step, before_saving):
+        """Trains until a callback fails; returns the one that saves."""
+        self.store = FailingStore(Path(self.get_temp_dir()) / str(step), ())
+        model = tf.keras.Sequential(
+            [tf.keras.layers.Dense(3, kernel_initializer="ones")]
+        )
+        model.compile("sgd", "mse")
+        checkpoint = tf.train.Checkpoint(model=model)
+        saving = callbacks.Checkpointing(self.store, checkpoint, 2, 10, {})
+        failing = Failing(step)
+        order = [failing, saving] if before_saving else [saving, failing]
+        x, y = np.ones([20, 4]), np.ones([20, 3])
+        with self.assertRaises(ZeroDivisionError):
+            model.fit(x, y, batch_size=2, verbose=0, callbacks=order)
+        return saving
 
     def names(self):
         return sorted(int(p.name[-2:]) for p in self.store.directory.iterdir())
@@ -61,6 +93,24 @@ class CheckpointingTest(tf.test.TestCase):
         with self.assertRaisesRegex(CheckpointWriteError, "step 8 .*full"):
             self.fit({4, 6, 8, 10})
         self.assertEqual(self.names(), [2])
+
+    def test_after_an_error_the_last_finished_step_is_saved(self):
+        saving = self.fail_at(step=5, before_saving=False)
+        self.assertEqual(self.names(), [2, 4])
+        saving.save_after_error()
+        self.assertEqual(self.names(), [2, 4, 5])
+        saving.save_after_error()
+        self.assertEqual(self.names(), [2, 4, 5])
+
+    def test_a_step_that_other_callbacks_have_not_finished_is_not_saved(self):
+        saving = self.fail_at(step=5, before_saving=True)
+        saving.save_after_error()
+        self.assertEqual(self.names(), [2, 4])
+
+    def test_step_0_is_not_saved(self):
+        saving = self.fail_at(step=0, before_saving=False)
+        saving.save_after_error()
+        self.assertEqual(self.names(), [])
 
     def test_run_that_ends_without_its_checkpoint_fails(self):
         with self.assertRaisesRegex(CheckpointWriteError, "step 10 "):

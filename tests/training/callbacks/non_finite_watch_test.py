@@ -151,6 +151,19 @@ class NonFiniteWatchTest(tf.test.TestCase, parameterized.TestCase):
             ):
                 np.testing.assert_array_equal(a.numpy(), b.numpy(), a.name)
 
+    def test_a_fault_that_was_saved_and_not_reported_is_reported_later(self):
+        """As when the process is killed between checkpoint and row."""
+        stream = create_stream([3, 5])
+        self.train(stream, last_step=3)
+        want = self.rows()
+        (self.directory / "skipped.jsonl").write_text(
+            json.dumps(want[0]) + "\n"
+        )
+        with self.assertLogs("absl", "ERROR") as logs:
+            self.train(stream, last_step=4)
+        self.assertLen(logs.output, 1)
+        self.assertEqual(self.rows(), want)
+
     def test_rows_past_the_checkpoint_are_written_again(self):
         stream = create_stream([3, 5, 8])
         self.train(stream, last_step=2)

@@ -4,6 +4,7 @@ Dimension key:
   H W: image, px   C: channels
 """
 
+import hashlib
 import os
 
 import tensorflow as tf
@@ -116,6 +117,14 @@ class FolderSource(source.Source):
             numbers = {name: i for i, name in enumerate(class_names)}
             labels = [numbers[folder_tree.class_of(file)] for file in files]
             self._labels = tf.constant(labels, tf.int64)
+
+    def digest(self):
+        start = len(os.path.commonpath(self.paths))
+        names = b"\0".join(path[start:] for path in self.paths)
+        digest = hashlib.sha256(names)
+        if self._fingerprints is not None:
+            digest.update(self._fingerprints.numpy().tobytes())
+        return f"{len(self)} images, {digest.hexdigest()[:16]}"
 
     def describe(self, index):
         return folder_tree.printable(self.paths[int(index)])

@@ -77,6 +77,14 @@ class Source:
         """
         return f"image {int(index)} of {self.name}"
 
+    def digest(self) -> str:
+        """Returns a word that changes when the images are others or more.
+
+        What it sees depends on the source: file names, and the contents that
+        a manifest lists; or only how many images there are.
+        """
+        return f"{len(self)} images"
+
     def damage(self) -> list[str]:
         """Says what is wrong with the files of a streaming source.
 

@@ -61,14 +61,19 @@ class Checkpointing(StepCallback):
     def on_epoch_end(self, epoch, logs=None):
         # Not `on_train_end`: before it, `fit` lets optimizers with averaged
         # weights overwrite the weights that training would continue from.
-        self.save()
-
-    def save(self):
-        """Saves a checkpoint of the last finished step, if there is none.
-
-        For after a `fit` that an error of the data has ended.
-        """
         if self.store.latest() != self.step:
+            self._save(self.step)
+
+    def save_after_error(self):
+        """Saves a checkpoint of the last step, after `fit` has failed.
+
+        For errors of the data, which leave the model as it was. Nothing is
+        saved if a callback before this one has failed at that step: what it
+        had not done would be left out for good, and the checkpoint before
+        leads there again. Nor at step 0, where nothing is to be lost.
+        """
+        is_finished = self.step == self._previous_step
+        if self.step and is_finished and self.store.latest() != self.step:
             self._save(self.step)
 
     def at_step(self, step, logs):

@@ -54,20 +54,21 @@ class NonFiniteWatch(tf.keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self._error = None
-        self._num_reported = self.model.skipped_steps.count()
+        self._num_reported = 0
         if self._file.file.exists():
-            self._file.restart(int(self.model.optimizer.iterations.numpy()))
+            step = int(self.model.optimizer.iterations.numpy())
+            self._file.restart(step)
+            self._num_reported = len(self._file.rows(step))
+        # A process may have been killed between a checkpoint and its rows.
+        self._report_new()
 
     def on_train_batch_end(self, batch, logs=None):
         # A number that is there already: looking at the model's own counters
         # would make every step wait for the device.
         if logs["skipped_steps"] == self._num_reported:
             return
-        skipped = self.model.skipped_steps
-        for step in skipped.steps(since=self._num_reported):
-            self._report(step)
-        self._num_reported = skipped.count()
-        in_a_row = skipped.count_in_a_row()
+        self._report_new()
+        in_a_row = self.model.skipped_steps.count_in_a_row()
         if in_a_row >= _MAX_IN_A_ROW or self._num_reported >= self.max_skipped:
             self._error = NonFiniteStepsError(
                 int(self.model.optimizer.iterations.numpy()),
@@ -79,6 +80,12 @@ class NonFiniteWatch(tf.keras.callbacks.Callback):
     def on_train_end(self, logs=None):
         if self._error is not None:
             raise self._error
+
+    def _report_new(self):
+        skipped = self.model.skipped_steps
+        for step in skipped.steps(since=self._num_reported):
+            self._report(step)
+        self._num_reported = skipped.count()
 
     def _report(self, step):
         indices, bad = self._images_of(step)

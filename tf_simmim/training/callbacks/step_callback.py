@@ -52,7 +52,7 @@ class StepCallback(tf.keras.callbacks.Callback):
         step = self.step
         multiples = step // self.every_steps
         is_due = multiples > self._previous_step // self.every_steps
-        # A step that was skipped or is accumulated does not move the counter.
+        # A step that is accumulated does not move the counter.
         is_last = step == self.last_step and step != self._previous_step
         self._previous_step = step
         if is_due or is_last:
