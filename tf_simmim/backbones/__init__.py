@@ -2,6 +2,7 @@
 
 from tf_simmim.backbones.presets import PRESETS
 from tf_simmim.backbones.presets import create
+from tf_simmim.backbones.swin import Swin
 from tf_simmim.backbones.vit import ViT
 
-__all__ = ["PRESETS", "ViT", "create"]
+__all__ = ["PRESETS", "Swin", "ViT", "create"]

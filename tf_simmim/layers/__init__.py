@@ -8,9 +8,11 @@ from tf_simmim.layers.mask_token import MaskToken
 from tf_simmim.layers.mlp import MLP
 from tf_simmim.layers.multi_head_attention import MultiHeadAttention
 from tf_simmim.layers.patch_embedding import PatchEmbedding
+from tf_simmim.layers.patch_merging import PatchMerging
 from tf_simmim.layers.random_masking import RandomMasking
 from tf_simmim.layers.relative_position_bias import RelativePositionBias
 from tf_simmim.layers.sincos_position_embedding import SinCosPositionEmbedding
+from tf_simmim.layers.swin_block import SwinBlock
 from tf_simmim.layers.transformer_block import TransformerBlock
 from tf_simmim.layers.truncated_normal import TruncatedNormal
 
@@ -23,9 +25,11 @@ __all__ = [
     "MaskToken",
     "MultiHeadAttention",
     "PatchEmbedding",
+    "PatchMerging",
     "RandomMasking",
     "RelativePositionBias",
     "SinCosPositionEmbedding",
+    "SwinBlock",
     "TransformerBlock",
     "TruncatedNormal",
 ]
