@@ -21,7 +21,7 @@ FITS = import sys, venv, ensurepip; \
   sys.exit(sys.version_info[:2] not in {(3, 10), (3, 11)})
 VERSION = import sys; print("%d.%d" % sys.version_info[:2])
 
-.PHONY: help demo test lint clean environment
+.PHONY: help demo test lint audit clean environment
 
 help:  ## Show this list (the default)
 	@echo "make TARGET, where TARGET is one of:"
@@ -41,6 +41,9 @@ test: environment  ## Run the tests that take seconds
 lint: environment  ## Check style and formatting
 	$(VENV_PYTHON) -m ruff check .
 	$(VENV_PYTHON) -m ruff format --check .
+
+audit: environment  ## Look the installed packages up among known advisories
+	$(VENV_PYTHON) .ci/audit.py
 
 clean:  ## Remove the environment and caches; keep runs/
 	rm -rf $(VENV) build dist *.egg-info

@@ -75,7 +75,8 @@ def with_run_flags(argv: list[str]) -> list[str]:
         argv: list of str. A command line, program name first.
 
     Raises:
-        SystemExit: --workdir is not given, or is not the folder of a run.
+        SystemExit: --workdir is not given, or is not the folder of a run, or
+            its flags.txt sets what is no flag of a run.
     """
     if any(argument.startswith(("--help", "-help")) for argument in argv):
         return argv
@@ -93,7 +94,26 @@ def with_run_flags(argv: list[str]) -> list[str]:
         sys.exit(
             f"--workdir must be the folder of a run: there is no {flags_file}."
         )
+    _require_run_flags(flags_file)
     return [argv[0], f"--flagfile={flags_file}", *argv[1:]]
+
+
+def _require_run_flags(flags_file):
+    # The folder may be a stranger's. absl itself has flags that read other
+    # files (--flagfile) and that write them (--profile_file).
+    names = {flag.name for flag in own_flags()}
+    names |= {f"no{name}" for name in names}
+    try:
+        lines = flags_file.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError:
+        sys.exit(f"{flags_file} must be text, as a run has written it.")
+    for line in lines:
+        name = line.removeprefix("--").partition("=")[0]
+        if not line.startswith("--") or name not in names:
+            sys.exit(
+                f"{flags_file} must hold flags of a run only, each "
+                f"--name=value. Received: {line!r}."
+            )
 
 
 def refuse_leftovers(argv: list[str]) -> None:

@@ -99,7 +99,8 @@ def main(argv):
             "of --checkpoint_every_steps, or its end."
         )
     untrained = knn()
-    step = store.restore(tf.train.Checkpoint(model=model))["step"]
+    checkpoint = tf.train.Checkpoint(model=model)
+    step = store.restore(checkpoint, set_aside=False)["step"]
     pretrained = knn()
     train_pixels, train_labels = evaluation.raw_pixel_features(train)
     test_pixels, test_labels = evaluation.raw_pixel_features(test)

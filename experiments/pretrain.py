@@ -40,12 +40,13 @@ def main(argv):
     model, batches, num_steps, run_callbacks = run
     stop = training.callbacks.GracefulStop()
     try:
-        model.fit(
-            batches,
-            steps_per_epoch=num_steps,
-            verbose=0,
-            callbacks=[*run_callbacks, stop],
-        )
+        with stop:
+            model.fit(
+                batches,
+                steps_per_epoch=num_steps,
+                verbose=0,
+                callbacks=[*run_callbacks, stop],
+            )
     except (
         training.CheckpointWriteError,
         training.NonFiniteStepsError,
@@ -83,6 +84,7 @@ def set_up():
     store = training.CheckpointStore(
         run.checkpoints, keep=run_flags.KEEP_CHECKPOINTS.value
     )
+    store.sweep()
     checkpoint = tf.train.Checkpoint(model=model, optimizer=optimizer)
     step = 0
     if store.latest() is not None:

@@ -86,6 +86,27 @@ class ReferenceWeightsTest(tf.test.TestCase, parameterized.TestCase):
         convert.load_reference_weights(model, weights)
         self.assertAllEqual(model.mask_token.mask_token[0, 0], range(12))
 
+    @parameterized.parameters(
+        ([[[None] * 12]], "dtype object"),
+        ([[["1"] * 12]], "dtype <U1"),
+        (tf.zeros([1, 1, 12]), "type EagerTensor"),
+    )
+    def test_what_is_no_array_of_numbers_is_refused(self, value, message):
+        model = vit()
+        before = model.get_weights()
+        weights = {
+            **{k: v + 1 for k, v in convert.reference_weights(model).items()},
+            "mask_token": value,
+        }
+        with self.assertRaisesRegex(ValueError, f"mask_token of {message}"):
+            convert.load_reference_weights(model, weights)
+        for got, want in zip(model.get_weights(), before, strict=True):
+            self.assertAllEqual(got, want)
+
+    def test_a_path_is_not_opened(self):
+        with self.assertRaisesRegex(ValueError, "not opened here.*: str"):
+            convert.load_reference_weights(vit(), "weights.pth")
+
     def test_every_name_that_does_not_fit_is_listed_and_nothing_changes(self):
         model = vit()
         before = model.get_weights()

@@ -139,3 +139,21 @@ def test_only_settings_of_where_how_long_and_how_often_may_change(tmp_path):
     for word in ("--seed=1", "--seed=2", "--nohorizontal_flip", "embed_dim=24"):
         assert word in str(error.value)
     assert "train_epochs" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["--flagfile=/etc/passwd", "--profile_file=x", "--pdb", "word", "-seed=1"],
+)
+def test_the_flags_of_a_run_are_nothing_but_flags_of_a_run(line, tmp_path):
+    text = f"--seed=4\n--nohorizontal_flip\n{line}\n"
+    (tmp_path / "flags.txt").write_text(text)
+    with pytest.raises(SystemExit, match="flags of a run only") as error:
+        command_line.with_run_flags(["program", f"--workdir={tmp_path}"])
+    assert str(error.value).endswith(f"Received: {line!r}.")
+
+
+def test_the_flags_that_a_run_writes_are_flags_of_a_run(tmp_path):
+    parse("--dataset=builtin:digits", "--nohorizontal_flip", "--seed=3")
+    (tmp_path / "flags.txt").write_text(command_line.resolved_text())
+    command_line.with_run_flags(["program", f"--workdir={tmp_path}"])

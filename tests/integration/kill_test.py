@@ -9,8 +9,8 @@ import pytest
 from tests.integration import killing
 
 # Where a checkpoint becomes one, and where an old one is half removed.
-COMMIT = "rename checkpoints/tmp-N-N"
-REMOVAL = "unlink checkpoints/tmp-N-N/state.index"
+COMMIT = "rename checkpoints/tmp-N"
+REMOVAL = "unlink checkpoints/tmp-N/state.index"
 
 
 @pytest.fixture(scope="module")

@@ -4,16 +4,15 @@ import errno
 import json
 import os
 import shutil
-import subprocess
 from pathlib import Path
 from unittest import mock
 
 import numpy as np
 import tensorflow as tf
-from absl.testing import parameterized
 
 from tf_simmim.training import checkpoints
 from tf_simmim.training import environment
+from tf_simmim.training import files
 from tf_simmim.training.checkpoint_write_error import CheckpointWriteError
 from tf_simmim.training.no_valid_checkpoint_error import NoValidCheckpointError
 
@@ -25,26 +24,11 @@ def make_checkpoint(value=0.0, width=5):
     )
 
 
-def cut_in_half(path):
-    content = path.read_bytes()
-    path.write_bytes(content[: len(content) // 2])
+def damage(folder):
+    (folder / "state.index").write_bytes(b"")
 
 
-def flip_bit(path):
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
-
-
-def empty(path):
-    path.write_bytes(b"")
-
-
-def replace_by_list(path):
-    path.write_text("[]")
-
-
-class CheckpointStoreTest(tf.test.TestCase, parameterized.TestCase):
+class CheckpointStoreTest(tf.test.TestCase):
     def setUp(self):
         super().setUp()
         self.directory = Path(self.get_temp_dir())
@@ -69,6 +53,12 @@ class CheckpointStoreTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual(manifest["step"], 123)
         self.assertEqual(manifest["metadata"], {"seed": 3})
 
+    def test_numbers_as_keys_of_the_metadata_are_no_damage(self):
+        # As text they sort in another order.
+        self.store.save(make_checkpoint(), 1, {2: 0.1, 10: float("inf")})
+        manifest = self.store.restore(make_checkpoint())
+        self.assertEqual(manifest["metadata"], {"2": 0.1, "10": float("inf")})
+
     def test_manifest_lists_every_other_file_with_its_size(self):
         path = self.store.save(make_checkpoint(), 4, {})
         manifest = json.loads((path / "manifest.json").read_text())
@@ -86,14 +76,6 @@ class CheckpointStoreTest(tf.test.TestCase, parameterized.TestCase):
         manifest = self.store.restore(make_checkpoint())
         self.assertEqual(manifest["fingerprint"], environment.fingerprint())
 
-    def test_any_change_of_the_manifest_is_damage(self):
-        self.save(1, 2)
-        path = self.directory / "step-00000002" / "manifest.json"
-        text = path.read_text()
-        path.write_text(text.replace('"seed": 3', '"seed": 4'))
-        self.assertNotEqual(path.read_text(), text)
-        self.assertEqual(self.store.restore(make_checkpoint())["step"], 1)
-
     def test_only_the_newest_are_kept_in_order_of_their_numbers(self):
         self.save(2, 10, 100, 99999999, 100000000)
         self.assertEqual(
@@ -106,30 +88,11 @@ class CheckpointStoreTest(tf.test.TestCase, parameterized.TestCase):
         with self.assertRaisesRegex(NoValidCheckpointError, "there are none"):
             self.store.restore(make_checkpoint())
 
-    @parameterized.product(
-        file=["state.index", "state.data-00000-of-00001", "manifest.json"],
-        damage=[cut_in_half, flip_bit, empty, replace_by_list, os.remove],
-    )
-    def test_damaged_checkpoint_is_set_aside_for_the_next(self, file, damage):
-        self.save(1, 2)
-        damage(self.directory / "step-00000002" / file)
-
-        live = make_checkpoint()
-        with self.assertLogs("absl", "ERROR") as logs:
-            manifest = self.store.restore(live)
-        self.assertEqual(manifest["step"], 1)
-        self.assertAllEqual(live.kernel, np.full([3, 5], 1.0))
-        self.assertLen(logs.output, 1)
-        self.assertIn("step-00000002 is damaged", logs.output[0])
-        self.assertEqual(
-            self.names(), ["corrupt-step-00000002", "step-00000001"]
-        )
-
     def test_second_damaged_checkpoint_of_a_step_gets_its_own_name(self):
         self.save(1)
         for _ in range(2):
             self.save(2)
-            empty(self.directory / "step-00000002" / "state.index")
+            damage(self.directory / "step-00000002")
             self.store.restore(make_checkpoint())
         self.assertEqual(
             self.names(),
@@ -140,7 +103,7 @@ class CheckpointStoreTest(tf.test.TestCase, parameterized.TestCase):
     def test_no_valid_checkpoint_is_an_error_again_and_again(self):
         self.save(1, 2)
         for step in (1, 2):
-            empty(self.directory / f"step-0000000{step}" / "state.index")
+            damage(self.directory / f"step-0000000{step}")
         for _ in range(2):  # a restarted program must not find a clean slate
             store = checkpoints.CheckpointStore(self.directory)
             self.assertEqual(store.latest(), 2)
@@ -220,16 +183,36 @@ class CheckpointStoreTest(tf.test.TestCase, parameterized.TestCase):
         self.store.restore(tf.train.Checkpoint(kernel=kernel))
         self.assertAllEqual(kernel, np.full([3, 5], 1.0))
 
-    def test_leftovers_of_dead_processes_are_swept_and_others_stay(self):
-        dead = subprocess.Popen(["true"])
-        dead.wait()
-        leftovers = [f"tmp-00000005-{pid}" for pid in (dead.pid, os.getpid())]
-        living = f"tmp-00000005-{os.getppid()}"
-        for name in [*leftovers, living, "tmp-mine"]:
-            (self.directory / name).mkdir()
-            (self.directory / name / "state.index").write_text("half")
-        checkpoints.CheckpointStore(self.directory)
-        self.assertEqual(self.names(), sorted([living, "tmp-mine"]))
+    def test_folder_of_nothing_but_damaged_ones_is_no_fresh_start(self):
+        self.save(1, 2)
+        damage(self.directory / "step-00000002")
+        self.store.restore(make_checkpoint())
+        shutil.rmtree(self.directory / "step-00000001")
+        with self.assertRaisesRegex(
+            NoValidCheckpointError, "corrupt-step-00000002: set aside"
+        ):
+            self.store.latest()
+
+    def test_name_that_cannot_be_flushed_to_the_disk_does_not_count(self):
+        self.save(1)
+        sync = files.sync
+
+        def fail_at_last(path):
+            if path == self.directory:
+                raise OSError(errno.EIO, "Input/output error")
+            sync(path)
+
+        with mock.patch.object(files, "sync", fail_at_last):
+            with self.assertRaisesRegex(CheckpointWriteError, "Input/output"):
+                self.save(2)
+        self.assertEqual(self.names(), ["step-00000001"])
+
+    def test_file_in_the_place_of_the_folder_is_refused(self):
+        file = self.directory / "file"
+        file.write_text("")
+        for path in (file, file / "below"):
+            with self.assertRaisesRegex(ValueError, "must be a folder.*is a"):
+                checkpoints.CheckpointStore(path)
 
     def test_fewer_than_one_to_keep_is_refused(self):
         with self.assertRaisesRegex(ValueError, "`keep` must be at least 1"):

@@ -3,25 +3,19 @@
 import shutil
 from pathlib import Path
 
-import numpy as np
 import tensorflow as tf
 from absl.testing import parameterized
 
-from tf_simmim import backbones
-from tf_simmim import models
+from tests.training import tiny_simmim
 from tf_simmim.training import checkpoints
 from tf_simmim.training.no_valid_checkpoint_error import NoValidCheckpointError
 
-B, H, W, C = 2, 16, 24, 3
 STEPS = (2, 3, 5)
 FILES = ("state.index", "state.data-00000-of-00001", "manifest.json")
 
 
 def cut_last_byte(path, other):
-    content = path.read_bytes()
-    if path.suffix == ".json":  # without the last line's end it is whole
-        content = content.removesuffix(b"\n")
-    path.write_bytes(content[:-1])
+    path.write_bytes(path.read_bytes()[:-1])
 
 
 def cut_in_half(path, other):
@@ -47,6 +41,15 @@ def append_byte(path, other):
     path.write_bytes(path.read_bytes() + b"\0")
 
 
+def replace_by_a_list(path, other):
+    path.write_text("[]\n")
+
+
+def replace_by_a_folder(path, other):
+    path.unlink()
+    path.mkdir()
+
+
 def replace_by_the_file_of_another_step(path, other):
     shutil.copyfile(other, path)
 
@@ -58,23 +61,10 @@ DAMAGES = (
     flip_bit,
     remove,
     append_byte,
+    replace_by_a_list,
+    replace_by_a_folder,
     replace_by_the_file_of_another_step,
 )
-
-
-def make_checkpoint():
-    backbone = backbones.ViT(
-        image_size=(H, W),
-        patch_size=8,
-        embed_dim=6,
-        depth=1,
-        num_heads=3,
-        relative_position="shared",
-    )
-    model = models.SimMIM(backbone, mask_patch_size=8, seed=4)
-    model.compile(tf.keras.optimizers.AdamW(1e-2))
-    model.optimizer.build(model.trainable_variables)
-    return tf.train.Checkpoint(model=model, optimizer=model.optimizer)
 
 
 def values(checkpoint):
@@ -86,14 +76,14 @@ class DamageTest(tf.test.TestCase, parameterized.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.checkpoint = make_checkpoint()
+        model = tiny_simmim.create(1e-2)
+        cls.checkpoint = tiny_simmim.checkpoint(model)
         cls.saved = {}
         cls.original = Path(cls.get_temp_dir(cls())) / "original"
         store = checkpoints.CheckpointStore(cls.original)
-        images = np.random.default_rng(0).normal(size=[B, H, W, C])
-        model = cls.checkpoint.model
+        (images,) = tiny_simmim.images(1, seed=0)
         for step in range(1, STEPS[-1] + 1):
-            model.train_on_batch(images.astype(np.float32))
+            model.train_on_batch(images)
             if step in STEPS:
                 store.save(cls.checkpoint, step, {"seed": 4})
                 cls.saved[step] = values(cls.checkpoint)
@@ -147,6 +137,12 @@ class DamageTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual(values(self.checkpoint), self.saved[2])
         self.assertLen(logs.output, 2)
 
+    def test_file_in_the_place_of_a_checkpoint_is_set_aside(self):
+        shutil.rmtree(self.folder(5))
+        self.folder(5).write_text("not a folder")
+        self.assertEqual(self.store.restore(self.checkpoint)["step"], 3)
+        self.assertEqual(self.names()[0], "corrupt-step-00000005")
+
     def test_folder_under_the_name_of_another_step_is_set_aside(self):
         self.folder(5).rename(self.folder(7))
         manifest = self.store.restore(self.checkpoint)
@@ -167,17 +163,20 @@ class DamageTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual(values(self.checkpoint), before)
         self.assertEqual(self.names(), [f"step-{step:08d}" for step in STEPS])
 
-    def test_no_flipped_bit_of_a_manifest_passes(self):
+    def test_no_changed_byte_of_a_manifest_passes(self):
         for step in STEPS[:-1]:  # the only one: what is damaged is refused
             shutil.rmtree(self.folder(step))
         manifest = self.folder(5) / "manifest.json"
         content = manifest.read_bytes()
         for position in range(len(content)):
-            flipped = bytearray(content)
-            flipped[position] ^= 1 << position % 8
-            manifest.write_bytes(flipped)
-            with self.assertRaises(NoValidCheckpointError, msg=bytes(flipped)):
-                self.store.restore(self.checkpoint)
+            before, after = content[:position], content[position + 1 :]
+            byte = content[position : position + 1]
+            flipped = bytes([byte[0] ^ (1 << position % 8)])
+            space = b" \n\r\t"[position % 4 :][:1]
+            for changed in (flipped, byte + space, b""):
+                manifest.write_bytes(before + changed + after)
+                with self.assertRaises(NoValidCheckpointError):
+                    self.store.restore(self.checkpoint)
 
 
 if __name__ == "__main__":

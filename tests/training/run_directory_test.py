@@ -50,6 +50,24 @@ class RunDirectoryTest(tf.test.TestCase):
             ):
                 run_directory.RunDirectory(path)
 
+    def test_file_that_is_a_link_is_refused_and_a_folder_may_be_one(self):
+        elsewhere = self.parent / "elsewhere"
+        elsewhere.mkdir()
+        run = self.parent / "run"
+        run.mkdir()
+        (run / "checkpoints").symlink_to(elsewhere)
+        run_directory.RunDirectory(run)
+        for target in (self.parent / "missing", elsewhere / "file"):
+            (run / "metrics.jsonl").symlink_to(target)
+            with self.assertRaisesRegex(ValueError, "where metrics.jsonl is"):
+                run_directory.RunDirectory(run)
+            target.write_text("")
+            with self.assertRaisesRegex(ValueError, "where metrics.jsonl is"):
+                run_directory.RunDirectory(run)
+            (run / "metrics.jsonl").unlink()
+        # TensorFlow cannot remove a folder with a link to a folder in it.
+        (run / "checkpoints").unlink()
+
     def test_folder_without_write_permission_is_refused(self):
         run_directory.RunDirectory(self.parent)
         with mock.patch.object(os, "access", return_value=False):

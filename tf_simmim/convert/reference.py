@@ -52,13 +52,16 @@ def load_reference_weights(model, weights: Mapping[str, np.ndarray]) -> None:
     Args:
         model: `models.SimMIM` (names start with `encoder.` and `decoder.`) or
             a backbone (names without prefix).
-        weights: {the reference's parameter name: array in its layout}.
+        weights: {the reference's parameter name: array in its layout}. Arrays
+            or lists of numbers: nothing that is still a file, and no objects.
 
     Raises:
-        ValueError: a name is missing, unknown, or has another shape; the
-            message lists all of them, and no weight has been changed.
+        ValueError: `weights` is no such mapping; or a name is missing,
+            unknown, or has another shape; the message lists all of them. No
+            weight has been changed.
     """
     maps = {m.name: m for m in reference_weight_maps(model)}
+    weights = _arrays(weights)
     missing = sorted(maps.keys() - weights.keys())
     unknown = sorted(weights.keys() - maps.keys())
     misshapen = [
@@ -74,7 +77,32 @@ def load_reference_weights(model, weights: Mapping[str, np.ndarray]) -> None:
             f"Of another shape: {misshapen or 'none'}."
         )
     for name, m in maps.items():
-        m.variable.assign(m.to_ours(np.asarray(weights[name])))
+        m.variable.assign(m.to_ours(weights[name]))
+
+
+def _arrays(weights):
+    """Returns {name: array of numbers}, or refuses anything else."""
+    if not isinstance(weights, Mapping):
+        raise ValueError(
+            "`weights` must be a mapping from names to NumPy arrays; files are "
+            "not opened here, because many kinds of them run what is in them. "
+            f"Received: {type(weights).__name__}."
+        )
+    arrays = {}
+    for name, value in weights.items():
+        # A data set of an HDF5 file may take its bytes from any other file.
+        if not isinstance(value, np.ndarray | list | tuple | np.generic):
+            raise ValueError(
+                "`weights` must hold NumPy arrays or lists of numbers. "
+                f"Received: {name} of type {type(value).__name__}."
+            )
+        arrays[name] = np.asarray(value)
+        if arrays[name].dtype.kind not in "fiu":
+            raise ValueError(
+                "`weights` must hold real numbers. "
+                f"Received: {name} of dtype {arrays[name].dtype}."
+            )
+    return arrays
 
 
 def reference_weights(model) -> dict[str, np.ndarray]:

@@ -1,17 +1,18 @@
 """Checkpoints that are whole or not there: written aside, checked, renamed."""
 
+import contextlib
 import os
-import re
 import shutil
 from pathlib import Path
 
-import numpy as np
 import tensorflow as tf
 from absl import logging
 
+from tf_simmim.training import checkpoint_folders as folders
 from tf_simmim.training import checkpoint_match
 from tf_simmim.training import files
 from tf_simmim.training import manifests
+from tf_simmim.training import read_back
 from tf_simmim.training.checkpoint_write_error import CheckpointWriteError
 from tf_simmim.training.no_valid_checkpoint_error import NoValidCheckpointError
 
@@ -35,15 +36,19 @@ class CheckpointStore:
     TensorFlow's own `checkpoint` file plays no part, because when it is
     damaged TensorFlow reports that there are no checkpoints at all.
 
+    One process at a time may write: the one that trains, and that holds the
+    lock of the run directory. It calls `sweep` before anything else. Any
+    number of others may read meanwhile: `latest`, and `restore` with
+    `set_aside=False`, change nothing in the folder.
+
     Args:
         directory: path of a local folder, created if need be.
         keep: int >= 1. How many of the newest checkpoints stay.
 
     Raises:
-        ValueError: `keep` is below 1.
+        ValueError: `keep` is below 1, or `directory` is a file.
 
-    Files: owns `step-*`, `tmp-*` and `corrupt-*` in `directory`. What a killed
-        process left half written is removed when the object is made.
+    Files: owns `step-*`, `tmp-*` and `corrupt-*` in `directory`.
     """
 
     def __init__(self, directory, keep=3):
@@ -51,8 +56,21 @@ class CheckpointStore:
             raise ValueError(f"`keep` must be at least 1. Received: {keep}.")
         self.directory = Path(directory)
         self.keep = keep
-        self.directory.mkdir(parents=True, exist_ok=True)
-        self._sweep()
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise ValueError(
+                "`directory` must be a folder, or not exist yet. Received: "
+                f"{directory}, where {error.filename} is a file."
+            ) from error
+
+    def sweep(self) -> None:
+        """Removes what a killed process left half written or half removed.
+
+        For the process that trains, once it holds the lock of the run
+        directory: another one would remove what is being written.
+        """
+        folders.sweep(self.directory)
 
     def save(self, checkpoint, step, metadata) -> Path:
         """Commits a checkpoint, then removes those beyond `keep`.
@@ -71,13 +89,15 @@ class CheckpointStore:
             CheckpointWriteError: the disk is full or failing; nothing was
                 kept, and older checkpoints are as they were.
         """
-        final = self.directory / f"step-{step:08d}"
+        final = self.directory / folders.name(step)
         if final.exists():
             raise ValueError(
                 "`step` must be one that has no checkpoint yet. "
                 f"Received: {step}, and {final} exists."
             )
-        temporary = self._temporary(step)
+        temporary = folders.temporary(self.directory, step)
+        # There when it could not be removed after an attempt that failed.
+        shutil.rmtree(temporary, ignore_errors=True)
         try:
             temporary.mkdir()
             checkpoint.write(str(temporary / _PREFIX))
@@ -85,18 +105,21 @@ class CheckpointStore:
             for path in written:
                 files.sync(path)
             files.sync(temporary)
-            _require_finite(temporary / _PREFIX)
+            read_back.require_finite(temporary / _PREFIX)
             manifests.write(temporary, written, step, metadata)
             os.rename(temporary, final)
+            files.sync(self.directory)
         except BaseException as error:
+            with contextlib.suppress(OSError):
+                # Its name may not be on the disk: it does not count.
+                os.rename(final, temporary)
             shutil.rmtree(temporary, ignore_errors=True)
             if isinstance(error, _WRITE_ERRORS):
                 raise CheckpointWriteError(
                     self.directory, step, error
                 ) from error
             raise
-        files.sync(self.directory)
-        self._prune()
+        folders.prune(self.directory, self.keep, newest=step)
         return final
 
     def require_space(self, checkpoint) -> None:
@@ -128,19 +151,32 @@ class CheckpointStore:
 
         It is not verified here: `restore` does that, and may settle for an
         older one.
-        """
-        return max(self._folders(), default=None)
 
-    def restore(self, checkpoint) -> dict:
+        Raises:
+            NoValidCheckpointError: all that there were have been set aside as
+                damaged: this is no fresh start.
+        """
+        committed = folders.find(self.directory)
+        aside = folders.find_set_aside(self.directory)
+        if aside and not committed:
+            raise NoValidCheckpointError(
+                self.directory,
+                {path.name: "set aside as damaged" for path in aside},
+            )
+        return max(committed, default=None)
+
+    def restore(self, checkpoint, set_aside=True) -> dict:
         """Restores the newest checkpoint that is undamaged.
 
-        Newer, damaged ones are renamed to `corrupt-...`, with one line in the
-        log each.
+        Newer, damaged ones are named in the log, one line each.
 
         Args:
             checkpoint: tf.train.Checkpoint whose variables all exist: build
                 the model and the optimizer first. One of the model alone
                 restores the model alone.
+            set_aside: bool. Whether to rename damaged ones to `corrupt-...`,
+                as the process that trains must, since it will write
+                checkpoints of these steps again.
 
         Returns:
             dict: the manifest, with `step`, `metadata` and `fingerprint`
@@ -149,97 +185,52 @@ class CheckpointStore:
         Raises:
             NoValidCheckpointError: there is none, or all are damaged. They
                 are left as they are.
-            ValueError: the checkpoint is sound but belongs to another model;
+            ValueError: a checkpoint may not be read, or not be renamed, by
+                this user; or it is sound but belongs to another model, and
                 nothing was restored.
         """
-        damaged = {}
-        for _, folder in sorted(self._folders().items(), reverse=True):
-            try:
-                manifest = manifests.read(folder)
-            except (OSError, ValueError, LookupError, TypeError) as error:
-                damaged[folder] = f"{type(error).__name__}: {error}"
-                continue
-            break
-        else:
-            reasons = {folder.name: why for folder, why in damaged.items()}
-            raise NoValidCheckpointError(
-                self.directory, reasons or {"step-*": "there are none"}
-            )
-
+        folder, manifest, damaged = self._newest_valid()
         prefix = str(folder / _PREFIX)
         checkpoint_match.require_match(prefix, checkpoint)
         status = checkpoint.read(prefix).assert_existing_objects_matched()
         # What is left over on purpose, such as an optimizer, is no news.
         status.expect_partial()
         for bad_folder, why in damaged.items():
-            self._set_aside(bad_folder, why, instead=folder)
+            fate = "left as it is"
+            if set_aside:
+                fate = f"renamed to {folders.set_aside(bad_folder)}"
+            logging.error(
+                "Checkpoint %s is damaged (%s): %s, using %s instead.",
+                bad_folder,
+                why,
+                fate,
+                folder.name,
+            )
         return manifest
 
-    def _folders(self):
-        """Returns {step: path} of what is committed, damaged or not."""
-        matches = {
-            path: re.fullmatch(r"step-(\d{8,})", path.name)
-            for path in self.directory.iterdir()
-        }
-        return {int(m[1]): path for path, m in matches.items() if m}
-
-    def _temporary(self, step):
-        return self.directory / f"tmp-{step:08d}-{os.getpid()}"
-
-    def _prune(self):
-        for step, folder in sorted(self._folders().items())[: -self.keep]:
-            # Renamed first, so that a half-removed one never looks committed.
-            temporary = self._temporary(step)
-            os.rename(folder, temporary)
-            shutil.rmtree(temporary)
-
-    def _set_aside(self, folder, why, instead):
-        target = folder.with_name(f"corrupt-{folder.name}")
-        attempt = 1
-        while target.exists():
-            attempt += 1
-            target = folder.with_name(f"corrupt-{folder.name}-{attempt}")
-        os.rename(folder, target)
-        logging.error(
-            "Checkpoint %s is damaged (%s): renamed to %s, using %s instead.",
-            folder,
-            why,
-            target.name,
-            instead.name,
+    def _newest_valid(self):
+        """Returns (folder, manifest, {newer, damaged folder: why})."""
+        damaged = {}
+        committed = folders.find(self.directory)
+        for _, folder in sorted(committed.items(), reverse=True):
+            try:
+                return folder, manifests.read(folder), damaged
+            except PermissionError as error:
+                # No damage, and nothing to lose a thousand steps for.
+                raise ValueError(
+                    "`directory` must hold checkpoints that this user may "
+                    f"read. Received: {error.filename}."
+                ) from error
+            except (OSError, ValueError, LookupError, TypeError) as error:
+                if not os.path.lexists(folder):
+                    # The process that trains has replaced it by newer ones.
+                    return self._newest_valid()
+                damaged[folder] = f"{type(error).__name__}: {error}"
+        reasons = {folder.name: why for folder, why in damaged.items()}
+        raise NoValidCheckpointError(
+            self.directory, reasons or {"step-*": "there are none"}
         )
-
-    def _sweep(self):
-        for path in self.directory.glob("tmp-*"):
-            match = re.fullmatch(r"tmp-\d+-(\d+)", path.name)
-            if match and not _is_another_live_process(int(match[1])):
-                shutil.rmtree(path)
-
-
-def _is_another_live_process(pid):
-    # Our own number is a leftover as well: in a container, the process that
-    # was killed often had the same one.
-    if pid == os.getpid():
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
 
 
 def _megabytes(num_bytes):
     return f"{num_bytes / 1e6:,.1f} MB"
-
-
-def _require_finite(prefix):
-    """Reads every tensor back (TensorFlow checks its CRC) and looks at it."""
-    reader = tf.train.load_checkpoint(str(prefix))
-    for name, dtype in sorted(reader.get_variable_to_dtype_map().items()):
-        value = reader.get_tensor(name)
-        if dtype.is_floating and not np.isfinite(value).all():
-            raise FloatingPointError(
-                f"Not saved: {name.split('/.ATTRIBUTES/')[0]} holds numbers "
-                "that are not finite."
-            )

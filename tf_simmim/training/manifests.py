@@ -11,6 +11,18 @@ _NAME = "manifest.json"
 _CHUNK_BYTES = 1 << 20
 
 
+def describe(paths: list[Path]) -> dict:
+    """Returns what a manifest says about files.
+
+    Args:
+        paths: of the files, all of one folder.
+
+    Returns:
+        {name: dict} with `bytes` and `sha256` of each.
+    """
+    return {path.name: _describe(path) for path in paths}
+
+
 def write(folder: Path, written: list[Path], step: int, metadata: dict) -> None:
     """Writes the manifest of a checkpoint's folder, flushed to the disk.
 
@@ -24,10 +36,12 @@ def write(folder: Path, written: list[Path], step: int, metadata: dict) -> None:
         "step": step,
         "metadata": metadata,
         "fingerprint": environment.fingerprint(),
-        "files": {path.name: _describe(path) for path in written},
+        "files": describe(written),
     }
-    manifest["sha256"] = _digest(manifest)
-    files.write_json(folder / _NAME, manifest)
+    # Through JSON first: it turns keys that are numbers into strings, which
+    # sort in another order.
+    manifest = json.loads(json.dumps(manifest))
+    files.write_text(folder / _NAME, _text_with_digest(manifest))
 
 
 def read(folder: Path) -> dict:
@@ -44,18 +58,30 @@ def read(folder: Path) -> dict:
         ValueError, LookupError, TypeError: the manifest or a file is not what
             was written.
     """
-    manifest = json.loads((folder / _NAME).read_text(encoding="utf-8"))
-    if manifest["sha256"] != _digest(manifest):
+    content = (folder / _NAME).read_bytes()
+    manifest = json.loads(content)
+    # Byte by byte: a space that was not there before is damage as well.
+    if content != _text_with_digest(manifest).encode():
         raise ValueError("the manifest has other content than was written")
     if folder.name != f"step-{manifest['step']:08d}":
         raise ValueError(f"the manifest is of step {manifest['step']}")
+    _require_own_files(folder)
     for name, expected in manifest["files"].items():
+        if Path(name).name != name:
+            raise ValueError(f"{name} is not a file of this folder")
         size = (folder / name).stat().st_size
         if size != expected["bytes"]:
             raise ValueError(f"{name} has {size} of {expected['bytes']} bytes")
         if _describe(folder / name) != expected:
             raise ValueError(f"{name} has other content than was written")
     return manifest
+
+
+def _require_own_files(folder):
+    """Refuses links, and whatever else could stand for a file elsewhere."""
+    for path in folder.iterdir():
+        if path.is_symlink() or not path.is_file():
+            raise ValueError(f"{path.name} is not an ordinary file")
 
 
 def _describe(path):
@@ -66,10 +92,10 @@ def _describe(path):
     return {"bytes": path.stat().st_size, "sha256": digest.hexdigest()}
 
 
-def _digest(manifest):
-    content = {k: v for k, v in manifest.items() if k != "sha256"}
-    # Through JSON first: it turns keys that are numbers into strings, which
-    # sort in another order.
-    content = json.loads(json.dumps(content))
+def _text_with_digest(manifest):
+    """Returns the text of a manifest, with its own SHA-256 in it."""
+    content = {**manifest}
+    content.pop("sha256", None)
     text = json.dumps(content, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    content["sha256"] = hashlib.sha256(text.encode()).hexdigest()
+    return json.dumps(content, indent=2, sort_keys=True) + "\n"

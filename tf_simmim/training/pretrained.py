@@ -1,12 +1,12 @@
 """The model of a run, with what it has learned."""
 
-import json
 from pathlib import Path
 
 import tensorflow as tf
 
 from tf_simmim import models
 from tf_simmim.training import checkpoints
+from tf_simmim.training import model_file
 from tf_simmim.training import run_directory
 
 
@@ -15,6 +15,9 @@ def load_pretrained(path) -> models.SimMIM:
 
     `load_pretrained("runs/demo").backbone` is what one pretrains for.
 
+    The folder may be a stranger's: its files are read as data. `model.json`
+    can choose among our backbones only, and a checkpoint holds numbers.
+
     Args:
         path: path of a run directory.
 
@@ -22,17 +25,30 @@ def load_pretrained(path) -> models.SimMIM:
         models.SimMIM, not compiled.
 
     Raises:
-        ValueError: it is not the folder of a run.
+        ValueError: it is not the folder of a run, or its model.json is not
+            what tf_simmim writes.
         NoValidCheckpointError: there is no checkpoint, or all are damaged.
     """
     if not (Path(path) / "model.json").is_file():
         raise ValueError(
-            "`path` must be the folder of a run, with a model.json. "
-            f"Received: {path}."
+            "`path` must be the folder of a run, with a model.json; files of "
+            "whole models (.h5, .keras, .pth, SavedModel) are programs, and "
+            f"are not loaded. Received: {path}."
         )
     run = run_directory.RunDirectory(path)
-    config = json.loads(run.model_file.read_text(encoding="utf-8"))
-    model = models.SimMIM.from_config(config)
+    model = model_file.read_model(
+        run.model_file, _largest_checkpoint(run.checkpoints)
+    )
     store = checkpoints.CheckpointStore(run.checkpoints)
-    store.restore(tf.train.Checkpoint(model=model))
+    store.restore(tf.train.Checkpoint(model=model), set_aside=False)
     return model
+
+
+def _largest_checkpoint(folder):
+    """Returns the bytes of the largest checkpoint in a folder."""
+    sizes = [
+        sum(file.stat().st_size for file in step.iterdir() if file.is_file())
+        for step in folder.glob("step-*")
+        if step.is_dir()
+    ]
+    return max(sizes, default=0)

@@ -23,6 +23,8 @@ class RunDirectory:
         checkpoints/      see `CheckpointStore`
         lock              locked while a process trains here
 
+    The files are never links: writing to one would change a file elsewhere.
+
     Args:
         path: path of a local folder, created if need be.
 
@@ -32,7 +34,8 @@ class RunDirectory:
         checkpoints: pathlib.Path.
 
     Raises:
-        ValueError: `path` is a URL, a file, or cannot be written.
+        ValueError: `path` is a URL, a file, or cannot be written; or one of
+            its files is a link.
     """
 
     def __init__(self, path):
@@ -72,6 +75,12 @@ class RunDirectory:
                 "`path` must be a folder that this user may write to. "
                 f"Received: {path}."
             )
+        for file in self.path.iterdir():
+            if file.is_symlink() and not file.is_dir():
+                raise ValueError(
+                    "`path` must be a folder whose files are no links. "
+                    f"Received: {path}, where {file.name} is one."
+                )
 
     def lock(self) -> None:
         """Keeps other processes from training here while this one lives.

@@ -58,6 +58,17 @@ class Kill(tf.keras.callbacks.Callback):
             self.handlers = handlers()
 
 
+class Raise(tf.keras.callbacks.Callback):
+    """Fails in one of the methods of a callback."""
+
+    def __init__(self, where):
+        super().__init__()
+        setattr(self, where, self.fail)
+
+    def fail(self, *args, **kwargs):
+        raise OSError("the disk on fire")
+
+
 def fit(*fit_callbacks):
     """Returns how many of 5 steps were taken."""
     model = tf.keras.Sequential(
@@ -105,6 +116,26 @@ class GracefulStopTest(tf.test.TestCase, parameterized.TestCase):
         fit(callbacks.GracefulStop())
         self.assertEqual(handlers(), before)
         fit(callbacks.GracefulStop(), Kill(signal.SIGTERM, batch=0))
+        self.assertEqual(handlers(), before)
+
+    @parameterized.parameters(
+        ("on_train_batch_end", None),
+        ("on_epoch_end", None),
+        ("on_train_end", None),
+        ("on_train_batch_end", signal.SIGTERM),
+    )
+    def test_former_handlers_are_back_when_fit_raises(self, where, number):
+        stop = callbacks.GracefulStop()
+        others = [] if number is None else [Kill(number, batch=0)]
+        before = handlers()
+        with self.assertRaisesRegex(OSError, "disk on fire"):
+            with stop:
+                fit(*others, Raise(where), stop)
+        self.assertEqual(handlers(), before)
+        # And it works again, with nothing left of the first time.
+        with stop:
+            self.assertEqual(fit(stop), 5)
+        self.assertIsNone(stop.exit_code)
         self.assertEqual(handlers(), before)
 
     def test_without_a_signal_all_steps_are_taken(self):

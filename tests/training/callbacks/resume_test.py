@@ -9,26 +9,15 @@ import json
 import tempfile
 from pathlib import Path
 
-import numpy as np
 import tensorflow as tf
 from absl.testing import parameterized
 
-from tf_simmim import backbones
-from tf_simmim import models
+from tests.integration import programs
+from tests.training import tiny_simmim
 from tf_simmim.training import callbacks
 from tf_simmim.training import checkpoints
 
-B, H, W, C = 2, 16, 24, 3
 LAST_STEP = 13
-DETERMINISTIC = (
-    "step",
-    "epoch",
-    "loss",
-    "gradient_norm",
-    "skipped_steps",
-    "learning_rate",
-    "validation_loss",
-)
 
 
 class PowerCut(Exception):
@@ -51,47 +40,29 @@ class StopAt(tf.keras.callbacks.Callback):
         self.model.stop_training = True
 
 
-def make_model():
-    tf.keras.utils.set_random_seed(1)
-    backbone = backbones.ViT(
-        image_size=(H, W),
-        patch_size=8,
-        embed_dim=6,
-        depth=1,
-        num_heads=3,
-        relative_position="none",
-    )
-    model = models.SimMIM(backbone, mask_patch_size=8, seed=4)
-    model.compile(tf.keras.optimizers.AdamW(make_schedule()))
-    model.optimizer.build(model.trainable_variables)
-    return model
-
-
-def images(num_batches, seed):
-    generator = np.random.default_rng(seed)
-    shape = [num_batches, B, H, W, C]
-    return generator.normal(size=shape).astype(np.float32)
-
-
 def make_schedule():
     return tf.keras.optimizers.schedules.PolynomialDecay(1e-2, 20)
 
 
 def train(directory, stop_at=None, politely=False):
     """What a program does each time it is started with the same command."""
-    model = make_model()
-    checkpoint = tf.train.Checkpoint(model=model, optimizer=model.optimizer)
+    model = tiny_simmim.create(make_schedule())
+    checkpoint = tiny_simmim.checkpoint(model)
     store = checkpoints.CheckpointStore(directory / "checkpoints")
     start = 0
     if store.latest() is not None:
         start = store.restore(checkpoint)["step"]
-    stream = tf.data.Dataset.from_tensor_slices(images(LAST_STEP, seed=2))
-    validation = tf.data.Dataset.from_tensor_slices(images(3, seed=3))
+    stream = tf.data.Dataset.from_tensor_slices(
+        tiny_simmim.images(LAST_STEP, seed=2)
+    )
+    validation = tf.data.Dataset.from_tensor_slices(
+        tiny_simmim.images(3, seed=3)
+    )
     log = callbacks.MetricsLog(
         directory / "metrics.jsonl",
         every_steps=4,
         last_step=LAST_STEP,
-        images_per_step=B,
+        images_per_step=tiny_simmim.B,
         images_per_epoch=7,
         learning_rate_fn=make_schedule(),
         validation=validation,
@@ -109,18 +80,6 @@ def train(directory, stop_at=None, politely=False):
         callbacks=[*stop, log, saving],
     )
     return model
-
-
-def rows(directory):
-    text = (directory / "metrics.jsonl").read_text()
-    return [
-        {
-            key: value
-            for key, value in json.loads(line).items()
-            if key in DETERMINISTIC
-        }
-        for line in text.splitlines()
-    ]
 
 
 class ResumeTest(tf.test.TestCase, parameterized.TestCase):
@@ -155,16 +114,20 @@ class ResumeTest(tf.test.TestCase, parameterized.TestCase):
             with expected:
                 train(self.directory, stop, politely)
         model = train(self.directory)
-        self.assertEqual(rows(self.directory), rows(self.whole))
+        self.assertEqual(
+            programs.rows(self.directory), programs.rows(self.whole)
+        )
         self.assert_same_bits(model.variables, self.whole_model.variables)
         self.assert_same_bits(
             model.optimizer.variables, self.whole_model.optimizer.variables
         )
 
     def test_whole_run_has_a_row_per_interval_and_for_the_end(self):
-        steps = [row["step"] for row in rows(self.whole)]
+        steps = [row["step"] for row in programs.rows(self.whole)]
         self.assertEqual(steps, [4, 8, 12, LAST_STEP])
-        validated = ["validation_loss" in row for row in rows(self.whole)]
+        validated = [
+            "validation_loss" in row for row in programs.rows(self.whole)
+        ]
         self.assertEqual(validated, [False, True, False, True])
 
     def test_whole_run_has_a_checkpoint_per_interval_and_for_the_end(self):
@@ -181,15 +144,18 @@ class ResumeTest(tf.test.TestCase, parameterized.TestCase):
         train(self.directory, stop_at=6, politely=True)
         store = checkpoints.CheckpointStore(self.directory / "checkpoints")
         self.assertEqual(store.latest(), 6)
-        self.assertEqual([row["step"] for row in rows(self.directory)], [4])
+        self.assertEqual(
+            [row["step"] for row in programs.rows(self.directory)], [4]
+        )
 
     def test_metrics_of_an_evaluation_do_not_leak_into_a_fresh_run(self):
-        model = make_model()
+        model = tiny_simmim.create(make_schedule())
         checkpoint = tf.train.Checkpoint(model=model)
         store = checkpoints.CheckpointStore(self.directory)
-        model.evaluate(images(3, seed=5)[0] + 100.0, verbose=0)
+        model.evaluate(tiny_simmim.images(3, seed=5)[0] + 100.0, verbose=0)
         saving = callbacks.Checkpointing(store, checkpoint, 1, 1, {})
-        history = model.fit(images(1, seed=2)[0], verbose=0, callbacks=[saving])
+        (images,) = tiny_simmim.images(1, seed=2)
+        history = model.fit(images, verbose=0, callbacks=[saving])
         self.assertLess(history.history["loss"][0], 5.0)
 
 

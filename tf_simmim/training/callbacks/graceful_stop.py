@@ -19,8 +19,16 @@ class GracefulStop(tf.keras.callbacks.Callback):
     harm: a checkpoint is there as a whole or not at all.
 
     The handlers are in place while `fit` runs, and the former ones before and
-    after. Python has handlers in its main thread only: in another one, this
-    callback does nothing.
+    after. Keras does not tell its callbacks when `fit` raises, so put it
+    inside of a `with` statement, after which the former handlers are back in
+    any case:
+
+        stop = GracefulStop()
+        with stop:
+            model.fit(..., callbacks=[..., stop])
+
+    Python has handlers in its main thread only: in another one, this callback
+    does nothing.
 
     Attributes:
         exit_code: int or None. 143 after SIGTERM, 130 after SIGINT (128 + the
@@ -52,6 +60,15 @@ class GracefulStop(tf.keras.callbacks.Callback):
             )
 
     def on_train_end(self, logs=None):
+        self._restore_handlers()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self._restore_handlers()
+
+    def _restore_handlers(self):
         for number, handler in self._former_handlers.items():
             signal.signal(number, handler)
         self._former_handlers = {}

@@ -1,0 +1,118 @@
+"""The real `experiments/pretrain.py`, in a process that may kill itself.
+
+    python tests/integration/saboteur.py STEPS_FILE OPERATIONS_FILE WORKDIR \
+        KILL [FLAG ...]
+
+It notes the images of every step and the operations on the files of the run,
+and kills itself at one of them: KILL is `before`, `during` or `after`, one of
+the operations, and how many times that has to come up, as in
+`after fsync checkpoints 2`; or nothing.
+"""
+
+import tf_simmim  # noqa: I001  (sets TensorFlow up; must come first)
+import tensorflow as tf
+
+import functools
+import os
+import pathlib
+import random
+import re
+import runpy
+import signal
+import sys
+import threading
+
+from tests.integration import programs
+
+# About what it takes to write a checkpoint of this size, in seconds.
+_LONGEST_WRITE = 0.01
+
+
+class Saboteur:
+    """Notes operations on the files of a run, and kills at one of them."""
+
+    def __init__(self, workdir, operations_file, kill):
+        self._workdir = workdir
+        self._operations_file = operations_file
+        self._moment, _, rest = kill.partition(" ")
+        self._operation, _, times = rest.rpartition(" ")
+        self._times_left = int(times or 0)
+        self._delay = random.Random(kill).uniform(0, _LONGEST_WRITE)
+
+    def watch(self, owner, name, path_of):
+        """Replaces `owner.name`; `path_of` finds the path in its arguments."""
+        function = getattr(owner, name)
+
+        @functools.wraps(function)
+        def watched(*args, **kwargs):
+            path = str(path_of(*args, **kwargs))
+            if not path.startswith(self._workdir):
+                return function(*args, **kwargs)
+            moment = self._note(name, os.path.relpath(path, self._workdir))
+            if moment == "before":
+                _die()
+            if moment == "during":
+                threading.Timer(self._delay, _die).start()
+            result = function(*args, **kwargs)
+            if moment == "after":
+                _die()
+            return result
+
+        setattr(owner, name, watched)
+
+    def _note(self, name, path):
+        """Returns the moment at which to die, or None."""
+        # Without the numbers of steps and processes.
+        operation = f"{name} {re.sub('[0-9]+', 'N', path)}"
+        with open(self._operations_file, "a", encoding="utf-8") as file:
+            file.write(operation + "\n")
+        if operation != self._operation:
+            return None
+        self._times_left -= 1
+        return None if self._times_left else self._moment
+
+
+def _die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _opened(descriptor):
+    return os.readlink(f"/proc/self/fd/{descriptor}")
+
+
+def _removed(path, *, dir_fd=None):
+    return os.path.join("" if dir_fd is None else _opened(dir_fd), path)
+
+
+def _main(steps_file, operations_file, workdir, kill, *arguments):
+    program = programs.ROOT / "experiments" / "pretrain.py"
+    sys.path.insert(0, str(program.parent))
+
+    train_step = tf_simmim.models.SimMIM.train_step
+
+    def noted_train_step(model, data):
+        tf.print(
+            model.optimizer.iterations,
+            data["index"],
+            summarize=-1,
+            output_stream=f"file://{steps_file}",
+        )
+        return train_step(model, data)
+
+    tf_simmim.models.SimMIM.train_step = noted_train_step
+
+    saboteur = Saboteur(workdir, operations_file, kill)
+    saboteur.watch(tf.train.Checkpoint, "write", lambda _, path: path)
+    saboteur.watch(tf.train, "load_checkpoint", pathlib.Path)
+    saboteur.watch(os, "fsync", _opened)
+    saboteur.watch(os, "rename", lambda source, _: source)
+    saboteur.watch(os, "replace", lambda source, _: source)
+    saboteur.watch(os, "unlink", _removed)
+    saboteur.watch(os, "rmdir", _removed)
+
+    sys.argv = [str(program), *arguments]
+    runpy.run_path(str(program), run_name="__main__")
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])

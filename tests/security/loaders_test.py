@@ -1,0 +1,106 @@
+"""No program and no module of the library uses a loader that runs files."""
+
+import ast
+import pathlib
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[2]
+FOLDERS = ("tf_simmim", "experiments", "benchmarks", "serving", ".ci")
+# Names that are refused wherever they are imported, read or called.
+NAMES = {
+    *("eval", "exec", "compile", "__import__", "import_module"),
+    *("pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "torch"),
+    *("load_model", "load_weights", "model_from_json", "model_from_config"),
+    *("model_from_yaml", "func_load", "enable_unsafe_deserialization"),
+    *("deserialize_keras_object", "deserialize", "Lambda", "h5py"),
+    *("get_file", "ignore_errors", "py_function", "os.system", "yaml"),
+    *("saved_model.load", "hub.load", "KerasLayer", "import_graph_def"),
+}
+# Keyword arguments that make a harmless function dangerous.
+KEYWORDS = {
+    "allow_pickle": True,
+    "try_recover_truncated": True,
+    "shell": True,
+    "safe_mode": False,
+    "weights_only": False,
+}
+# Keras calls `from_config` for whoever loads one of our models through Keras;
+# `load_pretrained` does not (tests/training/model_file_test.py).
+ALLOWED = {
+    ("tf_simmim/models/simmim.py", "deserialize_keras_object"),
+}
+
+
+def findings(code):
+    """Returns the names and keywords in code that are refused."""
+    found, keywords = set(), set()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Name):
+            found.add(node.id)
+        elif isinstance(node, ast.Attribute):
+            owner = ast.unparse(node.value).rpartition(".")[2]
+            # `re.compile` and `model.compile` are other functions.
+            if node.attr not in ("compile", "eval", "exec"):
+                found |= {node.attr, f"{owner}.{node.attr}"}
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            names = {alias.name for alias in node.names}
+            names.add(getattr(node, "module", None) or "")
+            found |= {part for name in names for part in name.split(".")}
+        elif isinstance(node, ast.keyword):
+            value = node.value
+            expected = KEYWORDS.get(node.arg)
+            if expected is not None and not (
+                isinstance(value, ast.Constant) and value.value is not expected
+            ):
+                keywords.add(f"{node.arg}={ast.unparse(value)}")
+    return found & NAMES | keywords
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_no_loader_that_runs_files_is_used(folder):
+    found = {
+        (str(path.relative_to(ROOT)), name)
+        for path in (ROOT / folder).rglob("*.py")
+        for name in findings(path.read_text(encoding="utf-8"))
+    }
+    assert found <= ALLOWED
+
+
+@pytest.mark.parametrize(
+    "code, name",
+    [
+        ("import pickle", "pickle"),
+        ("from torch import load", "torch"),
+        ("tf.keras.models.load_model(path)", "load_model"),
+        ("tf.saved_model.load(path)", "saved_model.load"),
+        ("tf.keras.layers.Lambda(f)", "Lambda"),
+        ("model.load_weights(path)", "load_weights"),
+        ("dataset.ignore_errors()", "ignore_errors"),
+        ("eval(text)", "eval"),
+        ("os.system(text)", "os.system"),
+        ("np.load(path, allow_pickle=True)", "allow_pickle=True"),
+        ("np.load(path, allow_pickle=flag)", "allow_pickle=flag"),
+        ("run(line, shell=True)", "shell=True"),
+        (
+            "decode(x, try_recover_truncated=True)",
+            "try_recover_truncated=True",
+        ),
+    ],
+)
+def test_a_loader_that_runs_files_is_found(code, name):
+    assert name in findings(code)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "np.load(path)",
+        "np.load(path, allow_pickle=False)",
+        "model.compile()",
+        "re.compile(text)",
+        "subprocess.run(words, check=True)",
+    ],
+)
+def test_what_is_harmless_is_not_found(code):
+    assert not findings(code)

@@ -1,0 +1,90 @@
+"""Tests for tf_simmim.training.model_file; hostile ones: tests/security."""
+
+import json
+from pathlib import Path
+
+import tensorflow as tf
+from absl.testing import parameterized
+
+from tf_simmim import backbones
+from tf_simmim import models
+from tf_simmim.training import model_file
+from tf_simmim.training import run_directory
+
+OPTIONS = dict(
+    image_size=(16, 24),
+    patch_size=8,
+    embed_dim=12,
+    depth=2,
+    num_heads=3,
+    channels=2,
+    mlp_ratio=2.5,
+    qkv_bias="none",
+    absolute_position="learned",
+    relative_position="per_block",
+    layer_scale_init=None,
+    class_token=False,
+    drop_path_rate=0.3,
+    epsilon=1e-5,
+)
+# 4 bytes * 12 * (2 blocks * 12 * (4 + 2 * 2.5) + 2 * 8^2 * 2).
+NUM_BYTES = 22656
+
+
+class ModelFileTest(tf.test.TestCase, parameterized.TestCase):
+    def setUp(self):
+        super().setUp()
+        run = run_directory.RunDirectory(self.get_temp_dir())
+        self.model = models.SimMIM(
+            backbones.ViT(**OPTIONS),
+            mask_patch_size=8,
+            mask_ratio=0.4,
+            target="patch_normalized",
+            reconstruction_loss="smooth_l1",
+            seed=3,
+        )
+        run.write_model(self.model)
+        self.path = Path(run.model_file)
+
+    def test_every_option_comes_back(self):
+        model = model_file.read_model(self.path, NUM_BYTES)
+        self.assertIsInstance(model.backbone, backbones.ViT)
+        self.assertEqual(model.get_config(), self.model.get_config())
+        self.assertEqual(
+            [w.shape for w in model.weights],
+            [w.shape for w in self.model.weights],
+        )
+
+    def test_kernels_of_a_model_fit_into_its_checkpoint(self):
+        num_bytes = sum(4 * w.shape.num_elements() for w in self.model.weights)
+        self.assertBetween(NUM_BYTES, 0.8 * num_bytes, num_bytes)
+        with self.assertRaisesRegex(ValueError, "weights need 0.0 MB"):
+            model_file.read_model(self.path, NUM_BYTES - 1)
+
+    @parameterized.parameters(
+        ("builtins", "eval"), ("keras.layers", "Lambda"), ("os", "system")
+    )
+    def test_the_registered_name_alone_chooses_the_class(self, module, name):
+        config = json.loads(self.path.read_text())
+        config["backbone"].update(module=module, class_name=name)
+        self.path.write_text(json.dumps(config))
+        model = model_file.read_model(self.path, NUM_BYTES)
+        self.assertIsInstance(model.backbone, backbones.ViT)
+        config["backbone"]["registered_name"] = name
+        self.path.write_text(json.dumps(config))
+        with self.assertRaisesRegex(ValueError, f"not '{name}'"):
+            model_file.read_model(self.path, NUM_BYTES)
+
+    def test_argument_that_is_unknown_or_missing_is_refused(self):
+        config = json.loads(self.path.read_text())
+        self.path.write_text(json.dumps({**config, "name": "x"}))
+        with self.assertRaisesRegex(ValueError, "no argument of SimMIM"):
+            model_file.read_model(self.path, NUM_BYTES)
+        del config["backbone"]["config"]["image_size"]
+        self.path.write_text(json.dumps(config))
+        with self.assertRaisesRegex(ValueError, "model.json; no model can be"):
+            model_file.read_model(self.path, NUM_BYTES)
+
+
+if __name__ == "__main__":
+    tf.test.main()

@@ -1,0 +1,131 @@
+"""The model that a run's model.json describes, and nothing else.
+
+Keras builds whatever class a configuration names, and imports the module that
+it names for it. A run's folder may come from a stranger, so here the file is
+data: it chooses among our backbones and fills in numbers and words.
+"""
+
+import inspect
+import json
+from pathlib import Path
+
+import tensorflow as tf
+
+from tf_simmim import backbones
+from tf_simmim import models
+
+_MAX_BYTES = 1 << 20
+# A grid of 128 x 128. Attention over more would need gigabytes per image.
+_MAX_PATCHES = 1 << 14
+_BYTES_PER_WEIGHT = 4
+
+
+def read_model(file, checkpoint_bytes: int) -> models.SimMIM:
+    """Builds the model of a `model.json`, with fresh weights.
+
+    Args:
+        file: path of the file that `RunDirectory.write_model` wrote.
+        checkpoint_bytes: int. Size of the run's largest checkpoint. A model
+            with more weights is refused before it takes the memory.
+
+    Returns:
+        models.SimMIM, not compiled.
+
+    Raises:
+        ValueError: the file is not such a file, names another class than the
+            backbones of `tf_simmim.backbones`, or describes a model that
+            cannot be built or that has no place in the checkpoint.
+    """
+    file = Path(file)
+    config = _read_json(file)
+    try:
+        backbone = config.pop("backbone")
+        name, options = backbone["registered_name"], backbone["config"]
+    except (AttributeError, KeyError, TypeError) as error:
+        raise _refusal(file, "it describes no backbone") from error
+    known = _backbone_classes()
+    if not isinstance(name, str) or name not in known:
+        raise _refusal(
+            file, f"the backbone must be one of {sorted(known)}, not {name!r}"
+        )
+    _require_plain(file, options, known[name])
+    _require_plain(file, config, models.SimMIM)
+    try:
+        _require_size(options, checkpoint_bytes)
+        return models.SimMIM(known[name](**options), **config)
+    except Exception as error:  # whatever a wrong value leads to
+        why = str(error).partition("\n")[0].rstrip(".")
+        raise _refusal(file, f"no model can be built from it: {why}") from error
+
+
+def _backbone_classes():
+    """Returns {name in configurations: class} of our own backbones."""
+    public = (getattr(backbones, name) for name in backbones.__all__)
+    return {
+        tf.keras.saving.get_registered_name(value): value
+        for value in public
+        if inspect.isclass(value) and issubclass(value, tf.keras.Model)
+    }
+
+
+def _read_json(file):
+    try:
+        with open(file, "rb") as opened:
+            content = opened.read(_MAX_BYTES + 1)
+        if len(content) > _MAX_BYTES:
+            raise _refusal(file, f"it has more than {_MAX_BYTES} bytes")
+        return json.loads(content)
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise _refusal(file, "it is not JSON") from error
+
+
+def _require_plain(file, options, cls):
+    """Refuses what is no argument of `cls`, and values that are objects."""
+    parameters = inspect.signature(cls.__init__).parameters.values()
+    # `**kwargs` would take names that Keras gives a meaning to.
+    names = {p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD}
+    if not isinstance(options, dict) or not options.keys() <= names - {"self"}:
+        raise _refusal(file, f"it holds what is no argument of {cls.__name__}")
+    for name, value in options.items():
+        values = value if isinstance(value, list) else [value]
+        if not all(
+            v is None or isinstance(v, str | int | float) for v in values
+        ):
+            raise _refusal(
+                file, f"`{name}` must be a number, a word or a list of these"
+            )
+
+
+def _require_size(options, checkpoint_bytes):
+    """Refuses sizes that could not have been trained, before they are used."""
+
+    def total(name, default=0):
+        value = options.get(name, default)
+        return sum(value) if isinstance(value, list) else value
+
+    patch = total("patch_size", 16)
+    sides = options["image_size"]
+    sides = sides if isinstance(sides, list) else [sides, sides]
+    if (sides[0] // patch) * (sides[1] // patch) > _MAX_PATCHES:
+        raise ValueError(
+            f"`image_size` must have at most {_MAX_PATCHES} patches. "
+            f"Received: image_size={sides}, patch_size={patch}."
+        )
+    # The kernels of ViT; a network of stages grows wider and has more.
+    width = total("embed_dim", 768)
+    depth = total("depths") if "depths" in options else total("depth", 12)
+    kernels = depth * width * (4 + 2 * total("mlp_ratio", 4.0))
+    ends = 2 * patch**2 * total("channels", 3)
+    num_bytes = _BYTES_PER_WEIGHT * width * (kernels + ends)
+    if not 0 < num_bytes <= checkpoint_bytes:
+        raise ValueError(
+            f"its weights need {num_bytes / 1e6:,.1f} MB, and the largest "
+            f"checkpoint of the run has {checkpoint_bytes / 1e6:,.1f} MB"
+        )
+
+
+def _refusal(file, why):
+    return ValueError(
+        "`path` must hold a model.json that tf_simmim has written. "
+        f"Received: {file}; {why}."
+    )
