@@ -9,7 +9,8 @@ from tf_simmim.backbones import vit
 # The sizes of ViT-Ti, S, B and L are those of Touvron et al., DeiT, 2020,
 # https://arxiv.org/abs/2012.12877, and Dosovitskiy et al., 2020. `vit_nano`
 # is for images of about 32 px: patches of 4 px, trained on a laptop. The
-# Swins are those of Liu et al., 2021, https://arxiv.org/abs/2103.14030.
+# Swins are those of Liu et al., 2021, https://arxiv.org/abs/2103.14030, and for
+# version 2 https://arxiv.org/abs/2111.09883.
 PRESETS = {
     "vit_nano": dict(
         patch_size=4,
@@ -36,17 +37,23 @@ PRESETS = {
         embed_dim=192, depths=(2, 2, 18, 2), num_heads=(6, 12, 24, 48)
     ),
 }
-_SWIN_STRIDE = 32  # px
-# Sides of the last map that a window is long.
-_WINDOWS = {"swin_large": 2}
+PRESETS |= {
+    name.replace("swin", "swin_v2"): dict(**arguments, version=2)
+    for name, arguments in PRESETS.items()
+    if name.startswith("swin")
+}
+# Windows of SimMIM's recipes: 6 at 192 px and 7 at 224 px; twice that here.
+_LARGE_WINDOWS = ("swin_large", "swin_v2")
+_SMALLEST_WINDOW = 6
 
 
 def create(name: str, image_size, **overrides):
     """Creates the backbone of a preset.
 
-    A Swin's `window_size`, unless it is given, is the shorter side of its
-    last map, which is 6 at 192 px and 7 at 224 px; for `swin_large` twice as
-    much, 12 and 14. So SimMIM pretrains and fine-tunes them.
+    A Swin's `window_size`, unless it is given, is the last map's, doubled
+    until it is 6 or more along each side; so windows divide every map. That is
+    6 at 192 px and 7 at 224 px, as SimMIM pretrains and fine-tunes.
+    `swin_large` and version 2 have twice as much, 12 and 14.
 
     Args:
         name: str. A key of `PRESETS`.
@@ -58,6 +65,26 @@ def create(name: str, image_size, **overrides):
         A backbone, `ViT` or `Swin`.
 
     Raises:
+        ValueError: unknown name; the message lists the known ones. Or from
+            the constructor.
+    """
+    cls = backbone_class(name)
+    arguments = {**PRESETS[name], **overrides}
+    if cls is swin.Swin and "window_size" not in arguments:
+        image_size = sizes.as_pair(image_size, "image_size")
+        stages = len(arguments["depths"])
+        stride = arguments.get("patch_size", 4) * 2 ** (stages - 1)
+        factor = 2 if name.startswith(_LARGE_WINDOWS) else 1
+        arguments["window_size"] = tuple(
+            factor * _window(side // stride) for side in image_size
+        )
+    return cls(image_size, **arguments)
+
+
+def backbone_class(name: str) -> type:
+    """Returns the class of a preset, for the names of its arguments.
+
+    Raises:
         ValueError: unknown name; the message lists the known ones.
     """
     if name not in PRESETS:
@@ -67,11 +94,12 @@ def create(name: str, image_size, **overrides):
             f"`name` must be one of {sorted(PRESETS)}.{hint} "
             f"Received: {name!r}."
         )
-    arguments = {**PRESETS[name], **overrides}
-    if not name.startswith("swin"):
-        return vit.ViT(image_size, **arguments)
-    if "window_size" not in arguments:
-        shorter = min(sizes.as_pair(image_size, "image_size"))
-        window_size = max(shorter // _SWIN_STRIDE, 1)
-        arguments["window_size"] = window_size * _WINDOWS.get(name, 1)
-    return swin.Swin(image_size, **arguments)
+    return swin.Swin if name.startswith("swin") else vit.ViT
+
+
+def _window(side):
+    """Doubles the side of the last map until a window is worth its name."""
+    side = max(side, 1)
+    while side < _SMALLEST_WINDOW:
+        side *= 2
+    return side

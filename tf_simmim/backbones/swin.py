@@ -14,6 +14,9 @@ from tf_simmim import randomness
 from tf_simmim import sizes
 from tf_simmim.backbones import checks
 
+_BLOCKS = {1: layers.SwinBlock, 2: layers.SwinV2Block}
+_QKV_BIASES = {1: "query_key_value", 2: "query_value"}
+
 
 @tf.keras.saving.register_keras_serializable(package="tf_simmim")
 class Swin(tf.keras.Model):
@@ -21,7 +24,11 @@ class Swin(tf.keras.Model):
 
     With a mask, the embeddings of hidden patches are replaced by one learned
     token after the patch norm; the network is otherwise dense. Defaults are
-    the reference's.
+    those of the reference's Swin-B.
+
+    Version 2 has norms after its branches, cosine attention and a continuous
+    position bias, see `layers.SwinV2Block`: made for large models, and for
+    another window after pretraining.
 
     All weights exist as soon as the object does.
 
@@ -36,10 +43,12 @@ class Swin(tf.keras.Model):
             Swin-B.
         num_heads: sequence of int, one a stage; each divides the stage's
             width. (4, 8, 16, 32) for Swin-B.
-        window_size: int, cells. 6 at 192 px, 7 at 224 px.
+        window_size: int or (height, width), cells. 6 at 192 px, 7 at 224 px.
         channels: int. Image channels.
         mlp_ratio: float. Hidden width of the MLPs over that of the stage.
-        qkv_bias: "query_key_value" (reference), "query_value" or "none".
+        version: 1 or 2.
+        qkv_bias: "query_key_value", "query_value" or "none". Default: the
+            reference's, which is the first in version 1, the second in 2.
         drop_path_rate: float in [0, 1). Of the last block; the rate grows
             linearly from 0 at the first. 0 in the reference's pretraining.
         epsilon: float. Of every LayerNorm; 1e-5 in the reference.
@@ -61,8 +70,10 @@ class Swin(tf.keras.Model):
             sizes that do; or images or a mask of another size.
 
     Source: Liu et al., Swin Transformer, 2021,
-        https://arxiv.org/abs/2103.14030, as used by Xie et al., SimMIM, 2021,
-        https://arxiv.org/abs/2111.09886, section 4.1.1.
+        https://arxiv.org/abs/2103.14030, and Swin Transformer V2, 2021,
+        https://arxiv.org/abs/2111.09883, as used by Xie et al., SimMIM, 2021,
+        https://arxiv.org/abs/2111.09886, section 4.1.1. Differs from the
+        reference in the patch embedding's bias, which begins at zero.
     """
 
     # Weights that the reference's optimizer groups exempt from weight decay
@@ -79,12 +90,14 @@ class Swin(tf.keras.Model):
         window_size=7,
         channels=3,
         mlp_ratio=4.0,
-        qkv_bias="query_key_value",
+        version=1,
+        qkv_bias=None,
         drop_path_rate=0.0,
         epsilon=1e-5,
         **kwargs,
     ):
         super().__init__(**kwargs)
+        checks.require_one_of("version", version, tuple(_BLOCKS))
         depths, num_heads = tuple(depths), tuple(num_heads)
         if len(depths) != len(num_heads) or not depths or min(depths) < 1:
             raise ValueError(
@@ -93,9 +106,7 @@ class Swin(tf.keras.Model):
             )
         for stage, heads in enumerate(num_heads):
             checks.require_heads(embed_dim * 2**stage, heads)
-        checks.require_positive(
-            channels=channels, window_size=window_size, patch_size=patch_size
-        )
+        checks.require_positive(patch_size=patch_size, channels=channels)
         checks.require_drop_path_rate(drop_path_rate)
         self.stride = patch_size * 2 ** (len(depths) - 1)
         image_size = sizes.as_pair(image_size, "image_size")
@@ -105,10 +116,11 @@ class Swin(tf.keras.Model):
         self.embed_dim = embed_dim
         self.depths = depths
         self.num_heads = num_heads
-        self.window_size = window_size
+        self.window_size = sizes.as_pair(window_size, "window_size")
         self.channels = channels
         self.mlp_ratio = mlp_ratio
-        self.qkv_bias = qkv_bias
+        self.version = version
+        self.qkv_bias = qkv_bias or _QKV_BIASES[version]
         self.drop_path_rate = drop_path_rate
         self.epsilon = epsilon
 
@@ -145,14 +157,17 @@ class Swin(tf.keras.Model):
             num_before += depth
         self.mergings = [
             layers.PatchMerging(
-                self.epsilon, dtype=policy, name=f"patch_merging_{stage}"
+                self.epsilon,
+                norm_last=self.version == 2,
+                dtype=policy,
+                name=f"patch_merging_{stage}",
             )
             for stage in range(len(self.depths) - 1)
         ]
         self.norm = self._norm("norm")
 
     def _block(self, stage, place, number):
-        return layers.SwinBlock(
+        return _BLOCKS[self.version](
             self.num_heads[stage],
             window_size=self.window_size,
             shifted=place % 2 == 1,
@@ -279,6 +294,7 @@ class Swin(tf.keras.Model):
             "window_size": self.window_size,
             "channels": self.channels,
             "mlp_ratio": self.mlp_ratio,
+            "version": self.version,
             "qkv_bias": self.qkv_bias,
             "drop_path_rate": self.drop_path_rate,
             "epsilon": self.epsilon,

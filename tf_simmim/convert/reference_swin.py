@@ -1,5 +1,6 @@
 """Parameter names of the reference's Swin, beside our variables."""
 
+from tf_simmim import layers
 from tf_simmim.convert.weight_map import WeightMap
 from tf_simmim.convert.weight_map import convolution
 from tf_simmim.convert.weight_map import dense
@@ -15,13 +16,16 @@ def swin_weight_maps(swin, prefix: str = "") -> list[WeightMap]:
         prefix: str. Put before every name; "encoder." inside SimMIM.
 
     Raises:
-        ValueError: the reference has no such Swin: it has biases on queries,
-            keys and values, or none.
+        ValueError: the reference has no such Swin: in version 1 it has biases
+            on queries, keys and values, in version 2 on queries and values;
+            or none.
     """
-    if swin.qkv_bias == "query_value":
+    known = {1: "query_key_value", 2: "query_value"}[swin.version]
+    if swin.qkv_bias not in (known, "none"):
         raise ValueError(
-            "The reference's Swin has a bias on keys too; `qkv_bias` must be "
-            f"'query_key_value' or 'none'. Received: {swin.qkv_bias!r}."
+            f"The reference's Swin of version {swin.version} has other biases; "
+            f"`qkv_bias` must be {known!r} or 'none'. "
+            f"Received: {swin.qkv_bias!r}."
         )
     projection = swin.patch_embedding.projection
     maps = [
@@ -48,21 +52,29 @@ def swin_weight_maps(swin, prefix: str = "") -> list[WeightMap]:
 
 def _block_maps(block, name):
     attention = block.attention
-    maps = [
-        WeightMap(
-            f"{name}.attn.relative_position_bias_table",
-            block.position_bias.table,
-        ),
-        linear(f"{name}.attn.qkv.weight", attention.qkv_kernel),
-    ]
-    if attention.biases:
-        bias = attention.biases["qkv"]
-        maps.append(WeightMap(f"{name}.attn.qkv.bias", bias))
+    names = {"qkv": "qkv.bias", "query": "q_bias", "value": "v_bias"}
     return [
-        *maps,
+        *_position_maps(block, f"{name}.attn"),
+        linear(f"{name}.attn.qkv.weight", attention.qkv_kernel),
+        *(
+            WeightMap(f"{name}.attn.{names[kind]}", bias)
+            for kind, bias in attention.biases.items()
+        ),
         *layer_norm(f"{name}.norm1", block.attention_norm),
         *dense(f"{name}.attn.proj", attention.projection),
         *layer_norm(f"{name}.norm2", block.mlp_norm),
         *dense(f"{name}.mlp.fc1", block.mlp.expand),
         *dense(f"{name}.mlp.fc2", block.mlp.project),
     ]
+
+
+def _position_maps(block, name):
+    bias = block.position_bias
+    if isinstance(block, layers.SwinV2Block):
+        return [
+            WeightMap(f"{name}.logit_scale", block.attention.logit_scale),
+            linear(f"{name}.cpb_mlp.0.weight", bias.hidden_kernel),
+            WeightMap(f"{name}.cpb_mlp.0.bias", bias.hidden_bias),
+            linear(f"{name}.cpb_mlp.2.weight", bias.output_kernel),
+        ]
+    return [WeightMap(f"{name}.relative_position_bias_table", bias.table)]

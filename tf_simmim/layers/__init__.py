@@ -1,6 +1,7 @@
 """Keras layers, one a file."""
 
 from tf_simmim.layers.class_token import ClassToken
+from tf_simmim.layers.continuous_position_bias import ContinuousPositionBias
 from tf_simmim.layers.drop_path import DropPath
 from tf_simmim.layers.layer_scale import LayerScale
 from tf_simmim.layers.learned_position_embedding import LearnedPositionEmbedding
@@ -11,14 +12,17 @@ from tf_simmim.layers.patch_embedding import PatchEmbedding
 from tf_simmim.layers.patch_merging import PatchMerging
 from tf_simmim.layers.random_masking import RandomMasking
 from tf_simmim.layers.relative_position_bias import RelativePositionBias
+from tf_simmim.layers.scaled_cosine_attention import ScaledCosineAttention
 from tf_simmim.layers.sincos_position_embedding import SinCosPositionEmbedding
 from tf_simmim.layers.swin_block import SwinBlock
+from tf_simmim.layers.swin_v2_block import SwinV2Block
 from tf_simmim.layers.transformer_block import TransformerBlock
 from tf_simmim.layers.truncated_normal import TruncatedNormal
 
 __all__ = [
     "MLP",
     "ClassToken",
+    "ContinuousPositionBias",
     "DropPath",
     "LayerScale",
     "LearnedPositionEmbedding",
@@ -28,8 +32,10 @@ __all__ = [
     "PatchMerging",
     "RandomMasking",
     "RelativePositionBias",
+    "ScaledCosineAttention",
     "SinCosPositionEmbedding",
     "SwinBlock",
+    "SwinV2Block",
     "TransformerBlock",
     "TruncatedNormal",
 ]

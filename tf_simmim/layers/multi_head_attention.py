@@ -27,7 +27,10 @@ class MultiHeadAttention(tf.keras.layers.Layer):
             all logits of a query alike and so does nothing),
             "query_key_value" or "none".
         output_stddev: float > 0. Spread of the initial output projection. The
-            reference divides 0.02 by sqrt(2 * number of the block).
+            reference's ViT divides 0.02 by sqrt(2 * number of the block).
+        kernel_bound: float. Where the initial kernels are cut, see
+            `TruncatedNormal`; 1 in the reference's ViT, not at all (5) in its
+            Swin.
         **kwargs: passed to `tf.keras.layers.Layer`.
 
     Call arguments:
@@ -119,14 +122,17 @@ class MultiHeadAttention(tf.keras.layers.Layer):
         qkv = tf.reshape(qkv, [batch, num_tokens, 3, self.num_heads, head_dim])
         q, k, v = tf.unstack(tf.transpose(qkv, [2, 0, 3, 1, 4]))  # [B, K, M, E]
 
-        logits = tf.matmul(q * head_dim**-0.5, k, transpose_b=True)
-        logits = tf.cast(logits, tf.float32)  # [B, K, M, M]
+        logits = self._logits(q, k)  # [B, K, M, M]
         if position_bias is not None:
             logits = _add_bias(logits, tf.cast(position_bias, tf.float32))
         weights = tf.cast(tf.nn.softmax(logits), v.dtype)
         x = tf.transpose(tf.matmul(weights, v), [0, 2, 1, 3])  # [B, M, K, E]
         x = tf.reshape(x, [batch, num_tokens, embed_dim])  # [B, M, D]
         return self.projection(x)
+
+    def _logits(self, query, key):
+        query *= query.shape[-1] ** -0.5
+        return tf.cast(tf.matmul(query, key, transpose_b=True), tf.float32)
 
     def compute_output_shape(self, input_shape):
         return input_shape
@@ -142,6 +148,7 @@ class MultiHeadAttention(tf.keras.layers.Layer):
 
 
 def _add_bias(logits, bias):
+    """Adds a bias per window: row b of the batch is window b mod W."""
     if bias.shape.rank == 3:
         return logits + bias
     num_windows, num_heads, num_tokens, _ = bias.shape

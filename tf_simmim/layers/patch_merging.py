@@ -18,6 +18,8 @@ class PatchMerging(tf.keras.layers.Layer):
 
     Args:
         epsilon: float > 0. Of the LayerNorm; 1e-5 in the reference.
+        norm_last: bool. Whether the norm comes after W, as in version 2 of
+            Swin.
         **kwargs: passed to `tf.keras.layers.Layer`.
 
     Call arguments:
@@ -30,12 +32,15 @@ class PatchMerging(tf.keras.layers.Layer):
         ValueError: a side is odd or unknown.
 
     Source: Liu et al., Swin Transformer, 2021,
-        https://arxiv.org/abs/2103.14030, section 3.1.
+        https://arxiv.org/abs/2103.14030, section 3.1; for
+        `norm_last`, the official code of Liu et al., Swin Transformer V2,
+        2021, https://arxiv.org/abs/2111.09883.
     """
 
-    def __init__(self, epsilon=1e-5, **kwargs):
+    def __init__(self, epsilon=1e-5, norm_last=False, **kwargs):
         super().__init__(**kwargs)
         self.epsilon = epsilon
+        self.norm_last = norm_last
         self.norm = tf.keras.layers.LayerNormalization(
             epsilon=epsilon, dtype=self.dtype_policy, name="norm"
         )
@@ -61,6 +66,8 @@ class PatchMerging(tf.keras.layers.Layer):
         x = tf.reshape(feature_map, [-1, h // 2, 2, w // 2, 2, width])
         x = tf.transpose(x, [0, 1, 3, 4, 2, 5])  # columns before rows
         x = tf.reshape(x, [-1, h // 2, w // 2, 4 * width])
+        if self.norm_last:
+            return self.norm(self.reduction(x))  # [B, h/2, w/2, 2D]
         return self.reduction(self.norm(x))  # [B, h/2, w/2, 2D]
 
     def compute_output_shape(self, input_shape):
@@ -68,4 +75,8 @@ class PatchMerging(tf.keras.layers.Layer):
         return (batch, h // 2, w // 2, 2 * width)
 
     def get_config(self):
-        return {**super().get_config(), "epsilon": self.epsilon}
+        return {
+            **super().get_config(),
+            "epsilon": self.epsilon,
+            "norm_last": self.norm_last,
+        }

@@ -16,8 +16,8 @@ from tf_simmim.layers import multi_head_attention
 from tf_simmim.layers import relative_position_bias
 from tf_simmim.layers import windows
 
-# Added to the logits of cells that are no neighbours: their weight becomes
-# zero in float32, and the sum stays finite in float16.
+# Added to the logits (in float32) of cells that are no neighbours: their weight
+# becomes zero, and the sums stay finite.
 _NEVER = -1e4
 
 
@@ -29,8 +29,8 @@ class SwinBlock(tf.keras.layers.Layer):
         x = x + drop_path(mlp(norm_2(x)))
 
     A window that is larger than the map is cut to it, and not shifted along
-    that side (the reference does this for both sides alike). Where windows do
-    not divide the map, it is padded, and padding is never attended to.
+    that side. Where windows do not divide the map, it is padded, and padding
+    is never attended to.
 
     Args:
         num_heads: int > 0. Divides D.
@@ -55,7 +55,9 @@ class SwinBlock(tf.keras.layers.Layer):
             the parts, for their arguments.
 
     Source: Liu et al., Swin Transformer, 2021,
-        https://arxiv.org/abs/2103.14030, sections 3.1 and 3.2.
+        https://arxiv.org/abs/2103.14030, sections 3.1 and 3.2. Differs from
+        the reference code where a map is not square: that cuts windows to the
+        shorter side, and then shifts along neither.
     """
 
     def __init__(
@@ -82,13 +84,7 @@ class SwinBlock(tf.keras.layers.Layer):
         self.attention_norm = tf.keras.layers.LayerNormalization(
             epsilon=epsilon, dtype=policy, name="attention_norm"
         )
-        self.attention = multi_head_attention.MultiHeadAttention(
-            num_heads,
-            qkv_bias,
-            kernel_bound=5.0,
-            dtype=policy,
-            name="attention",
-        )
+        self.attention = self._create_attention()
         self.mlp_norm = tf.keras.layers.LayerNormalization(
             epsilon=epsilon, dtype=policy, name="mlp_norm"
         )
@@ -109,14 +105,7 @@ class SwinBlock(tf.keras.layers.Layer):
             size // 2 if self.shifted and side > size else 0
             for side, size in zip(self.grid_size, self.window_size, strict=True)
         )
-        self.position_bias = relative_position_bias.RelativePositionBias(
-            self.window,
-            self.num_heads,
-            class_token=False,
-            stddev=0.02,
-            dtype=self.dtype_policy,
-            name="relative_position_bias",
-        )
+        self.position_bias = self._create_position_bias()
         are_neighbours = windows.neighbours(
             self.grid_size, self.window, self.shift
         )
@@ -130,11 +119,36 @@ class SwinBlock(tf.keras.layers.Layer):
         seeds = [None, None]
         if seed is not None:
             seeds = [randomness.fold_in(seed, branch) for branch in range(2)]
-        x = self._attend(self.attention_norm(feature_map))
+        x = self._attention_branch(feature_map)
         feature_map += self.branch_drop(x, seed=seeds[0], training=training)
-        x = self.mlp(self.mlp_norm(feature_map))
+        x = self._mlp_branch(feature_map)
         feature_map += self.branch_drop(x, seed=seeds[1], training=training)
         return feature_map  # [B, h, w, D]
+
+    def _create_attention(self):
+        return multi_head_attention.MultiHeadAttention(
+            self.num_heads,
+            self.qkv_bias,
+            kernel_bound=5.0,
+            dtype=self.dtype_policy,
+            name="attention",
+        )
+
+    def _create_position_bias(self):
+        return relative_position_bias.RelativePositionBias(
+            self.window,
+            self.num_heads,
+            class_token=False,
+            stddev=0.02,
+            dtype=self.dtype_policy,
+            name="relative_position_bias",
+        )
+
+    def _attention_branch(self, feature_map):
+        return self._attend(self.attention_norm(feature_map))
+
+    def _mlp_branch(self, feature_map):
+        return self.mlp(self.mlp_norm(feature_map))
 
     def _attend(self, feature_map):
         x = windows.to_windows(feature_map, self.window, self.shift)
