@@ -139,10 +139,7 @@ class Swin(tf.keras.Model):
         self.patch_embedding = layers.PatchEmbedding(
             self.patch_size,
             self.embed_dim,
-            # PyTorch's: uniform in +-1/sqrt(fan in), as in the reference.
-            kernel_initializer=tf.keras.initializers.VarianceScaling(
-                1 / 3, "fan_in", "uniform"
-            ),
+            kernel_initializer=layers.FanInUniform(),
             dtype=policy,
             name="patch_embedding",
         )

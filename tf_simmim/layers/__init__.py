@@ -3,6 +3,7 @@
 from tf_simmim.layers.class_token import ClassToken
 from tf_simmim.layers.continuous_position_bias import ContinuousPositionBias
 from tf_simmim.layers.drop_path import DropPath
+from tf_simmim.layers.fan_in_uniform import FanInUniform
 from tf_simmim.layers.layer_scale import LayerScale
 from tf_simmim.layers.learned_position_embedding import LearnedPositionEmbedding
 from tf_simmim.layers.mask_token import MaskToken
@@ -24,6 +25,7 @@ __all__ = [
     "ClassToken",
     "ContinuousPositionBias",
     "DropPath",
+    "FanInUniform",
     "LayerScale",
     "LearnedPositionEmbedding",
     "MaskToken",
