@@ -13,7 +13,9 @@ def require_positive(**numbers: int) -> None:
 
 def require_heads(embed_dim: int, num_heads: int) -> None:
     """Refuses a number of heads that does not divide the width."""
-    if num_heads < 1 or embed_dim % num_heads:
+    if not isinstance(num_heads, int) or not (
+        num_heads > 0 and embed_dim % num_heads == 0
+    ):
         raise ValueError(
             "`num_heads` must be positive and divide `embed_dim`. "
             f"Received: num_heads={num_heads}, embed_dim={embed_dim}."
