@@ -54,6 +54,7 @@ class PresetsTest(tf.test.TestCase, parameterized.TestCase):
         ("swin_tiny", (96, 160), {}, (6, 10)),
         ("swin_tiny", 64, {}, (8, 8)),
         ("swin_tiny", 32, {"patch_size": 1}, (8, 8)),
+        ("swin_tiny", 56, {"patch_size": 1}, (7, 7)),
         ("swin_tiny", 32, {"depths": (1, 1), "num_heads": (3, 6)}, (8, 8)),
         ("swin_tiny", 192, {"window_size": 5}, (5, 5)),
     )
@@ -93,6 +94,17 @@ class PresetsTest(tf.test.TestCase, parameterized.TestCase):
         y = vit(np.zeros([2, 16, 24, 1], np.float32))
         self.assertEqual(y.shape, [2, 4, 6, 96])
         self.assertEqual(presets.PRESETS["vit_nano"]["depth"], 6)
+
+    @parameterized.parameters(
+        (30, {}, "nearest sizes that work are 32x32"),
+        (64, {"patch_size": 0}, "`patch_size` and `channels` must be at least"),
+        (64, {"depths": (2, 2)}, "`depths` and `num_heads` must have one"),
+    )
+    def test_impossible_options_of_a_swin_are_refused(
+        self, image_size, options, message
+    ):
+        with self.assertRaisesRegex(ValueError, message):
+            presets.create("swin_tiny", image_size, **options)
 
     @parameterized.parameters(
         ("vit_bse", "Did you mean 'vit_base'"),

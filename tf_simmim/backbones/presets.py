@@ -73,7 +73,7 @@ def create(name: str, image_size, **overrides):
     if cls is swin.Swin and "window_size" not in arguments:
         image_size = sizes.as_pair(image_size, "image_size")
         stages = len(arguments["depths"])
-        stride = arguments.get("patch_size", 4) * 2 ** (stages - 1)
+        stride = max(arguments.get("patch_size", 4), 1) * 2 ** (stages - 1)
         factor = 2 if name.startswith(_LARGE_WINDOWS) else 1
         arguments["window_size"] = tuple(
             factor * _window(side // stride) for side in image_size
