@@ -47,6 +47,17 @@ def create(
     return model
 
 
+def two_replicas():
+    """Returns a strategy without collective ops.
+
+    Their keys would meet those of another strategy of the same process.
+    """
+    return tf.distribute.MirroredStrategy(
+        ["/cpu:0", "/cpu:1"],
+        cross_device_ops=tf.distribute.ReductionToOneDevice(),
+    )
+
+
 def images_like(seed=0, batch=B):
     rng = np.random.default_rng(seed)
     return rng.normal(size=[batch, H, W, C]).astype(np.float32)
@@ -206,10 +217,7 @@ class SimMIMTest(tf.test.TestCase, parameterized.TestCase):
         """With drop path, masks drawn in the step, and clipping at work."""
         strategies = (
             tf.distribute.get_strategy(),
-            tf.distribute.MirroredStrategy(
-                ["/cpu:0", "/cpu:1"],
-                cross_device_ops=tf.distribute.ReductionToOneDevice(),
-            ),
+            two_replicas(),
         )
         results = []
         for strategy in strategies:
@@ -244,7 +252,7 @@ class SimMIMTest(tf.test.TestCase, parameterized.TestCase):
     ):
         strategy = tf.distribute.get_strategy()
         if replicas == 2:
-            strategy = tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"])
+            strategy = two_replicas()
         with strategy.scope():
             model = create(optimizer=optimizer, jit_compile=jit_compile)
         bad = self.images.copy()
@@ -310,7 +318,7 @@ class SimMIMTest(tf.test.TestCase, parameterized.TestCase):
     def test_float16_overflow_lowers_the_scale_and_keeps_the_clock(self):
         tf.keras.mixed_precision.set_global_policy("mixed_float16")
         self.addCleanup(tf.keras.mixed_precision.set_global_policy, "float32")
-        strategy = tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"])
+        strategy = two_replicas()
         with strategy.scope():
             model = create()
             inner = optimization.create_optimizer("adamw", model, 1e-2)
