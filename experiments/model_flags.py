@@ -1,5 +1,7 @@
 """Flags for the model: the backbone, the mask and the prediction."""
 
+import inspect
+
 from absl import flags
 
 from tf_simmim import backbones
@@ -22,25 +24,39 @@ _EMBED_DIM = flags.DEFINE_integer(
     "embed_dim", None, "Width. Default: the backbone's.", lower_bound=1
 )
 _DEPTH = flags.DEFINE_integer(
-    "depth", None, "Number of blocks. Default: the backbone's.", lower_bound=1
+    "depth",
+    None,
+    "Number of blocks of a ViT. Default: the backbone's.",
+    lower_bound=1,
 )
-_NUM_HEADS = flags.DEFINE_integer(
+_DEPTHS = flags.DEFINE_list(
+    "depths",
+    None,
+    "Number of blocks of each stage of a Swin. Default: the backbone's.",
+)
+_NUM_HEADS = flags.DEFINE_list(
     "num_heads",
     None,
-    "Attention heads. Default: the backbone's.",
-    lower_bound=1,
+    "Attention heads: one number for a ViT, one for each stage of a Swin. "
+    "Default: the backbone's.",
+)
+_WINDOW_SIZE = flags.DEFINE_list(
+    "window_size",
+    None,
+    "Window of a Swin, cells: SIDE or HEIGHT,WIDTH. Default: 6 at 192 px, 7 "
+    "at 224 px, twice that for swin_large and version 2; it divides every map.",
 )
 _ABSOLUTE_POSITION = flags.DEFINE_enum(
     "absolute_position",
     None,
     vit.ABSOLUTE_POSITIONS,
-    "Absolute position embedding. Default: the backbone's.",
+    "Absolute position embedding of a ViT. Default: the backbone's.",
 )
 _RELATIVE_POSITION = flags.DEFINE_enum(
     "relative_position",
     None,
     vit.RELATIVE_POSITIONS,
-    "Relative position bias. Default: the backbone's.",
+    "Relative position bias of a ViT. Default: the backbone's.",
 )
 _DROP_PATH_RATE = flags.DEFINE_float(
     "drop_path_rate",
@@ -68,6 +84,33 @@ _RECONSTRUCTION_LOSS = flags.DEFINE_enum(
 )
 
 
+_ARCHITECTURE = (
+    _PATCH_SIZE,
+    _EMBED_DIM,
+    _DEPTH,
+    _DEPTHS,
+    _NUM_HEADS,
+    _WINDOW_SIZE,
+    _ABSOLUTE_POSITION,
+    _RELATIVE_POSITION,
+)
+
+
+def _are_whole_numbers(values):
+    # Digits alone: int() would also take "1_0".
+    if values is None:
+        return True
+    return bool(values) and all(v.isdecimal() and int(v) > 0 for v in values)
+
+
+for _flag in (_DEPTHS, _NUM_HEADS, _WINDOW_SIZE):
+    flags.register_validator(
+        _flag.name,
+        _are_whole_numbers,
+        message="must be positive whole numbers",
+    )
+
+
 def loss_is_in_pixels() -> bool:
     """Whether the loss is the L1 error of pixels, as in the paper."""
     return (_TARGET.value, _RECONSTRUCTION_LOSS.value) == ("pixels", "l1")
@@ -79,20 +122,12 @@ def create_simmim(image_size, channels, seed) -> models.SimMIM:
     sizes.require_multiple(
         image_size, "image_size", _MASK_PATCH_SIZE.value, "mask_patch_size"
     )
-    overrides = {
-        "patch_size": _PATCH_SIZE.value,
-        "embed_dim": _EMBED_DIM.value,
-        "depth": _DEPTH.value,
-        "num_heads": _NUM_HEADS.value,
-        "absolute_position": _ABSOLUTE_POSITION.value,
-        "relative_position": _RELATIVE_POSITION.value,
-    }
     backbone = backbones.create(
         _BACKBONE.value,
         image_size,
         channels=channels,
         drop_path_rate=_DROP_PATH_RATE.value,
-        **{key: value for key, value in overrides.items() if value is not None},
+        **_architecture(),
     )
     return models.SimMIM(
         backbone,
@@ -102,6 +137,35 @@ def create_simmim(image_size, channels, seed) -> models.SimMIM:
         reconstruction_loss=_RECONSTRUCTION_LOSS.value,
         seed=seed,
     )
+
+
+def _architecture():
+    """Returns the arguments of the backbone that flags give."""
+    given = {
+        flag.name: flag.value
+        for flag in _ARCHITECTURE
+        if flag.value is not None
+    }
+    cls = backbones.backbone_class(_BACKBONE.value)
+    known = inspect.signature(cls).parameters
+    foreign = [f"--{name}" for name in given if name not in known]
+    if foreign:
+        fitting = [f"--{f.name}" for f in _ARCHITECTURE if f.name in known]
+        raise ValueError(
+            f"--backbone={_BACKBONE.value} is a {cls.__name__}, which takes "
+            f"{', '.join(fitting)}. Received: {', '.join(foreign)}."
+        )
+    for flag in (_DEPTHS, _NUM_HEADS, _WINDOW_SIZE):
+        if flag.name in given:
+            given[flag.name] = tuple(int(value) for value in flag.value)
+    # One number is enough for a ViT's heads, and for a square window.
+    single = ["window_size"]
+    if cls is backbones.ViT:
+        single.append("num_heads")
+    for name in single:
+        if len(given.get(name, ())) == 1:
+            (given[name],) = given[name]
+    return given
 
 
 def random_mask(backbone) -> masking.RandomPatchMask:

@@ -68,6 +68,31 @@ def _vit(**kwargs):
     )
 
 
+def _swin(**kwargs):
+    return backbones.Swin(
+        **{
+            "image_size": IMAGE,
+            "patch_size": 4,
+            "embed_dim": 6,
+            "depths": (2, 1),
+            "num_heads": (2, 3),
+            "window_size": (3, 4),  # pads maps of 4 x 6
+            "channels": 2,
+            "epsilon": 1e-4,
+            "mlp_ratio": 2.0,
+            "drop_path_rate": 0.4,
+            **kwargs,
+        }
+    )
+
+
+def _simmim_of_swin(**kwargs):
+    backbone = _swin(drop_path_rate=0.0, dtype=kwargs.get("dtype"))
+    return models.SimMIM(
+        **{"backbone": backbone, "mask_patch_size": 8, **kwargs}
+    )
+
+
 def _simmim(**kwargs):
     backbone = _vit(
         qkv_bias="query_value",
@@ -122,7 +147,7 @@ CASES = [
     ),
     Case(
         "MLP",
-        _bind(layers.MLP, mlp_ratio=2.5, output_stddev=0.1),
+        _bind(layers.MLP, mlp_ratio=2.5, output_stddev=0.1, kernel_bound=2.0),
         {"tokens": TOKENS},
     ),
     Case(
@@ -132,14 +157,25 @@ CASES = [
             num_heads=K,
             qkv_bias="query_key_value",
             output_stddev=0.1,
+            kernel_bound=2.0,
         ),
         {"tokens": TOKENS, "position_bias": _floats(K, N, N)},
         unbatched=("position_bias",),
     ),
     Case(
         "PatchEmbedding",
-        _bind(layers.PatchEmbedding, patch_size=8, embed_dim=D),
+        _bind(
+            layers.PatchEmbedding,
+            patch_size=8,
+            embed_dim=D,
+            kernel_initializer=layers.FanInUniform(),
+        ),
         {"images": IMAGES},
+    ),
+    Case(
+        "PatchMerging",
+        _bind(layers.PatchMerging, epsilon=1e-3, norm_last=True),
+        {"feature_map": _floats(B, 4, 6, 3)},
     ),
     Case(
         "RandomMasking",
@@ -163,6 +199,48 @@ CASES = [
             class_token=False,
         ),
         {"tokens": TOKENS},
+    ),
+    Case(
+        "ContinuousPositionBias",
+        _bind(
+            layers.ContinuousPositionBias,
+            grid_size=GRID,
+            num_heads=K,
+            hidden_units=5,
+        ),
+        {"tokens": TOKENS},
+        output_dtype="float32",
+    ),
+    Case(
+        "ScaledCosineAttention",
+        _bind(
+            layers.ScaledCosineAttention,
+            num_heads=K,
+            qkv_bias="none",
+            output_stddev=0.1,
+            kernel_bound=2.0,
+        ),
+        # A bias a window: two windows an image.
+        {"tokens": TOKENS, "position_bias": _floats(2, K, N, N)},
+        unbatched=("position_bias",),
+    ),
+    *(
+        Case(
+            cls.__name__,
+            _bind(
+                cls,
+                num_heads=K,
+                window_size=(3, 4),
+                shifted=True,
+                mlp_ratio=2.0,
+                qkv_bias="none",
+                drop_path=0.4,
+                epsilon=1e-4,
+            ),
+            {"feature_map": _floats(B, 5, 7, D), "seed": SEED},
+            unbatched=("seed",),
+        )
+        for cls in (layers.SwinBlock, layers.SwinV2Block)
     ),
     Case(
         "SinCosPositionEmbedding",
@@ -196,11 +274,30 @@ CASES = [
         {"images": IMAGES, "patch_mask": _mask(B, *GRID), "seed": SEED},
         unbatched=("seed",),
     ),
+    *(
+        Case(
+            name,
+            _bind(_swin, version=version),
+            {
+                "images": IMAGES,
+                "patch_mask": _mask(B, 4, 6),
+                "seed": SEED,
+            },
+            unbatched=("seed",),
+        )
+        for name, version in (("Swin", 1), ("SwinVersion2", 2))
+    ),
+    Case(
+        "SimMIMOfSwin",
+        _simmim_of_swin,
+        {"inputs": IMAGES, "patch_mask": _mask(B, 4, 6)},
+    ),
     Case("SimMIM", _simmim, {"inputs": IMAGES, "patch_mask": _mask(B, *GRID)}),
 ]
 
 # Serialisable classes that have no call on a batch: config round trip only.
 CONFIG_ONLY = {
+    "FanInUniform": {},
     "FiniteMean": dict(name="mean", dtype="float32"),
     "SkippedSteps": dict(name="skipped", dtype="float32"),
     "TruncatedNormal": dict(stddev=0.3, bound=1.5),

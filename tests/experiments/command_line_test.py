@@ -37,6 +37,7 @@ def test_every_flagfile_parses_and_leaves_nothing_over(path):
 def test_there_are_the_promised_flagfiles():
     names = {path.stem for path in FLAGFILES}
     assert {"demo", "vitb", "vits", "vit_tiny_cifar"} <= names
+    assert {"swinb_100ep", "swinb_800ep", "swinl_800ep"} <= names
 
 
 def test_vitb_is_the_reference_recipe():
@@ -71,6 +72,67 @@ def test_vitb_is_the_reference_recipe():
     rates = {0: 2e-6, 10: 4e-4, 699.9: 4e-4, 700: 4e-5, 799: 4e-5}
     for epoch, rate in rates.items():
         assert float(schedule(epoch * 625)) == pytest.approx(rate)
+
+
+@pytest.mark.parametrize(
+    "name, backbone, window_size, epochs, rates",
+    [
+        # Steps of 2,048 images, 625 an epoch. The cosine has run for 10 epochs
+        # where the warm-up ends: 4e-5 + 7.6e-4 (1 + cos(pi / 10)) / 2.
+        (
+            "swinb_100ep",
+            "swin_base",
+            "6",
+            100,
+            {0: 4e-6, 10: 7.81401e-4, 50: 4.2e-4, 100: 4e-5},
+        ),
+        (
+            "swinb_800ep",
+            "swin_base",
+            "6",
+            800,
+            {0: 2e-6, 10: 4e-4, 699.9: 4e-4, 700: 4e-5},
+        ),
+        (
+            "swinl_800ep",
+            "swin_large",
+            "12",
+            800,
+            {0: 2e-6, 10: 4e-4, 699.9: 4e-4, 700: 4e-5},
+        ),
+    ],
+)
+def test_swin_recipes_are_those_of_the_reference(
+    name, backbone, window_size, epochs, rates
+):
+    parse(f"--flagfile={ROOT}/experiments/flags/{name}.flags")
+    wanted = {
+        "name": f"simmim_{name}",
+        "image_size": ["192"],
+        "crop_scale": ["0.67", "1"],
+        "crop_ratio": ["0.75", "1.3333333333333333"],
+        "horizontal_flip": True,
+        "backbone": backbone,
+        "patch_size": 4,
+        "window_size": [window_size],
+        "drop_path_rate": 0.0,
+        "mask_patch_size": 32,
+        "mask_ratio": 0.6,
+        "target": "pixels",
+        "reconstruction_loss": "l1",
+        "global_batch_size": 2048,
+        "optimizer": "adamw",
+        "beta_1": 0.9,
+        "beta_2": 0.999,
+        "weight_decay": 0.05,
+        "weight_decay_grouping": "reference",
+        "clip_global_norm": 5.0,
+        "train_epochs": epochs,
+    }
+    assert {name: FLAGS[name].value for name in wanted} == wanted
+    schedule = optimization_flags.create_schedule(1281167)
+    for epoch, rate in rates.items():
+        assert float(schedule(epoch * 625)) == pytest.approx(rate, rel=1e-5)
 
 
 @pytest.mark.parametrize("folder", [ROOT, ROOT / "experiments", ROOT / "tests"])

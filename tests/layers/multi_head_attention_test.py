@@ -13,10 +13,13 @@ E = D // K
 def attend(layer, x, position_bias=None):
     """Attention in NumPy, one sample and one head at a time."""
     w_q, w_k, w_v = np.split(layer.qkv_kernel.numpy(), 3, axis=1)
-    b_q, b_k, b_v = (
-        layer.biases[name].numpy() if name in layer.biases else 0.0
-        for name in ("query", "key", "value")
-    )
+    if layer.qkv_bias == "query_key_value":
+        b_q, b_k, b_v = np.split(layer.biases["qkv"].numpy(), 3)
+    else:
+        b_q, b_k, b_v = (
+            layer.biases[name].numpy() if name in layer.biases else 0.0
+            for name in ("query", "key", "value")
+        )
     w_o, b_o = (w.numpy() for w in layer.projection.weights)
     y = np.zeros_like(x)
     for b, tokens in enumerate(x):
@@ -65,33 +68,45 @@ class MultiHeadAttentionTest(tf.test.TestCase, parameterized.TestCase):
         self.assertAllClose(layer(self.x), want, rtol=1e-5, atol=1e-5)
 
     @parameterized.parameters(
-        ("query_value", ["query", "value"]),
-        ("query_key_value", ["query", "key", "value"]),
-        ("none", []),
+        ("query_value", {"query": [D], "value": [D]}),
+        ("query_key_value", {"qkv": [3 * D]}),
+        ("none", {}),
     )
     def test_qkv_bias_chooses_the_biases_and_they_start_at_zero(
-        self, qkv_bias, names
+        self, qkv_bias, shapes
     ):
         layer = multi_head_attention.MultiHeadAttention(K, qkv_bias)
         layer(self.x)
-        self.assertEqual(list(layer.biases), names)
-        self.assertLen(layer.weights, 3 + len(names))
+        self.assertEqual({k: b.shape for k, b in layer.biases.items()}, shapes)
+        self.assertLen(layer.weights, 3 + len(shapes))
         for bias in layer.biases.values():
-            self.assertAllEqual(bias, np.zeros([D]))
+            self.assertAllEqual(bias, np.zeros(bias.shape))
 
     def test_a_bias_on_keys_changes_nothing_and_others_do(self):
         layer = self._layer(qkv_bias="query_key_value")
         before = layer(self.x, position_bias=self.bias)
-        noise = self.rng.normal(size=[D])
-        for name, matters in [("key", False), ("query", True), ("value", True)]:
-            layer.biases[name].assign_add(noise)
+        for part, matters in enumerate([True, False, True]):  # q, k, v
+            noise = np.zeros([3, D])
+            noise[part] = self.rng.normal(size=[D])
+            layer.biases["qkv"].assign_add(noise.ravel())
             after = layer(self.x, position_bias=self.bias)
             change = np.abs(after - before).max()
             if matters:
                 self.assertGreater(change, 0.01)
             else:
                 self.assertLess(change, 1e-5)
-            layer.biases[name].assign_sub(noise)
+            layer.biases["qkv"].assign_sub(noise.ravel())
+
+    def test_windows_of_an_image_may_have_a_bias_each(self):
+        """Six rows are two images of three windows."""
+        layer = self._layer()
+        x = self.rng.normal(size=[6, M, D]).astype(np.float32)
+        bias = self.rng.normal(size=[3, K, M, M]).astype(np.float32)
+        got = layer(x, position_bias=bias)
+        for row in range(6):
+            window = slice(row, row + 1)
+            want = layer(x[window], position_bias=bias[row % 3])
+            self.assertAllClose(got[window], want, rtol=1e-5, atol=1e-5)
 
     def test_a_large_position_bias_directs_attention(self):
         layer = self._layer()
@@ -119,6 +134,19 @@ class MultiHeadAttentionTest(tf.test.TestCase, parameterized.TestCase):
         self.assertBetween(qkv, 0.019, 0.02)
         self.assertBetween(output, 0.45, 0.5)
         self.assertAllEqual(layer.projection.bias, np.zeros([24]))
+
+    def test_kernel_bound_cuts_both_kernels(self):
+        for bound, low in ((0.5, 0.45), (5.0, 2.5)):
+            layer = multi_head_attention.MultiHeadAttention(
+                K, output_stddev=0.5, kernel_bound=bound
+            )
+            layer(tf.zeros([B, M, 24]))
+            for kernel, stddev in (
+                (layer.qkv_kernel, 0.02),
+                (layer.projection.kernel, 0.5),
+            ):
+                largest = np.abs(kernel).max() / stddev
+                self.assertBetween(largest, low, bound)
 
     @parameterized.parameters(5, 0, -3)
     def test_num_heads_that_does_not_divide_is_refused(self, num_heads):

@@ -74,7 +74,7 @@ class TransformerBlockTest(tf.test.TestCase, parameterized.TestCase):
         ({}, 15),
         ({"layer_scale_init": None}, 13),
         ({"qkv_bias": "none"}, 13),
-        ({"qkv_bias": "query_key_value"}, 16),
+        ({"qkv_bias": "query_key_value"}, 14),
     )
     def test_options_choose_the_weights(self, kwargs, num_weights):
         self.assertLen(self._block(**kwargs).trainable_weights, num_weights)

@@ -13,7 +13,7 @@ from tf_simmim import convert
 from tf_simmim import models
 from tf_simmim.optimization import weight_decay
 
-GOLDEN = pathlib.Path(__file__).parents[1] / "golden" / "simmim_vit.npz"
+GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
 
 
 def simmim(depth=2, **options):
@@ -21,6 +21,18 @@ def simmim(depth=2, **options):
         (32, 48), 16, embed_dim=12, depth=depth, num_heads=3, **options
     )
     return models.SimMIM(vit, mask_patch_size=16)
+
+
+def simmim_of_swin(**options):
+    swin = backbones.Swin(
+        96,
+        embed_dim=8,
+        depths=(2, 2, 2, 1),
+        num_heads=(1, 2, 2, 4),
+        window_size=6,
+        **options,
+    )
+    return models.SimMIM(swin)
 
 
 def exempt_names(model, grouping):
@@ -34,10 +46,16 @@ def exempt_names(model, grouping):
 
 
 class ExemptFromWeightDecayTest(tf.test.TestCase, parameterized.TestCase):
-    def test_reference_grouping_equals_the_reference_name_by_name(self):
-        with np.load(GOLDEN) as golden:
+    @parameterized.parameters(
+        ("simmim_vit.npz", lambda: simmim(depth=3)),
+        ("simmim_swin.npz", simmim_of_swin),
+    )
+    def test_reference_grouping_equals_the_reference_name_by_name(
+        self, file, create
+    ):
+        with np.load(GOLDEN / file) as golden:
             meta = json.loads(bytes(golden["meta_json"]))
-        model = simmim(depth=3)
+        model = create()
         exempt = exempt_names(model, "reference")
         self.assertEqual(exempt, set(meta["no_weight_decay"]))
         every = {m.name for m in convert.reference_weight_maps(model)}
@@ -53,6 +71,24 @@ class ExemptFromWeightDecayTest(tf.test.TestCase, parameterized.TestCase):
                 "encoder.rel_pos_bias.relative_position_bias_table",
             },
         )
+
+    def test_intended_grouping_exempts_every_bias_table_of_swin(self):
+        model = simmim_of_swin()
+        more = exempt_names(model, "intended")
+        more -= exempt_names(model, "reference")
+        self.assertLen(more, 7)  # blocks
+        for name in more:
+            self.assertEndsWith(name, ".attn.relative_position_bias_table")
+
+    def test_version_2_of_swin_decays_in_the_reference_grouping_alone(self):
+        model = simmim_of_swin(version=2)
+        more = exempt_names(model, "intended")
+        more -= exempt_names(model, "reference")
+        kinds = {name.partition(".attn.")[2] for name in more}
+        self.assertEqual(
+            kinds, {"logit_scale", "cpb_mlp.0.weight", "cpb_mlp.2.weight"}
+        )
+        self.assertLen(more, 7 * 3)
 
     @parameterized.parameters("reference", "intended")
     def test_learned_positions_are_exempt_in_both(self, grouping):

@@ -153,8 +153,8 @@ def test_a_run_of_a_stranger_is_data(clean_run, tmp_path, marker):
     copy(clean_run, tmp_path, "clean")
 
     expected = {
-        "foreign": "must be one of ['tf_simmim>ViT'], not None",
-        "lambda": "must be one of ['tf_simmim>ViT'], not None",
+        "foreign": "'tf_simmim>ViT'], not None",
+        "lambda": "'tf_simmim>ViT'], not None",
         "no backbone": "describes no backbone",
         "object": "`qkv_bias` must be a number, a word",
         "objects": "`mask_ratio` must be a number, a word",

@@ -85,6 +85,60 @@ class ModelFileTest(tf.test.TestCase, parameterized.TestCase):
         with self.assertRaisesRegex(ValueError, "model.json; no model can be"):
             model_file.read_model(self.path, NUM_BYTES)
 
+    @parameterized.parameters(1, 2)
+    def test_a_swin_comes_back_too(self, version):
+        model, num_bytes = self._write_swin(version=version)
+        copy = model_file.read_model(self.path, num_bytes)
+        self.assertIsInstance(copy.backbone, backbones.Swin)
+        self.assertEqual(copy.get_config(), model.get_config())
+        # The blocks' kernels grow with the stages, and fit as well.
+        needed = 4 * sum(
+            w.shape.num_elements()
+            for block in sum(model.backbone.stages, [])
+            for w in block.weights
+            if "/kernel" in w.name or "qkv_kernel" in w.name
+        )
+        with self.assertRaisesRegex(ValueError, "its weights need"):
+            model_file.read_model(self.path, needed)
+
+    def _write_swin(self, **options):
+        swin = backbones.Swin(
+            **{
+                "image_size": (16, 32),
+                "patch_size": 2,
+                "embed_dim": 6,
+                "depths": (1, 1, 2),
+                "num_heads": (1, 2, 3),
+                "window_size": (2, 3),
+                **options,
+            }
+        )
+        model = models.SimMIM(swin, mask_patch_size=8)
+        run_directory.RunDirectory(self.get_temp_dir()).write_model(model)
+        weights = model.trainable_variables
+        return model, sum(4 * w.shape.num_elements() for w in weights)
+
+    @parameterized.parameters(
+        ({"image_size": [514, 512]}, None),  # 257 x 256 patches, in windows
+        ({"image_size": [1024, 1024]}, "at most 16384 patches"),
+        ({"image_size": 512, "window_size": 129}, "at most 16384 patches"),
+        ({"depths": [1] * 9, "num_heads": [1] * 9}, "at most 8 stages"),
+        # Stages of nothing but width.
+        ({"depths": [1] * 8, "num_heads": [1] * 8}, "its weights need"),
+        ({"depths": [1, 1, 10**9]}, "its weights need"),
+    )
+    def test_a_swin_without_a_place_in_memory_is_refused(
+        self, changes, message
+    ):
+        _, num_bytes = self._write_swin()
+        config = json.loads(self.path.read_text())
+        config["backbone"]["config"].update(changes)
+        self.path.write_text(json.dumps(config))
+        # Refused for its sides, which the stride does not divide.
+        message = message or "`image_size` must be a multiple of `stride`"
+        with self.assertRaisesRegex(ValueError, message):
+            model_file.read_model(self.path, num_bytes)
+
 
 if __name__ == "__main__":
     tf.test.main()

@@ -11,6 +11,7 @@ import tensorflow as tf
 from tf_simmim import layers
 from tf_simmim import randomness
 from tf_simmim import sizes
+from tf_simmim.backbones import checks
 
 ABSOLUTE_POSITIONS = ("none", "learned", "sincos")
 RELATIVE_POSITIONS = ("none", "shared", "per_block")
@@ -95,27 +96,15 @@ class ViT(tf.keras.Model):
         sizes.require_multiple(
             image_size, "image_size", patch_size, "patch_size"
         )
-        _require_one_of(
+        checks.require_one_of(
             "absolute_position", absolute_position, ABSOLUTE_POSITIONS
         )
-        _require_one_of(
+        checks.require_one_of(
             "relative_position", relative_position, RELATIVE_POSITIONS
         )
-        if num_heads < 1 or embed_dim % num_heads:
-            raise ValueError(
-                "`num_heads` must be positive and divide `embed_dim`. "
-                f"Received: num_heads={num_heads}, embed_dim={embed_dim}."
-            )
-        if depth < 1 or channels < 1:
-            raise ValueError(
-                "`depth` and `channels` must be at least 1. "
-                f"Received: depth={depth}, channels={channels}."
-            )
-        if not 0 <= drop_path_rate < 1:
-            raise ValueError(
-                "`drop_path_rate` must lie in [0, 1). "
-                f"Received: {drop_path_rate}."
-            )
+        checks.require_heads(embed_dim, num_heads)
+        checks.require_positive(depth=depth, channels=channels)
+        checks.require_drop_path_rate(drop_path_rate)
         self.image_size = image_size
         self.patch_size = patch_size
         self.embed_dim = embed_dim
@@ -225,11 +214,7 @@ class ViT(tf.keras.Model):
         Raises:
             ValueError: a number is not in [0, depth).
         """
-        if not all(0 <= block < self.depth for block in blocks):
-            raise ValueError(
-                f"`blocks` must lie in [0, {self.depth}). "
-                f"Received: {list(blocks)}."
-            )
+        checks.require_blocks(blocks, self.depth)
         tokens = self._embed(images, patch_mask=None)
         outputs = list(self._block_outputs(tokens, training=False, seed=None))
         outputs[-1] = self.norm(outputs[-1])
@@ -261,30 +246,13 @@ class ViT(tf.keras.Model):
             for i, bias in enumerate(self.relative_position_biases)
         ]
         groups.append((self.depth + 1, self.norm))
-        for layer_id, layer in groups:
-            if any(variable is weight for weight in layer.weights):
-                return layer_id
-        raise ValueError(
-            "`variable` must belong to this backbone. "
-            f"Received: {variable.name}."
-        )
+        return checks.find_layer_id(groups, variable)
 
     def _embed(self, images, patch_mask):
-        if tuple(images.shape[1:]) != (*self.image_size, self.channels):
-            raise ValueError(
-                f"`images` must be [batch, {self.image_size[0]}, "
-                f"{self.image_size[1]}, {self.channels}], the `image_size` and "
-                "`channels` that this backbone was made for. "
-                f"Received shape: {images.shape}."
-            )
+        checks.require_images(images, self.image_size, self.channels)
         tokens = self.patch_embedding(images)  # [B, N, D]
         if patch_mask is not None:
-            if tuple(patch_mask.shape[1:]) != self.grid_size:
-                raise ValueError(
-                    f"`patch_mask` must be [batch, {self.grid_size[0]}, "
-                    f"{self.grid_size[1]}], the grid of patches. "
-                    f"Received shape: {patch_mask.shape}."
-                )
+            checks.require_mask(patch_mask, self.grid_size)
             flat_mask = tf.reshape(patch_mask, [-1, tokens.shape[1]])  # [B, N]
             tokens = self.mask_token(tokens, patch_mask=flat_mask)
 
@@ -334,10 +302,3 @@ class ViT(tf.keras.Model):
             "drop_path_rate": self.drop_path_rate,
             "epsilon": self.epsilon,
         }
-
-
-def _require_one_of(name, value, choices):
-    if value not in choices:
-        raise ValueError(
-            f"`{name}` must be one of {choices}. Received: {value!r}."
-        )

@@ -1,8 +1,13 @@
-"""Weights of other implementations into our models: complete, or refused."""
+"""Weights of other implementations and sizes: complete, or refused."""
 
+from tf_simmim.convert.position_resampling import resample_position_embedding
+from tf_simmim.convert.position_resampling import (
+    resample_relative_position_bias,
+)
 from tf_simmim.convert.reference import load_reference_weights
 from tf_simmim.convert.reference import reference_weight_maps
 from tf_simmim.convert.reference import reference_weights
+from tf_simmim.convert.transfer import transfer_weights
 from tf_simmim.convert.weight_map import WeightMap
 
 __all__ = [
@@ -10,4 +15,7 @@ __all__ = [
     "load_reference_weights",
     "reference_weight_maps",
     "reference_weights",
+    "resample_position_embedding",
+    "resample_relative_position_bias",
+    "transfer_weights",
 ]

@@ -10,30 +10,39 @@ import numpy as np
 
 from tf_simmim import backbones
 from tf_simmim import models
+from tf_simmim.convert.reference_swin import swin_weight_maps
 from tf_simmim.convert.reference_vit import vit_weight_maps
 from tf_simmim.convert.weight_map import WeightMap
 from tf_simmim.convert.weight_map import pixel_shuffle_head
+
+_WEIGHT_MAPS = {
+    backbones.ViT: vit_weight_maps,
+    backbones.Swin: swin_weight_maps,
+}
 
 
 def reference_weight_maps(model) -> list[WeightMap]:
     """Returns the correspondence of every weight of a model.
 
     Args:
-        model: `models.SimMIM` or `backbones.ViT`.
+        model: `models.SimMIM`, `backbones.ViT` or `backbones.Swin`.
 
     Raises:
         ValueError: another kind of model, or options the reference lacks.
     """
-    if isinstance(model, backbones.ViT):
-        return vit_weight_maps(model)
-    if isinstance(model, models.SimMIM):
-        backbone = model.backbone
-        return vit_weight_maps(backbone, "encoder.") + pixel_shuffle_head(
-            "decoder.0", model.head, backbone.channels, backbone.stride
-        )
+    is_simmim = isinstance(model, models.SimMIM)
+    backbone = model.backbone if is_simmim else model
+    for kind, weight_maps in _WEIGHT_MAPS.items():
+        if isinstance(backbone, kind):
+            if not is_simmim:
+                return weight_maps(backbone)
+            return weight_maps(backbone, "encoder.") + pixel_shuffle_head(
+                "decoder.0", model.head, backbone.channels, backbone.stride
+            )
     raise ValueError(
-        "`model` must be a models.SimMIM or a backbones.ViT. "
-        f"Received: {type(model).__name__}."
+        "`model` must be a backbones.ViT or backbones.Swin, or a models.SimMIM "
+        f"of one. Received: {type(model).__name__} of "
+        f"{type(backbone).__name__}."
     )
 
 
@@ -42,7 +51,7 @@ def load_reference_weights(model, weights: Mapping[str, np.ndarray]) -> None:
 
     Args:
         model: `models.SimMIM` (names start with `encoder.` and `decoder.`) or
-            `backbones.ViT` (names without prefix).
+            a backbone (names without prefix).
         weights: {the reference's parameter name: array in its layout}. Arrays
             or lists of numbers: nothing that is still a file, and no objects.
 

@@ -2,6 +2,8 @@
 
 from tf_simmim.convert.weight_map import WeightMap
 from tf_simmim.convert.weight_map import convolution
+from tf_simmim.convert.weight_map import dense
+from tf_simmim.convert.weight_map import layer_norm
 from tf_simmim.convert.weight_map import linear
 
 
@@ -41,7 +43,7 @@ def vit_weight_maps(vit, prefix: str = "") -> list[WeightMap]:
     ]
     for i, block in enumerate(vit.blocks):
         maps += _block_maps(block, f"blocks.{i}")
-    maps += _norm_maps(vit.norm, "norm")
+    maps += layer_norm("norm", vit.norm)
     return [
         WeightMap(prefix + m.name, m.variable, m.to_ours, m.to_reference)
         for m in maps
@@ -54,27 +56,13 @@ def _block_maps(block, name):
         maps.append(WeightMap(f"{name}.gamma_1", block.attention_scale.gamma))
         maps.append(WeightMap(f"{name}.gamma_2", block.mlp_scale.gamma))
     attention = block.attention
-    maps += _norm_maps(block.attention_norm, f"{name}.norm1")
+    maps += layer_norm(f"{name}.norm1", block.attention_norm)
     for kind in attention.biases:
         bias = attention.biases[kind]
         maps.append(WeightMap(f"{name}.attn.{kind[0]}_bias", bias))
     maps.append(linear(f"{name}.attn.qkv.weight", attention.qkv_kernel))
-    maps += _dense_maps(attention.projection, f"{name}.attn.proj")
-    maps += _norm_maps(block.mlp_norm, f"{name}.norm2")
-    maps += _dense_maps(block.mlp.expand, f"{name}.mlp.fc1")
-    maps += _dense_maps(block.mlp.project, f"{name}.mlp.fc2")
+    maps += dense(f"{name}.attn.proj", attention.projection)
+    maps += layer_norm(f"{name}.norm2", block.mlp_norm)
+    maps += dense(f"{name}.mlp.fc1", block.mlp.expand)
+    maps += dense(f"{name}.mlp.fc2", block.mlp.project)
     return maps
-
-
-def _norm_maps(norm, name):
-    return [
-        WeightMap(f"{name}.weight", norm.gamma),
-        WeightMap(f"{name}.bias", norm.beta),
-    ]
-
-
-def _dense_maps(dense, name):
-    return [
-        linear(f"{name}.weight", dense.kernel),
-        WeightMap(f"{name}.bias", dense.bias),
-    ]

@@ -38,6 +38,22 @@ def linear(name: str, variable: tf.Variable) -> WeightMap:
     return WeightMap(name, variable, np.transpose, np.transpose)
 
 
+def dense(name: str, layer) -> list[WeightMap]:
+    """Maps a Keras Dense layer onto a PyTorch linear layer."""
+    return [
+        linear(f"{name}.weight", layer.kernel),
+        WeightMap(f"{name}.bias", layer.bias),
+    ]
+
+
+def layer_norm(name: str, layer) -> list[WeightMap]:
+    """Maps a Keras LayerNormalization onto PyTorch's."""
+    return [
+        WeightMap(f"{name}.weight", layer.gamma),
+        WeightMap(f"{name}.bias", layer.beta),
+    ]
+
+
 def convolution(name: str, variable: tf.Variable) -> WeightMap:
     """Maps a kernel: [height, width, in, out] here, [out, in, h, w] there."""
     return WeightMap(

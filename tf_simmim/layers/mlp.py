@@ -19,13 +19,15 @@ class MLP(tf.keras.layers.Layer):
         mlp_ratio: float > 0. Hidden width over D; 4 as in the reference.
         output_stddev: float > 0. Spread of the initial W_2. The reference
             divides 0.02 by sqrt(2 * number of the block).
+        kernel_bound: float. Where the initial kernels are cut, see
+            `TruncatedNormal`.
         **kwargs: passed to `tf.keras.layers.Layer`.
 
     Call arguments:
-        tokens: float [B, M, D].
+        tokens: float [B, M, D], or [B, h, w, D].
 
     Returns:
-        float [B, M, D], in the layer's compute dtype.
+        float, the shape of `tokens`, in the layer's compute dtype.
 
     Raises:
         ValueError: `mlp_ratio` is not positive.
@@ -35,7 +37,9 @@ class MLP(tf.keras.layers.Layer):
         as in the reference.
     """
 
-    def __init__(self, mlp_ratio=4.0, output_stddev=0.02, **kwargs):
+    def __init__(
+        self, mlp_ratio=4.0, output_stddev=0.02, kernel_bound=1.0, **kwargs
+    ):
         super().__init__(**kwargs)
         if mlp_ratio <= 0:
             raise ValueError(
@@ -43,19 +47,22 @@ class MLP(tf.keras.layers.Layer):
             )
         self.mlp_ratio = mlp_ratio
         self.output_stddev = output_stddev
+        self.kernel_bound = kernel_bound
 
     def build(self, input_shape):
         embed_dim = input_shape[-1]
         self.expand = tf.keras.layers.Dense(
             int(embed_dim * self.mlp_ratio),
-            kernel_initializer=truncated_normal.TruncatedNormal(),
+            kernel_initializer=truncated_normal.TruncatedNormal(
+                bound=self.kernel_bound
+            ),
             dtype=self.dtype_policy,
             name="expand",
         )
         self.project = tf.keras.layers.Dense(
             embed_dim,
             kernel_initializer=truncated_normal.TruncatedNormal(
-                self.output_stddev
+                self.output_stddev, self.kernel_bound
             ),
             dtype=self.dtype_policy,
             name="project",
@@ -64,7 +71,7 @@ class MLP(tf.keras.layers.Layer):
 
     def call(self, tokens):
         hidden = tf.nn.gelu(self.expand(tokens), approximate=False)
-        return self.project(hidden)  # [B, M, D]
+        return self.project(hidden)  # [..., D]
 
     def compute_output_shape(self, input_shape):
         return input_shape
@@ -74,4 +81,5 @@ class MLP(tf.keras.layers.Layer):
             **super().get_config(),
             "mlp_ratio": self.mlp_ratio,
             "output_stddev": self.output_stddev,
+            "kernel_bound": self.kernel_bound,
         }

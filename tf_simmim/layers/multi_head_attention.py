@@ -27,12 +27,17 @@ class MultiHeadAttention(tf.keras.layers.Layer):
             all logits of a query alike and so does nothing),
             "query_key_value" or "none".
         output_stddev: float > 0. Spread of the initial output projection. The
-            reference divides 0.02 by sqrt(2 * number of the block).
+            reference's ViT divides 0.02 by sqrt(2 * number of the block).
+        kernel_bound: float. Where the initial kernels are cut, see
+            `TruncatedNormal`; 1 in the reference's ViT, not at all (5) in its
+            Swin.
         **kwargs: passed to `tf.keras.layers.Layer`.
 
     Call arguments:
         tokens: float [B, M, D].
-        position_bias: float [K, M, M] or None. Added to the logits.
+        position_bias: float [K, M, M], or [W, K, M, M] where the rows of the
+            batch are W windows of one image after another; or None. Added to
+            the logits.
 
     Returns:
         float [B, M, D], in the layer's compute dtype.
@@ -46,7 +51,12 @@ class MultiHeadAttention(tf.keras.layers.Layer):
     """
 
     def __init__(
-        self, num_heads, qkv_bias="query_value", output_stddev=0.02, **kwargs
+        self,
+        num_heads,
+        qkv_bias="query_value",
+        output_stddev=0.02,
+        kernel_bound=1.0,
+        **kwargs,
     ):
         super().__init__(**kwargs)
         if qkv_bias not in QKV_BIASES:
@@ -57,6 +67,7 @@ class MultiHeadAttention(tf.keras.layers.Layer):
         self.num_heads = num_heads
         self.qkv_bias = qkv_bias
         self.output_stddev = output_stddev
+        self.kernel_bound = kernel_bound
 
     def build(self, input_shape):
         embed_dim = input_shape[-1]
@@ -68,19 +79,28 @@ class MultiHeadAttention(tf.keras.layers.Layer):
         self.qkv_kernel = self.add_weight(
             name="qkv_kernel",
             shape=(embed_dim, 3 * embed_dim),
-            initializer=truncated_normal.TruncatedNormal(),
+            initializer=truncated_normal.TruncatedNormal(
+                bound=self.kernel_bound
+            ),
         )
+        # One vector where there are all three, as Swin's weights have it.
+        names = {
+            "query_value": {"query": 1, "value": 1},
+            "query_key_value": {"qkv": 3},
+            "none": {},
+        }[self.qkv_bias]
         self.biases = {
             name: self.add_weight(
-                name=f"{name}_bias", shape=(embed_dim,), initializer="zeros"
+                name=f"{name}_bias",
+                shape=(num_parts * embed_dim,),
+                initializer="zeros",
             )
-            for name in ("query", "key", "value")
-            if name in self.qkv_bias
+            for name, num_parts in names.items()
         }
         self.projection = tf.keras.layers.Dense(
             embed_dim,
             kernel_initializer=truncated_normal.TruncatedNormal(
-                self.output_stddev
+                self.output_stddev, self.kernel_bound
             ),
             dtype=self.dtype_policy,
             name="projection",
@@ -93,23 +113,26 @@ class MultiHeadAttention(tf.keras.layers.Layer):
         head_dim = embed_dim // self.num_heads
 
         qkv = tf.matmul(tokens, self.qkv_kernel)
-        if self.biases:
-            none = tf.zeros([embed_dim], qkv.dtype)
-            parts = [
-                self.biases.get(n, none) for n in ("query", "key", "value")
-            ]
-            qkv += tf.concat(parts, axis=0)
+        if self.qkv_bias == "query_key_value":
+            qkv += self.biases["qkv"]
+        elif self.qkv_bias == "query_value":
+            query, value = self.biases["query"], self.biases["value"]
+            zeros = tf.zeros([embed_dim], qkv.dtype)
+            qkv += tf.concat([query, zeros, value], axis=0)
         qkv = tf.reshape(qkv, [batch, num_tokens, 3, self.num_heads, head_dim])
         q, k, v = tf.unstack(tf.transpose(qkv, [2, 0, 3, 1, 4]))  # [B, K, M, E]
 
-        logits = tf.matmul(q * head_dim**-0.5, k, transpose_b=True)
-        logits = tf.cast(logits, tf.float32)  # [B, K, M, M]
+        logits = self._logits(q, k)  # [B, K, M, M]
         if position_bias is not None:
-            logits += tf.cast(position_bias, tf.float32)
+            logits = _add_bias(logits, tf.cast(position_bias, tf.float32))
         weights = tf.cast(tf.nn.softmax(logits), v.dtype)
         x = tf.transpose(tf.matmul(weights, v), [0, 2, 1, 3])  # [B, M, K, E]
         x = tf.reshape(x, [batch, num_tokens, embed_dim])  # [B, M, D]
         return self.projection(x)
+
+    def _logits(self, query, key):
+        query *= query.shape[-1] ** -0.5
+        return tf.cast(tf.matmul(query, key, transpose_b=True), tf.float32)
 
     def compute_output_shape(self, input_shape):
         return input_shape
@@ -120,4 +143,15 @@ class MultiHeadAttention(tf.keras.layers.Layer):
             "num_heads": self.num_heads,
             "qkv_bias": self.qkv_bias,
             "output_stddev": self.output_stddev,
+            "kernel_bound": self.kernel_bound,
         }
+
+
+def _add_bias(logits, bias):
+    """Adds a bias per window: row b of the batch is window b mod W."""
+    if bias.shape.rank == 3:
+        return logits + bias
+    num_windows, num_heads, num_tokens, _ = bias.shape
+    shape = [-1, num_windows, num_heads, num_tokens, num_tokens]
+    by_image = tf.reshape(logits, shape) + bias  # [B, W, K, M, M]
+    return tf.reshape(by_image, [-1, num_heads, num_tokens, num_tokens])

@@ -21,6 +21,8 @@ class PatchEmbedding(tf.keras.layers.Layer):
     Args:
         patch_size: int > 0, px. 16 for the reference ViT.
         embed_dim: int > 0. Width of the vectors.
+        kernel_initializer: a Keras initialiser, or None for the reference
+            ViT's `TruncatedNormal`.
         **kwargs: passed to `tf.keras.layers.Layer`.
 
     Call arguments:
@@ -37,7 +39,9 @@ class PatchEmbedding(tf.keras.layers.Layer):
         https://arxiv.org/abs/2010.11929, section 3.1.
     """
 
-    def __init__(self, patch_size, embed_dim, **kwargs):
+    def __init__(
+        self, patch_size, embed_dim, kernel_initializer=None, **kwargs
+    ):
         super().__init__(**kwargs)
         if patch_size <= 0 or embed_dim <= 0:
             raise ValueError(
@@ -46,11 +50,14 @@ class PatchEmbedding(tf.keras.layers.Layer):
             )
         self.patch_size = patch_size
         self.embed_dim = embed_dim
+        self.kernel_initializer = tf.keras.initializers.get(kernel_initializer)
         self.projection = tf.keras.layers.Conv2D(
             embed_dim,
             patch_size,
             strides=patch_size,
-            kernel_initializer=truncated_normal.TruncatedNormal(),
+            kernel_initializer=(
+                self.kernel_initializer or truncated_normal.TruncatedNormal()
+            ),
             dtype=self.dtype_policy,
             name="projection",
         )
@@ -76,4 +83,7 @@ class PatchEmbedding(tf.keras.layers.Layer):
             **super().get_config(),
             "patch_size": self.patch_size,
             "embed_dim": self.embed_dim,
+            "kernel_initializer": tf.keras.initializers.serialize(
+                self.kernel_initializer
+            ),
         }

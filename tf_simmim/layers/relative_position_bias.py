@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_simmim import sizes
+from tf_simmim.layers import truncated_normal
 
 
 def relative_position_index(
@@ -48,6 +49,8 @@ class RelativePositionBias(tf.keras.layers.Layer):
         grid_size: (h, w), the grid of patches.
         num_heads: int > 0, K.
         class_token: bool. Whether a class token stands before the patches.
+        stddev: float > 0, the spread of the initial numbers, or None for
+            zeros. The reference has zeros in ViT, 0.02 in Swin.
         **kwargs: passed to `tf.keras.layers.Layer`.
 
     Call arguments:
@@ -61,11 +64,12 @@ class RelativePositionBias(tf.keras.layers.Layer):
 
     Source: Bao et al., BEiT, 2021, https://arxiv.org/abs/2106.08254 (the
         class-token rows), and Liu et al., Swin Transformer, 2021,
-        https://arxiv.org/abs/2103.14030, equation 4. Initialised with zeros
-        as in the SimMIM reference.
+        https://arxiv.org/abs/2103.14030, equation 4.
     """
 
-    def __init__(self, grid_size, num_heads, class_token=True, **kwargs):
+    def __init__(
+        self, grid_size, num_heads, class_token=True, stddev=None, **kwargs
+    ):
         super().__init__(**kwargs)
         if num_heads <= 0:
             raise ValueError(
@@ -74,6 +78,7 @@ class RelativePositionBias(tf.keras.layers.Layer):
         self.grid_size = sizes.as_pair(grid_size, "grid_size")
         self.num_heads = num_heads
         self.class_token = class_token
+        self.stddev = stddev
 
     def build(self, input_shape):
         self._index = relative_position_index(self.grid_size, self.class_token)
@@ -84,10 +89,13 @@ class RelativePositionBias(tf.keras.layers.Layer):
                 f"grid {self.grid_size} with class_token={self.class_token}. "
                 f"Received shape: {tuple(input_shape)}."
             )
+        initializer = "zeros"
+        if self.stddev is not None:
+            initializer = truncated_normal.TruncatedNormal(self.stddev, 5.0)
         self.table = self.add_weight(
             name="relative_position_bias_table",
             shape=(self._index.max() + 1, self.num_heads),
-            initializer="zeros",
+            initializer=initializer,
         )
         super().build(input_shape)
 
@@ -104,4 +112,5 @@ class RelativePositionBias(tf.keras.layers.Layer):
             "grid_size": self.grid_size,
             "num_heads": self.num_heads,
             "class_token": self.class_token,
+            "stddev": self.stddev,
         }

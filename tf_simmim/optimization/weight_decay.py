@@ -6,8 +6,11 @@ GROUPINGS = ("reference", "intended")
 # What the papers exempt and the reference's code means to.
 _INTENDED = (
     "class_token",
+    "logit_scale",
     "mask_token",
     "position_embedding",
+    "position_hidden_kernel",
+    "position_output_kernel",
     "relative_position_bias_table",
 )
 
@@ -22,8 +25,9 @@ def exempt_from_weight_decay(model, grouping: str) -> list[tf.Variable]:
       relative position bias tables with a prefix that they do not have, so
       these tables decay, as does a ViT's mask token. Take it to repeat the
       published numbers.
-    * "intended": what that code means to do: tokens, absolute positions and
-      relative position bias tables do not decay.
+    * "intended": what that code means to do: tokens, absolute positions,
+      relative position bias tables and what version 2 of Swin has in their
+      place, and its logit scales do not decay.
 
     Args:
         model: a Keras model with a `backbone`, such as `models.SimMIM`.

@@ -17,6 +17,9 @@ from tf_simmim import models
 _MAX_BYTES = 1 << 20
 # A grid of 128 x 128. Attention over more would need gigabytes per image.
 _MAX_PATCHES = 1 << 14
+# Attention in windows: the grid itself may have twice the sides.
+_WINDOWED = 2
+_MAX_STAGES = 8
 _BYTES_PER_WEIGHT = 4
 
 
@@ -99,24 +102,41 @@ def _require_plain(file, options, cls):
 def _require_size(options, checkpoint_bytes):
     """Refuses sizes that could not have been trained, before they are used."""
 
-    def total(name, default=0):
+    def numbers(name, default):
         value = options.get(name, default)
-        return sum(value) if isinstance(value, list) else value
+        return value if isinstance(value, list) else [value]
 
-    patch = total("patch_size", 16)
-    sides = options["image_size"]
-    sides = sides if isinstance(sides, list) else [sides, sides]
-    if (sides[0] // patch) * (sides[1] // patch) > _MAX_PATCHES:
+    (patch,) = numbers("patch_size", 16)
+    sides = numbers("image_size", None)
+    grid = [side // patch for side in (sides[0], sides[-1])]
+    attended = grid  # by each patch
+    if "depths" in options:
+        window = numbers("window_size", 7)
+        window = [window[0], window[-1]]
+        attended = [min(pair) for pair in zip(grid, window, strict=True)]
+        grid = [side // _WINDOWED for side in grid]
+    if max(grid[0] * grid[1], attended[0] * attended[1]) > _MAX_PATCHES:
         raise ValueError(
-            f"`image_size` must have at most {_MAX_PATCHES} patches. "
-            f"Received: image_size={sides}, patch_size={patch}."
+            f"attention must be over at most {_MAX_PATCHES} patches. Received: "
+            f"image_size={sides}, patch_size={patch}, "
+            f"window_size={options.get('window_size')}."
         )
-    # The kernels of ViT; a network of stages grows wider and has more.
-    width = total("embed_dim", 768)
-    depth = total("depths") if "depths" in options else total("depth", 12)
-    kernels = depth * width * (4 + 2 * total("mlp_ratio", 4.0))
-    ends = 2 * patch**2 * total("channels", 3)
-    num_bytes = _BYTES_PER_WEIGHT * width * (kernels + ends)
+    depths = numbers("depths", options.get("depth", 12))
+    if len(depths) > _MAX_STAGES:
+        raise ValueError(
+            f"`depths` must have at most {_MAX_STAGES} stages. "
+            f"Received: {len(depths)}."
+        )
+    # The kernels of the blocks, the patch embedding and the head. Widths and
+    # strides double from stage to stage.
+    (width,), (mlp_ratio,) = numbers("embed_dim", 768), numbers("mlp_ratio", 4)
+    num_weights = 0
+    for stage, depth in enumerate(depths):
+        num_weights += depth * (width * 2**stage) ** 2 * (4 + 2 * mlp_ratio)
+    largest = 2 ** (len(depths) - 1)
+    (channels,) = numbers("channels", 3)
+    num_weights += patch**2 * channels * width * (1 + largest**3)
+    num_bytes = _BYTES_PER_WEIGHT * num_weights
     if not 0 < num_bytes <= checkpoint_bytes:
         raise ValueError(
             f"its weights need {num_bytes / 1e6:,.1f} MB, and the largest "

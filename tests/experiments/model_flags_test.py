@@ -1,0 +1,108 @@
+"""Tests for experiments/model_flags.py."""
+
+import model_flags
+import pytest
+from absl import flags
+from absl.testing import flagsaver
+
+from tf_simmim import backbones
+
+FLAGS = flags.FLAGS
+
+
+@pytest.fixture(autouse=True)
+def restored_flags():
+    with flagsaver.flagsaver():
+        yield
+
+
+def create(*arguments, image_size=(32, 48)):
+    FLAGS.unparse_flags()
+    FLAGS(["program", "--dataset=builtin:digits", *arguments])
+    return model_flags.create_simmim(image_size, channels=2, seed=3)
+
+
+def test_flags_reach_a_vit():
+    model = create(
+        "--backbone=vit_tiny",
+        "--patch_size=8",
+        "--embed_dim=12",
+        "--depth=2",
+        "--num_heads=4",
+        "--absolute_position=learned",
+        "--relative_position=none",
+        "--drop_path_rate=0.2",
+        "--mask_patch_size=16",
+    )
+    vit = model.backbone
+    assert isinstance(vit, backbones.ViT)
+    got = (vit.image_size, vit.patch_size, vit.embed_dim, vit.depth)
+    assert got == ((32, 48), 8, 12, 2)
+    assert (vit.num_heads, vit.channels, vit.drop_path_rate) == (4, 2, 0.2)
+    assert vit.absolute_position == "learned"
+    assert vit.relative_position == "none"
+    assert (model.mask_patch_size, model.seed) == (16, 3)
+
+
+@pytest.mark.parametrize(
+    "window, want", [([], (16, 12)), (["3"], (3, 3)), (["2,5"], (2, 5))]
+)
+def test_flags_reach_a_swin(window, want):
+    model = create(
+        "--backbone=swin_v2_tiny",
+        "--patch_size=4",
+        "--embed_dim=12",
+        "--depths=1,2",
+        "--num_heads=2,3",
+        "--drop_path_rate=0.2",
+        "--mask_patch_size=16",
+        *[f"--window_size={value}" for value in window],
+    )
+    swin = model.backbone
+    assert isinstance(swin, backbones.Swin)
+    got = (swin.image_size, swin.patch_size, swin.embed_dim, swin.depths)
+    assert got == ((32, 48), 4, 12, (1, 2))
+    assert (swin.num_heads, swin.channels, swin.version) == ((2, 3), 2, 2)
+    # The map of the last stage has 4 x 6 cells; 6 or more, twice that.
+    assert swin.window_size == want
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (
+            ["--backbone=swin_tiny", "--depth=2", "--absolute_position=none"],
+            "--backbone=swin_tiny is a Swin, which takes --patch_size, "
+            "--embed_dim, --depths, --num_heads, --window_size. "
+            "Received: --depth, --absolute_position.",
+        ),
+        (
+            ["--backbone=vit_nano", "--window_size=7", "--depths=2,2"],
+            "--backbone=vit_nano is a ViT, which takes --patch_size, "
+            "--embed_dim, --depth, --num_heads, --absolute_position, "
+            "--relative_position. Received: --depths, --window_size.",
+        ),
+        (
+            ["--backbone=vit_nano", "--num_heads=3,6"],
+            "`num_heads` must be positive and divide `embed_dim`. "
+            "Received: num_heads=(3, 6), embed_dim=96.",
+        ),
+        (
+            ["--backbone=swin_tiny", "--num_heads=3"],
+            "`depths` and `num_heads` must have one positive number a stage. "
+            "Received: depths=(2, 2, 6, 2), num_heads=(3,).",
+        ),
+    ],
+)
+def test_a_flag_of_another_kind_of_backbone_is_refused(arguments, message):
+    with pytest.raises(ValueError) as error:
+        create(*arguments, image_size=(32, 64))
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    "flag", ["--depths=2,0", "--num_heads=x", "--window_size=-7", "--depths="]
+)
+def test_what_is_no_whole_number_is_refused(flag):
+    with pytest.raises(flags.IllegalFlagValueError, match="whole numbers"):
+        create("--backbone=swin_tiny", flag)

@@ -1,0 +1,298 @@
+"""Swin Transformer encoder as SimMIM pretrains it.
+
+Dimension key:
+  B: batch   H W: image, px   C: channels   P: patch_size, px
+  h w: grid = H/P, W/P   D: embed_dim, the width of the first stage
+  s: stage, from 0: its map is h/2^s x w/2^s cells of width 2^s * D
+  S: stride of the last stage, px   h' w': its map = H/S, W/S
+"""
+
+import tensorflow as tf
+
+from tf_simmim import layers
+from tf_simmim import randomness
+from tf_simmim import sizes
+from tf_simmim.backbones import checks
+
+_BLOCKS = {1: layers.SwinBlock, 2: layers.SwinV2Block}
+_QKV_BIASES = {1: "query_key_value", 2: "query_value"}
+
+
+@tf.keras.saving.register_keras_serializable(package="tf_simmim")
+class Swin(tf.keras.Model):
+    """Swin Transformer: a pyramid of maps, attention inside shifted windows.
+
+    With a mask, the embeddings of hidden patches are replaced by one learned
+    token after the patch norm; the network is otherwise dense. Defaults are
+    those of the reference's Swin-B.
+
+    Version 2 has norms after its branches, cosine attention and a continuous
+    position bias, see `layers.SwinV2Block`: made for large models, and for
+    another window after pretraining.
+
+    All weights exist as soon as the object does.
+
+    Args:
+        image_size: int or (height, width), px; multiples of the stride,
+            `patch_size * 2 ** (len(depths) - 1)`: 32 px. Windows need not
+            divide the maps; where they do not, maps are padded and the
+            padding is never attended to.
+        patch_size: int, px. 4 in the reference.
+        embed_dim: int. Width of the first stage; 128 for Swin-B.
+        depths: sequence of int. Blocks of each stage; (2, 2, 18, 2) for
+            Swin-B.
+        num_heads: sequence of int, one a stage; each divides the stage's
+            width. (4, 8, 16, 32) for Swin-B.
+        window_size: int or (height, width), cells. 6 at 192 px, 7 at 224 px.
+        channels: int. Image channels.
+        mlp_ratio: float. Hidden width of the MLPs over that of the stage.
+        version: 1 or 2.
+        qkv_bias: "query_key_value", "query_value" or "none". Default: the
+            reference's, which is the first in version 1, the second in 2.
+        drop_path_rate: float in [0, 1). Of the last block; the rate grows
+            linearly from 0 at the first. 0 in the reference's pretraining.
+        epsilon: float. Of every LayerNorm; 1e-5 in the reference.
+        **kwargs: passed to `tf.keras.Model`.
+
+    Call arguments:
+        images: float [B, H, W, C]. Normalised.
+        patch_mask: int or bool [B, h, w], or None. 1 = hidden, 0 = visible.
+        training: bool. Switches drop path on.
+        seed: int64 [2] or None. Seed of drop path for the global batch; None
+            draws one from TensorFlow's global generator.
+
+    Returns:
+        float [B, h', w', num_features] in the compute dtype: the last stage
+        after the final norm.
+
+    Raises:
+        ValueError: a size, ratio or option that cannot work, with the nearest
+            sizes that do; or images or a mask of another size.
+
+    Source: Liu et al., Swin Transformer, 2021,
+        https://arxiv.org/abs/2103.14030, and Swin Transformer V2, 2021,
+        https://arxiv.org/abs/2111.09883, as used by Xie et al., SimMIM, 2021,
+        https://arxiv.org/abs/2111.09886, section 4.1.1. Differs from the
+        reference in the patch embedding's bias, which begins at zero.
+    """
+
+    # Weights that the reference's optimizer groups exempt from weight decay
+    # by name (it also exempts biases and other vectors).
+    reference_no_weight_decay = ("mask_token",)
+
+    def __init__(
+        self,
+        image_size,
+        patch_size=4,
+        embed_dim=128,
+        depths=(2, 2, 18, 2),
+        num_heads=(4, 8, 16, 32),
+        window_size=7,
+        channels=3,
+        mlp_ratio=4.0,
+        version=1,
+        qkv_bias=None,
+        drop_path_rate=0.0,
+        epsilon=1e-5,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        checks.require_one_of("version", version, tuple(_BLOCKS))
+        depths, num_heads = tuple(depths), tuple(num_heads)
+        if len(depths) != len(num_heads) or not depths or min(depths) < 1:
+            raise ValueError(
+                "`depths` and `num_heads` must have one positive number a "
+                f"stage. Received: depths={depths}, num_heads={num_heads}."
+            )
+        for stage, heads in enumerate(num_heads):
+            checks.require_heads(embed_dim * 2**stage, heads)
+        checks.require_positive(patch_size=patch_size, channels=channels)
+        checks.require_drop_path_rate(drop_path_rate)
+        self.stride = patch_size * 2 ** (len(depths) - 1)
+        image_size = sizes.as_pair(image_size, "image_size")
+        sizes.require_multiple(image_size, "image_size", self.stride, "stride")
+        self.image_size = image_size
+        self.patch_size = patch_size
+        self.embed_dim = embed_dim
+        self.depths = depths
+        self.num_heads = num_heads
+        self.window_size = sizes.as_pair(window_size, "window_size")
+        self.channels = channels
+        self.mlp_ratio = mlp_ratio
+        self.version = version
+        self.qkv_bias = qkv_bias or _QKV_BIASES[version]
+        self.drop_path_rate = drop_path_rate
+        self.epsilon = epsilon
+
+        self.grid_size = tuple(side // patch_size for side in image_size)
+        self.num_features = embed_dim * 2 ** (len(depths) - 1)
+        self.num_blocks = sum(depths)
+        self._create_layers()
+        # One forward pass creates every weight under its full name.
+        self(
+            tf.zeros([1, *image_size, channels]),
+            patch_mask=tf.zeros([1, *self.grid_size], tf.int32),
+        )
+
+    def _create_layers(self):
+        policy = self.dtype_policy
+        self.patch_embedding = layers.PatchEmbedding(
+            self.patch_size,
+            self.embed_dim,
+            kernel_initializer=layers.FanInUniform(),
+            dtype=policy,
+            name="patch_embedding",
+        )
+        self.patch_norm = self._norm("patch_norm")
+        self.mask_token = layers.MaskToken(dtype=policy, name="mask_token")
+        self.stages = []
+        num_before = 0
+        for stage, depth in enumerate(self.depths):
+            self.stages.append(
+                [self._block(stage, i, num_before + i) for i in range(depth)]
+            )
+            num_before += depth
+        self.mergings = [
+            layers.PatchMerging(
+                self.epsilon,
+                norm_last=self.version == 2,
+                dtype=policy,
+                name=f"patch_merging_{stage}",
+            )
+            for stage in range(len(self.depths) - 1)
+        ]
+        self.norm = self._norm("norm")
+
+    def _block(self, stage, place, number):
+        return _BLOCKS[self.version](
+            self.num_heads[stage],
+            window_size=self.window_size,
+            shifted=place % 2 == 1,
+            mlp_ratio=self.mlp_ratio,
+            qkv_bias=self.qkv_bias,
+            drop_path=self.drop_path_rate
+            * number
+            / max(self.num_blocks - 1, 1),
+            epsilon=self.epsilon,
+            dtype=self.dtype_policy,
+            name=f"stage_{stage}_block_{place}",
+        )
+
+    def _norm(self, name):
+        return tf.keras.layers.LayerNormalization(
+            epsilon=self.epsilon, dtype=self.dtype_policy, name=name
+        )
+
+    def call(self, images, patch_mask=None, training=None, seed=None):
+        outputs = self._block_outputs(images, patch_mask, training, seed)
+        *_, (_, feature_map) = outputs
+        return self.norm(feature_map)  # [B, h', w', num_features]
+
+    def pyramid(self, images):
+        """Returns {stride in px: feature map} of all stages.
+
+        Args:
+            images: float [B, H, W, C]. Normalised.
+
+        Returns:
+            {P * 2^s: float [B, h/2^s, w/2^s, 2^s * D]}, finest first: what
+            the last block of each stage gives, the last stage after the final
+            norm.
+        """
+        maps = {}
+        for stage, feature_map in self._block_outputs(images, None, False):
+            maps[self.patch_size * 2**stage] = feature_map
+        maps[self.stride] = self.norm(maps[self.stride])
+        return maps
+
+    def block_features(self, images, blocks):
+        """Returns what chosen blocks make of whole images, for probing.
+
+        Args:
+            images: float [B, H, W, C]. Normalised.
+            blocks: sequence of int in [0, num_blocks). Which blocks, counted
+                through all stages.
+
+        Returns:
+            list of float feature maps, one per entry of `blocks`, of their
+            stages' sizes; for the last block after the final norm, so that it
+            equals `backbone(images)`.
+
+        Raises:
+            ValueError: a number is not in [0, num_blocks).
+        """
+        checks.require_blocks(blocks, self.num_blocks)
+        outputs = [x for _, x in self._block_outputs(images, None, False)]
+        outputs[-1] = self.norm(outputs[-1])
+        return [outputs[block] for block in blocks]
+
+    def layer_id(self, variable):
+        """Returns the depth of a variable, for layer-wise learning rates.
+
+        Args:
+            variable: tf.Variable of this backbone.
+
+        Returns:
+            int: 0 for patch embedding and mask token, i + 1 for block i
+            (counted through all stages), that of the block before it for a
+            patch merging, num_blocks + 1 for the final norm (as in the
+            reference).
+
+        Raises:
+            ValueError: the variable is not one of this backbone.
+        """
+        groups = [
+            (0, self.patch_embedding),
+            (0, self.patch_norm),
+            (0, self.mask_token),
+            (self.num_blocks + 1, self.norm),
+        ]
+        number = 0
+        for stage, blocks in enumerate(self.stages):
+            for block in blocks:
+                number += 1
+                groups.append((number, block))
+            if stage < len(self.mergings):
+                groups.append((number, self.mergings[stage]))
+        return checks.find_layer_id(groups, variable)
+
+    def _block_outputs(self, images, patch_mask, training, seed=None):
+        """Yields (stage, feature map) after every block."""
+        x = self._embed(images, patch_mask)
+        number = 0
+        for stage, blocks in enumerate(self.stages):
+            if stage:
+                x = self.mergings[stage - 1](x)
+            for block in blocks:
+                block_seed = None
+                if seed is not None:
+                    block_seed = randomness.fold_in(seed, number)
+                x = block(x, seed=block_seed, training=training)
+                number += 1
+                yield stage, x
+
+    def _embed(self, images, patch_mask):
+        checks.require_images(images, self.image_size, self.channels)
+        tokens = self.patch_norm(self.patch_embedding(images))  # [B, N, D]
+        if patch_mask is not None:
+            checks.require_mask(patch_mask, self.grid_size)
+            flat_mask = tf.reshape(patch_mask, [-1, tokens.shape[1]])  # [B, N]
+            tokens = self.mask_token(tokens, patch_mask=flat_mask)
+        return tf.reshape(tokens, [-1, *self.grid_size, self.embed_dim])
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "image_size": self.image_size,
+            "patch_size": self.patch_size,
+            "embed_dim": self.embed_dim,
+            "depths": self.depths,
+            "num_heads": self.num_heads,
+            "window_size": self.window_size,
+            "channels": self.channels,
+            "mlp_ratio": self.mlp_ratio,
+            "version": self.version,
+            "qkv_bias": self.qkv_bias,
+            "drop_path_rate": self.drop_path_rate,
+            "epsilon": self.epsilon,
+        }
