@@ -228,16 +228,6 @@ name without the ending of an image (3)
             report.verdict(), "Not clean: 1 image in both train and validation."
         )
 
-    @parameterized.parameters(
-        (b"plain name.jpg", "plain name.jpg"),
-        ("für.jpg".encode(), "für.jpg"),
-        (b"a\xe9\x1b[0m\n.jpg", r"a\xe9\x1b[0m\x0a.jpg"),
-        (b"a\\xe9.jpg", r"a\\xe9.jpg"),
-        ("a\u202eb".encode(), r"a\xe2\x80\xaeb"),
-    )
-    def test_names_are_printed_safely(self, path, text):
-        self.assertEqual(inspection.printable(path), text)
-
     def test_a_manifest_lies_here_or_beside_the_folder(
         self,
     ):
