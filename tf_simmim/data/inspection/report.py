@@ -8,7 +8,8 @@ from tf_simmim.data.sources import folder_tree
 _HEADINGS = {
     finding.BAD: (
         "BAD",
-        "Training replaces a few such images, then stops.",
+        "In a folder, training replaces a few, then stops; in record files, "
+        "it\nstops at the first.",
     ),
     finding.SHARED: (
         "SHARED",
