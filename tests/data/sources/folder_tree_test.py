@@ -25,12 +25,13 @@ class FolderTreeTest(ImageFolderTestCase, parameterized.TestCase):
         self.write("cat/a.png")
         (self.root / "cat/loop").symlink_to(self.root)
         (self.root / "dog").symlink_to(self.root / "cat")
+        (self.root / "emu.png").symlink_to(self.root / "cat")
         with self.assertLogs("absl", "WARNING") as logs:
             source = folder.FolderSource(str(self.root))
         self.assertEqual(self.names(source), ["cat/a.png"])
         self.assertLen(logs.output, 1)
         self.assertIn(
-            f"a link to a folder, 2 in all: {self.root}/cat/loop",
+            f"a link to a folder, 3 in all: {self.root}/cat/loop",
             logs.output[0],
         )
 

@@ -19,7 +19,7 @@ REASONS = {
         "link to a file that is not there: training does not start",
     ),
     "unreadable": (BAD, "cannot be read"),
-    "damaged_shard": (BAD, "damaged record: the rest of its file is unread"),
+    "damaged_shard": (BAD, "damaged record: what follows it is unread"),
     "no_image_feature": (BAD, "record without the feature image/encoded"),
     "in_train_and_validation": (
         SHARED,

@@ -137,13 +137,13 @@ def _walk(folder, below, files, odd):
             _walk(folder, name, files, odd)
             if not below and len(files) == count:
                 odd["a sub-folder without images"].append(entry.path)
+        elif entry.is_dir():
+            odd["a link to a folder"].append(entry.path)
         elif entry.name.lower().endswith(tuple(SUFFIXES)):
             if entry.is_file():
                 files.append(name)
             elif entry.is_symlink() and not os.path.exists(entry.path):
                 odd["a link that leads nowhere"].append(entry.path)
-        elif entry.is_dir():
-            odd["a link to a folder"].append(entry.path)
         elif entry.name.lower().endswith(_OTHER_SUFFIXES):
             odd[f"a file that is no {decoding.FORMATS}"].append(entry.path)
 
