@@ -14,6 +14,7 @@ Exit code: 0 clean (odd images do not count), 2 not clean (a bad image, or one
 in train and in validation), 1 nothing could be checked, 130 Ctrl-C.
 """
 
+import contextlib
 import os
 import pathlib
 import sys
@@ -21,15 +22,22 @@ import time
 import warnings
 
 import command_line
-import data_flags  # noqa: F401  (its flags)
+import data_flags
 import tqdm
 from absl import app
 from absl import flags
 
+from tf_simmim import atomic_file
 from tf_simmim.data import inspection
 from tf_simmim.data.sources import data_manifest
 
-for _name in ("validation_dataset", "data_dir", "max_pixels"):
+_DATA_FLAGS = (
+    "validation_dataset",
+    "validation_split",
+    "data_dir",
+    "max_pixels",
+)
+for _name in _DATA_FLAGS:
     flags.declare_key_flag(_name)
 FLAGS = flags.FLAGS
 
@@ -41,7 +49,7 @@ _MANIFEST = flags.DEFINE_string(
     "that is inside it.",
 )
 _REPORT = flags.DEFINE_string(
-    "report", None, "File to write the complete list to."
+    "report", None, "New file to write the complete list to."
 )
 _SHOW = flags.DEFINE_integer(
     "show", 20, "Files to list of each reason.", lower_bound=0
@@ -58,10 +66,34 @@ def main(argv):
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")
     try:
+        require_no_other_flags()
         is_clean = check(*sources(argv))
     except KeyboardInterrupt:
         sys.exit(130)
     sys.exit(0 if is_clean else 2)
+
+
+@command_line.plain_errors()
+def require_no_other_flags():
+    """Refuses flags of training that would change nothing here."""
+    given = [
+        f"--{flag.name}"
+        for flag in FLAGS.flags_by_module_dict()[data_flags.__name__]
+        if flag.present and flag.name not in (*_DATA_FLAGS, "dataset")
+    ]
+    if FLAGS.validation_split:
+        given.append(f"--validation_split={FLAGS.validation_split}")
+    if given:
+        raise ValueError(
+            "A source is checked as a whole, with the splits that training "
+            "uses by default; --validation_split may only be empty (nothing "
+            f"is held out). Received: {', '.join(given)}."
+        )
+    if FLAGS.validation_split == "" and FLAGS.validation_dataset:
+        raise ValueError(
+            "--validation_dataset gives held-out images, and an empty "
+            "--validation_split holds none out: leave one of them out."
+        )
 
 
 @command_line.plain_errors()
@@ -73,11 +105,19 @@ def sources(argv):
             "Name one source to check: folder:PATH, tfrecord:GLOB, tfds:NAME "
             f"or builtin:NAME. Received: {' '.join(given) or 'none'}."
         )
-    names = [given[0], FLAGS.validation_dataset]
     return [
-        f"folder:{name}" if name and os.path.isdir(name) else name
-        for name in names
+        name and _as_source(name)
+        for name in (given[0], FLAGS.validation_dataset)
     ]
+
+
+def _as_source(name):
+    if os.path.isdir(os.path.expanduser(name)):
+        return f"folder:{name}"
+    # A scheme, such as tfds:, has no slash before its colon.
+    if "/" in name.partition(":")[0]:
+        raise ValueError(f"There is no folder {name}: give the path of one.")
+    return name
 
 
 @command_line.plain_errors()
@@ -88,7 +128,7 @@ def check(name, validation_name):
     examiner = inspection.Examiner(FLAGS.max_pixels)
     tally = inspection.Tally(workers)
     splits = {"train": "train", "validation": "test"}
-    if validation_name:
+    if validation_name or FLAGS.validation_split == "":
         splits = {"train": "all"}
     items = inspection.open_items(name, splits, examiner, FLAGS.data_dir)
     manifest = None
@@ -99,6 +139,7 @@ def check(name, validation_name):
             "--manifest is for a folder of images. "
             f"Received: {name} and {_MANIFEST.value}."
         )
+    require_new(_REPORT.value, manifest)
     held_out = validation_name and inspection.open_items(
         validation_name, {"validation": "all"}, examiner, FLAGS.data_dir
     )
@@ -108,28 +149,72 @@ def check(name, validation_name):
         for _ in entries:
             pass
     else:
-        data_manifest.write(
-            manifest, name, entries, max_pixels=examiner.max_pixels
-        )
+        with plain_writing("manifest", manifest):
+            data_manifest.write(
+                manifest, name, entries, max_pixels=examiner.max_pixels
+            )
     if held_out:
         for _ in with_bar(tally, held_out):
             pass
     tally.finish()
-    text = tally.heading(name, time.monotonic() - began)
+    heading = tally.heading(name, time.monotonic() - began)
     report = tally.report
-    print(f"{text}\n\n{report.text(_SHOW.value)}")
+    parts = [heading, report.text(_SHOW.value)]
     if _REPORT.value:
-        pathlib.Path(_REPORT.value).write_text(
-            f"{text}\n\n{report.text()}\n", encoding="utf-8"
-        )
-        print(f"\nThe complete list: {_REPORT.value}")
+        text = f"{heading}\n\n{report.text()}\n"
+        with (
+            plain_writing("report", _REPORT.value),
+            atomic_file.replacing(_REPORT.value) as file,
+        ):
+            file.write(text.encode("utf-8", "backslashreplace"))
+        parts.append(f"The complete list: {_REPORT.value}")
     if manifest is not None:
-        print(
-            f"\nManifest: {manifest}\nTrain on its good files with "
+        parts.append(
+            f"Manifest: {manifest}\nTrain on its good files with "
             f"--data_manifest={manifest}"
         )
-    print(f"\n{report.verdict()}")
+    show("\n\n".join(filter(None, [*parts, report.verdict()])))
     return report.is_clean
+
+
+def require_new(path, manifest):
+    """Refuses a file for the report that exists or could not be written."""
+    if not path:
+        return
+    folder = pathlib.Path(path).parent
+    is_manifest = manifest is not None and (
+        manifest.resolve() == pathlib.Path(path).resolve()
+    )
+    if (
+        os.path.lexists(path)
+        or is_manifest
+        or not folder.is_dir()
+        or not os.access(folder, os.W_OK)
+    ):
+        raise ValueError(
+            "--report must be a new file in a folder that can be written to. "
+            f"Received: {path}."
+        )
+
+
+@contextlib.contextmanager
+def plain_writing(flag, path):
+    """Turns an error of the disk into a sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise ValueError(
+            f"--{flag} cannot be written: {error.strerror}. Received: {path}."
+        ) from error
+
+
+def show(text):
+    """Prints, also for a reader such as `head` that does not read it all."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # Python would flush the rest when it ends, and fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def with_bar(tally, items):

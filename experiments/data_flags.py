@@ -141,7 +141,9 @@ def open_source() -> data.Source:
     """Opens the images to train on, and records their statistics as flags.
 
     So a run's `flags.txt` holds the normalisation that it was trained with.
+    An empty --data_manifest becomes none.
     """
+    flags.FLAGS[_DATA_MANIFEST.name].value = _DATA_MANIFEST.value or None
     shares = _VALIDATION_SPLIT.value != "" and not _VALIDATION_DATASET.value
     source = data.open_source(
         _DATASET.value,

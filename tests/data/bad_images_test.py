@@ -178,7 +178,29 @@ class BadImagesTest(tf.test.TestCase, parameterized.TestCase):
             with self.assertRaises(tf.errors.OpError):
                 self.taken(images)
         self.assertIn("11 of the 11 images", str(images.error))
-        self.assertIn("one at least must be good", str(images.error))
+        self.assertIn("at least one must be good", str(images.error))
+        self.assertNotIn("higher", str(images.error))
+
+    def test_the_advice_is_a_command_and_what_can_help(self):
+        options = {"name": "folder:two words/*", "num_images": 5, "channels": 3}
+        source = sources.Source(**options)
+        streamed = sources.Source(**options, random_access=False)
+        cases = (
+            (source, 2, 1, "a higher `max_bad_images`"),
+            (source, 1, 0, "then mend them where they are. W"),
+            (source, 5, 7, "at least one must be good"),
+            (streamed, 1, 0, "cannot be replaced"),
+        )
+        for source, count, most, words in cases:
+            reasons = {f"{n}.jpg": "empty" for n in range(count)}
+            error = too_many_bad_images_error.TooManyBadImagesError(
+                source, reasons, most
+            )
+            self.assertIn(words, str(error))
+            self.assertIn("check_data.py 'folder:two words/*'`", str(error))
+            self.assertIn("begin a new run", str(error))
+            self.assertEqual("higher" in str(error), count == 2)
+            self.assertNotIn("--", str(error))
 
     def test_what_is_no_fault_of_an_image_is_not_replaced(self):
         def fail(image, seed):

@@ -132,7 +132,7 @@ def test_a_folder_of_bad_images_alone_is_one_error(tmp_path):
         )
         assert_one_plain_error(result)
         assert f"{folder}/" in result.stderr
-        assert "one at least must be good" in result.stderr
+        assert "at least one must be good" in result.stderr
 
 
 def test_evaluation_ends_at_a_bad_image_and_names_it(tmp_path):

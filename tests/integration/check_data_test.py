@@ -103,6 +103,16 @@ def test_images_in_train_and_validation_are_not_clean(tmp_path):
         (["builtin:digit"], "builtin:digits"),
         (["tfrecord:none*"], "no file matches"),
         (["builtin:digits", "--manifest=x"], "--manifest is for a folder"),
+        (["none/pets"], "There is no folder none/pets: give"),
+        (["builtin:digits", "--report=none/x"], "--report must be a new file"),
+        (
+            ["builtin:digits", "--split=all", "--channels=3"],
+            "Received: --split, --channels.",
+        ),
+        (
+            ["builtin:digits", "--validation_split=all"],
+            "Received: --validation_split=all.",
+        ),
     ],
 )
 def test_mistakes_end_in_exit_code_1_and_a_sentence(
@@ -112,6 +122,41 @@ def test_mistakes_end_in_exit_code_1_and_a_sentence(
     assert result.returncode == 1
     assert message in result.stderr + result.stdout
     assert os.listdir(tmp_path) == []
+
+
+def test_a_report_takes_the_place_of_no_file(tmp_path):
+    odd_files.write(tmp_path, {"pets/0.jpg": JPEG, "notes.txt": b"mine"})
+    for name in ("notes.txt", "pets", "pets.manifest.jsonl"):
+        result = check(tmp_path, "pets", f"--report={name}")
+        assert result.returncode == 1
+        assert "--report must be a new file" in result.stderr
+        assert f"Received: {name}." in result.stderr
+    assert (tmp_path / "notes.txt").read_bytes() == b"mine"
+    assert sorted(os.listdir(tmp_path)) == ["notes.txt", "pets"]
+
+
+def test_an_empty_validation_split_holds_nothing_out(tmp_path):
+    odd_files.write(tmp_path / "pets", FOLDER)
+    result = check(tmp_path, "pets", "--validation_split=", "--manifest=")
+    assert result.returncode == 0
+    assert "22 for train, 0 for validation" in result.stdout
+
+
+def test_a_reader_that_stops_early_changes_nothing(tmp_path):
+    odd_files.write(tmp_path / "pets", {**FOLDER, "a/cut.jpg": JPEG[:-50]})
+    process = subprocess.Popen(
+        programs.command("check_data.py", "pets", "--report=all.txt"),
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    process.stdout.close()
+    errors = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(timeout=60) == 2
+    assert errors == ""
+    assert "cut.jpg" in (tmp_path / "all.txt").read_text()
 
 
 def test_ctrl_c_leaves_no_manifest(tmp_path):

@@ -85,7 +85,7 @@ class BadImages:
             TooManyBadImagesError: there are more than `max_bad_images`, or
                 no other is left to take its place.
         """
-        name, why = self.source.describe(index), _reason(error)
+        name, why = self.source.describe(index), reason(error)
         with self._lock:
             if name not in self.reasons:
                 self.reasons[name] = why
@@ -99,7 +99,7 @@ class BadImages:
             self._table.insert(key, tf.ones_like(key))
 
 
-def _reason(error):
+def reason(error) -> str:
     """Returns the one line of an error that says what is wrong."""
     text = getattr(error, "message", str(error))
     # A failed assertion, as a graph words it and as eager mode does.

@@ -1,5 +1,7 @@
 """The error of a source with more bad images than a run may replace."""
 
+import shlex
+
 _NUM_NAMED = 3
 
 
@@ -15,15 +17,20 @@ class TooManyBadImagesError(RuntimeError):
     def __init__(self, source, reasons, max_bad_images):
         last = list(reasons.items())[-_NUM_NAMED:]
         listing = "; ".join(f"{name} ({why})" for name, why in last)
+        # What a run that goes on needs, which reads the others in their order.
         rule = f"at most {max_bad_images:,} may be"
-        if len(reasons) == len(source):
-            rule = "one at least must be good"
+        advice = "mend them where they are"
         if not source.random_access:
-            rule = "none of such files can be replaced"
-        advice = ", or allow more with --max_bad_images" * (max_bad_images > 0)
+            rule = "an image in record files cannot be replaced"
+        elif len(reasons) == len(source):
+            rule = "at least one must be good"
+        elif max_bad_images > 0:
+            advice += ", or continue with a higher `max_bad_images`"
         super().__init__(
             f"{len(reasons):,} of the {len(source):,} images of {source.name} "
             f"cannot be used, and {rule}. Found last: {listing}. List all with "
-            f"`python experiments/check_data.py {source.name}`, and mend or "
-            f"remove them{advice}."
+            "`python experiments/check_data.py "
+            f"{shlex.quote(source.name)}`; then {advice}. Without them, or "
+            "with a manifest of the good ones, the order is another: begin a "
+            "new run."
         )

@@ -1,5 +1,6 @@
 """Tests for tf_simmim.data.inspection.image_facts."""
 
+import re
 import warnings
 import zlib
 
@@ -90,6 +91,30 @@ class ImageFactsTest(tf.test.TestCase, parameterized.TestCase):
     def test_the_orientation_is_read(self, orientation):
         facts = image_facts.facts_of(odd_files.turned(orientation))
         self.assertEqual(facts.orientation, orientation)
+
+    def test_the_orientation_of_a_png_does_not_count(self):
+        facts = image_facts.facts_of(odd_files.turned(6, "PNG"))
+        self.assertEqual(facts.orientation, 1)
+
+    @parameterized.parameters((1, 0), (0, 1), (1, 1), (0, 0))
+    def test_a_gif_is_as_transparent_as_its_first_frame(self, first, second):
+        contents = bytearray(odd_files.animated("GIF", duration=40))
+        marks = [
+            match.start() for match in re.finditer(rb"!\xf9\x04", contents)
+        ]
+        self.assertLen(marks, 2)
+        for mark, flag in zip(marks, (first, second), strict=True):
+            contents[mark + 3] = contents[mark + 3] & ~1 | flag
+        facts = image_facts.facts_of(bytes(contents))
+        self.assertEqual(facts.has_alpha, bool(first))
+
+    def test_of_two_blocks_about_a_frame_the_last_counts(self):
+        contents = odd_files.encoded("GIF", transparency=3)
+        position = contents.index(b"!\xf9\x04")
+        more = b"!\xf9\x04" + bytes(5)
+        changed = contents[: position + 8] + more + contents[position + 8 :]
+        self.assertTrue(image_facts.facts_of(contents).has_alpha)
+        self.assertFalse(image_facts.facts_of(changed).has_alpha)
 
     def test_an_impossible_orientation_counts_as_upright(self):
         facts = image_facts.facts_of(odd_files.turned(99))

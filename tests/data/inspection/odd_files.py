@@ -24,17 +24,19 @@ def encoded(image_format="JPEG", mode="RGB", seed=0, size=None, **options):
     return file.getvalue()
 
 
-def turned(orientation=6):
-    """Returns a JPEG whose EXIF data say how the camera was held."""
+def turned(orientation=6, image_format="JPEG"):
+    """Returns a file whose EXIF data say how the camera was held."""
     exif = Image.Exif()
     exif[0x0112] = orientation
-    return encoded(exif=exif)
+    return encoded(image_format, exif=exif)
 
 
-def animated(image_format="GIF"):
+def animated(image_format="GIF", **options):
     """Returns two frames."""
     second = Image.fromarray(255 - pixels())
-    return encoded(image_format, save_all=True, append_images=[second])
+    return encoded(
+        image_format, save_all=True, append_images=[second], **options
+    )
 
 
 def png_16_bit():

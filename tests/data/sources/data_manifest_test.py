@@ -81,6 +81,15 @@ class DataManifestTest(tf.test.TestCase, parameterized.TestCase):
             with self.assertRaisesRegex(ValueError, "is damaged: run"):
                 list(data_manifest.read(self.path))
 
+    @parameterized.parameters("path", "findings")
+    def test_a_number_in_the_place_of_another_value_is_noticed(self, key):
+        self.write()
+        lines = self.path.read_bytes().splitlines(keepends=True)
+        lines[1] = json.dumps({**json.loads(lines[1]), key: 5}).encode() + b"\n"
+        self.path.write_bytes(b"".join(lines))
+        with self.assertRaisesRegex(ValueError, "is damaged: run"):
+            list(data_manifest.read(self.path))
+
     def test_a_missing_or_foreign_file_is_refused(self):
         with self.assertRaisesRegex(ValueError, "There is no manifest"):
             list(data_manifest.read(self.path))
@@ -227,8 +236,12 @@ class HeldFolderTest(tf.test.TestCase, parameterized.TestCase):
             for entry in self.write_manifest()
         ]
         data_manifest.write(self.manifest, "x", entries)
-        with self.assertRaisesRegex(ValueError, "at least one image"):
-            self.open()
+        for split in ("train", "test"):
+            with self.assertRaisesRegex(
+                ValueError,
+                f"split '{split}' of folder:.* at least one.* {self.manifest}",
+            ):
+                self.open(split)
 
     def test_other_sources_take_no_manifest(self):
         with self.assertRaisesRegex(ValueError, "`manifest` is for folders"):

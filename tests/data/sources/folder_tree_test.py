@@ -3,13 +3,15 @@
 import os
 
 import tensorflow as tf
+from absl.testing import parameterized
 
 from tests.data.sources.image_folder import ImageFolderTestCase
 from tests.data.sources.image_folder import pixels
 from tf_simmim.data.sources import folder
+from tf_simmim.data.sources import folder_tree
 
 
-class FolderTreeTest(ImageFolderTestCase):
+class FolderTreeTest(ImageFolderTestCase, parameterized.TestCase):
     def test_the_same_name_in_two_folders_is_two_images(self):
         for number, name in enumerate(("cat/a.png", "Cat/a.png", "cat/a.jpg")):
             self.write(name, number)
@@ -23,12 +25,13 @@ class FolderTreeTest(ImageFolderTestCase):
         self.write("cat/a.png")
         (self.root / "cat/loop").symlink_to(self.root)
         (self.root / "dog").symlink_to(self.root / "cat")
+        (self.root / "emu.png").symlink_to(self.root / "cat")
         with self.assertLogs("absl", "WARNING") as logs:
             source = folder.FolderSource(str(self.root))
         self.assertEqual(self.names(source), ["cat/a.png"])
         self.assertLen(logs.output, 1)
         self.assertIn(
-            f"a link to a folder, 2 in all: {self.root}/cat/loop",
+            f"a link to a folder, 3 in all: {self.root}/cat/loop",
             logs.output[0],
         )
 
@@ -104,6 +107,27 @@ class FolderTreeTest(ImageFolderTestCase):
             self.names(folder.FolderSource(str(self.root), "all")),
             ["a.png", "folder.png/b.png"],
         )
+
+    @parameterized.parameters(
+        (b"plain name.jpg", "plain name.jpg"),
+        ("f\u00fcr.jpg".encode(), "f\u00fcr.jpg"),
+        (b"a\xe9\x1b[0m\n.jpg", r"a\xe9\x1b[0m\x0a.jpg"),
+        (b"a\\xe9.jpg", r"a\\xe9.jpg"),
+        ("a\u202eb".encode(), r"a\xe2\x80\xaeb"),
+    )
+    def test_names_are_printed_safely(self, path, text):
+        self.assertEqual(folder_tree.printable(path), text)
+
+    def test_no_error_of_a_folder_prints_what_moves_a_cursor(self):
+        name = "\x1b[2J\n.png"
+        (self.root / name).write_bytes(b"no image")
+        source = folder.FolderSource(str(self.root))
+        self.assertEqual(source.describe(0), rf"{self.root}/\x1b[2J\x0a.png")
+        (self.root / name).unlink()
+        (self.root / name).symlink_to("nowhere")
+        with self.assertRaises(ValueError) as caught:
+            folder.FolderSource(str(self.root))
+        self.assertTrue(str(caught.exception).isprintable())
 
 
 if __name__ == "__main__":

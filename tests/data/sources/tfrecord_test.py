@@ -224,7 +224,7 @@ class TFRecordSourceTest(tf.test.TestCase, parameterized.TestCase):
 
         error = self.stream_error(harm)
         self.assertRegex(error, "record 6 of .*data-02 .*PNG")
-        self.assertIn("none of such files can be replaced", error)
+        self.assertIn("an image in record files cannot be replaced", error)
 
     def test_damage_in_the_first_record_is_named_at_the_start(self):
         self.write_shards()

@@ -6,7 +6,6 @@ from tf_simmim.data.inspection.finding import Finding
 from tf_simmim.data.inspection.folder_survey import FolderSurvey
 from tf_simmim.data.inspection.manifest_place import manifest_path
 from tf_simmim.data.inspection.report import Report
-from tf_simmim.data.inspection.report import printable
 from tf_simmim.data.inspection.source_items import open_items
 from tf_simmim.data.inspection.tally import Tally
 
@@ -19,5 +18,4 @@ __all__ = [
     "Tally",
     "manifest_path",
     "open_items",
-    "printable",
 ]

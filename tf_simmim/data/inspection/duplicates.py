@@ -1,7 +1,7 @@
 """Images that are there more than once, by a hash of their content."""
 
 from tf_simmim.data.inspection import finding
-from tf_simmim.data.inspection import report
+from tf_simmim.data.sources import folder_tree
 
 
 class Duplicates:
@@ -48,5 +48,5 @@ class Duplicates:
                 else:
                     continue
                 yield finding.Finding(
-                    reason, path, f"= {report.printable(other)}"
+                    reason, path, f"= {folder_tree.printable(other)}"
                 )

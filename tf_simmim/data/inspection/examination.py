@@ -6,7 +6,6 @@ Dimension key:
 
 import dataclasses
 import hashlib
-import itertools
 import os
 
 import tensorflow as tf
@@ -15,16 +14,10 @@ from tf_simmim.data.inspection import finding
 from tf_simmim.data.inspection import image_facts
 from tf_simmim.data.sources import data_manifest
 from tf_simmim.data.sources import decoding
+from tf_simmim.data.sources import folder_tree
 
 _SMALLEST_SIDE = 32  # px
 _LONGEST_RATIO = 10
-_SUFFIXES = {
-    "jpeg": (".jpg", ".jpeg"),
-    "png": (".png",),
-    "gif": (".gif",),
-    "bmp": (".bmp",),
-}
-IMAGE_SUFFIXES = tuple(itertools.chain.from_iterable(_SUFFIXES.values()))
 _FOREIGN = {
     "html": "a web page",
     "zeros": "nothing but zeros",
@@ -153,8 +146,7 @@ class Examiner:
         try:
             shape, fingerprint = self._decode(contents)
         except tf.errors.InvalidArgumentError:
-            reason = self._why_bad(contents, facts)
-            return dataclasses.replace(entry, verdict=finding.BAD), [reason]
+            return entry, [self._why_bad(contents, facts)]
         height, width = shape.numpy()[:2].tolist()
         entry = dataclasses.replace(
             entry,
@@ -170,7 +162,7 @@ class Examiner:
         if not contents:
             return "empty", ""
         size = f"{len(contents):,} bytes"
-        if facts.type not in _SUFFIXES:
+        if facts.type not in folder_tree.SUFFIXES.values():
             what = _FOREIGN.get(facts.type, facts.type.upper())
             return "not_an_image", f"{what}, {size}"
         if facts.width and facts.height:
@@ -181,8 +173,8 @@ class Examiner:
 
 
 def _odd(facts, contents, path):
-    suffix = os.path.splitext(os.fsdecode(path))[1].lower()
-    if suffix not in _SUFFIXES[facts.type]:
+    suffix = os.path.splitext(path)[1].lower()
+    if folder_tree.SUFFIXES.get(suffix) != facts.type:
         yield "wrong_suffix", f"a {facts.type.upper()} file"
     if facts.is_cmyk:
         yield "cmyk", ""

@@ -14,9 +14,12 @@ REASONS = {
     "truncated": (BAD, "cut off: the image does not end"),
     "damaged": (BAD, "damaged, or of a kind that cannot be decoded"),
     "too_large": (BAD, "too many pixels"),
-    "dangling_link": (BAD, "link to a file that is not there"),
+    "dangling_link": (
+        BAD,
+        "link to a file that is not there: training does not start",
+    ),
     "unreadable": (BAD, "cannot be read"),
-    "damaged_shard": (BAD, "damaged record; the rest of its file is unread"),
+    "damaged_shard": (BAD, "damaged record: what follows it is unread"),
     "no_image_feature": (BAD, "record without the feature image/encoded"),
     "in_train_and_validation": (
         SHARED,

@@ -3,9 +3,7 @@
 import collections
 import os
 
-from tf_simmim.data.inspection import examination
 from tf_simmim.data.inspection import finding
-from tf_simmim.data.inspection import report
 from tf_simmim.data.sources import folder_tree
 
 TRAIN = "train"
@@ -108,10 +106,11 @@ def _left_out(root, files):
 
 
 def _why_no_image(name, path):
-    suffix = os.fsdecode(os.path.splitext(name)[1].lower())
-    if suffix not in examination.IMAGE_SUFFIXES:
-        return finding.Finding("other_suffix", path, suffix or "no ending")
+    suffix = os.path.splitext(name)[1].lower()
+    if suffix not in folder_tree.SUFFIXES:
+        kind = folder_tree.printable(suffix) or "no ending"
+        return finding.Finding("other_suffix", path, kind)
     if os.path.islink(path):
-        target = report.printable(os.readlink(path))
+        target = folder_tree.printable(os.readlink(path))
         return finding.Finding("dangling_link", path, f"to {target}")
     return finding.Finding("no_file", path)

@@ -49,9 +49,11 @@ class ImageFacts:
             does not come.
         is_cmyk: bool.
         is_16_bit: bool.
-        has_alpha: bool. A channel or a colour is transparent.
+        has_alpha: bool. A channel or a colour is transparent; of a GIF, in
+            the first frame.
         is_animated: bool.
-        orientation: int, 1 for upright to 8, of EXIF.
+        orientation: int, 1 for upright to 8, of EXIF; training applies that
+            of a JPEG alone.
     """
 
     type: str
@@ -96,6 +98,7 @@ def facts_of(contents: bytes) -> ImageFacts:
     except Exception:
         return ImageFacts(file_type, end=_end(file_type, contents, 0))
     is_png = file_type == "png"
+    exif = image.info.get("exif") if file_type == "jpeg" else None
     return ImageFacts(
         file_type,
         *image.size,
@@ -105,7 +108,7 @@ def facts_of(contents: bytes) -> ImageFacts:
         has_alpha=is_png
         and (contents[25] in (4, 6) or "transparency" in image.info),
         is_animated=is_png and image.n_frames > 1,
-        orientation=_orientation(image.info.get("exif")),
+        orientation=_orientation(exif),
     )
 
 
@@ -146,8 +149,9 @@ def _facts_of_gif(contents):
                 end = position + 1
                 break
             if kind == 0x21:  # an extension
-                if contents[position + 1] == 0xF9:
-                    has_alpha |= bool(contents[position + 3] & 1)
+                # One is about the next frame, and the last one counts.
+                if contents[position + 1] == 0xF9 and not frames:
+                    has_alpha = bool(contents[position + 3] & 1)
                 position += 2
             elif kind == 0x2C:  # a frame
                 frames += 1

@@ -3,11 +3,13 @@
 import collections
 
 from tf_simmim.data.inspection import finding
+from tf_simmim.data.sources import folder_tree
 
 _HEADINGS = {
     finding.BAD: (
         "BAD",
-        "Training replaces a few such images, then stops.",
+        "In a folder, training replaces a few, then stops; in record files, "
+        "it\nstops at the first.",
     ),
     finding.SHARED: (
         "SHARED",
@@ -97,7 +99,7 @@ class Report:
                 if not shown:
                     continue
                 lines += ["", f"{title} ({len(found):,})"]
-                names = [printable(one.path) for one in shown]
+                names = [folder_tree.printable(one.path) for one in shown]
                 width = max(map(len, names))
                 for name, one in zip(names, shown, strict=True):
                     lines.append(f"    {name:{width}}  {one.detail}".rstrip())
@@ -126,21 +128,3 @@ def _kinds(found):
 
 def _number(count, noun):
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def printable(path: bytes) -> str:
-    r"""Returns a path that a terminal prints as it is, on one line.
-
-    Control characters and bytes that are not UTF-8 become `\x1b` and the
-    like, as a shell's `$'...'` takes them.
-    """
-    return "".join(map(_safe, path.decode("utf-8", "surrogateescape")))
-
-
-def _safe(character):
-    if character == "\\":
-        return "\\\\"
-    if character.isprintable():
-        return character
-    raw = character.encode("utf-8", "surrogateescape")
-    return "".join(f"\\x{byte:02x}" for byte in raw)

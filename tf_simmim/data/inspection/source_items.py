@@ -7,11 +7,13 @@ from collections.abc import Iterable
 
 import tensorflow as tf
 
+from tf_simmim.data import bad_images
 from tf_simmim.data.inspection import examination
 from tf_simmim.data.inspection import finding
 from tf_simmim.data.inspection import folder_survey
 from tf_simmim.data.sources import holdout
 from tf_simmim.data.sources import open as opening
+from tf_simmim.data.sources import record_files
 
 _IMAGE = "image/encoded"
 
@@ -99,7 +101,8 @@ def _tfrecord_items(pattern, splits, examiner):
     position = 0
     for path in paths:
         records = enumerate(tf.data.TFRecordDataset(path))
-        for name, record in _until_damage(records, f"{path}, record"):
+        damage = record_files.RecordFiles([path], [0]).damage
+        for name, record in _until_damage(records, f"{path}: record", damage):
             if isinstance(record, finding.Finding):
                 yield Item(functools.partial(_bad, record), None)
                 continue
@@ -123,7 +126,7 @@ def _other_items(sources, examiner):
             input_signature=[elements.element_spec],
         )
         elements = _until_damage(
-            enumerate(elements), f"{source.name}, {side} image"
+            enumerate(elements), f"{source.name}, {side} image", source.damage
         )
         for name, element in elements:
             if isinstance(element, finding.Finding):
@@ -135,15 +138,23 @@ def _other_items(sources, examiner):
             yield Item(examine, side)
 
 
-def _until_damage(numbered, what):
-    """Yields (name, element), and at damage (name, `Finding`) and no more."""
+def _until_damage(numbered, what, damage):
+    """Yields (name, element), and at damage (name, `Finding`) and no more.
+
+    Args:
+        numbered: iterable of (int, element).
+        what: str, of what kind an element is.
+        damage: callable that returns what is wrong, a list of str.
+    """
     number = -1
     try:
         for number, element in numbered:
             yield f"{what} {number}".encode(), element
-    except tf.errors.OpError as error:
-        name = f"{what} {number + 1}".encode()
-        detail = error.message.partition("\n")[0]
+    except tf.errors.OpError:
+        name = f"{what} {number + 1}"
+        # It begins with what the name says already.
+        detail = "; ".join(damage()).removeprefix(f"{name}, ")
+        name = name.encode()
         yield name, finding.Finding("damaged_shard", name, detail)
 
 
@@ -173,6 +184,6 @@ def _examine_element(examiner, read, element, name):
     try:
         image = read(element).numpy()
     except tf.errors.OpError as error:
-        detail = error.message.partition("\n")[0]
+        detail = bad_images.reason(error)
         return _bad(finding.Finding("damaged", name, detail))
     return examiner.examine_pixels(image, name)

@@ -126,7 +126,7 @@ def read(path):
             f"There is no manifest {path} that can be read "
             f"({error.strerror}): experiments/check_data.py writes one."
         ) from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         if "is not a manifest" in str(error):
             raise
         raise ValueError(

@@ -96,6 +96,12 @@ class FolderSource(source.Source):
             start = b"" if folder == root else folder[len(root) :].lstrip(b"/")
             start = os.path.join(start, b"")
             files = [file for file in files if start + file in good]
+            if not files:
+                raise ValueError(
+                    f"The split {split!r} of folder:{path} must have at least "
+                    f"one image that is good by the manifest {manifest}: mend "
+                    "some, or hold none out. Received: 0 good images."
+                )
             self._fingerprints = tf.constant(
                 [good[start + file] for file in files], tf.int64
             )

@@ -11,7 +11,14 @@ from absl import logging
 from tf_simmim.data.sources import decoding
 from tf_simmim.data.sources import holdout
 
-_SUFFIXES = (b".jpg", b".jpeg", b".png", b".bmp", b".gif")
+# What the names of image files end in, in upper or lower case: their format.
+SUFFIXES = {
+    b".jpg": "jpeg",
+    b".jpeg": "jpeg",
+    b".png": "png",
+    b".bmp": "bmp",
+    b".gif": "gif",
+}
 # Images too, but none that `decoding` reads: left out, and never silently.
 _OTHER_SUFFIXES = (
     b".webp",
@@ -97,7 +104,7 @@ def image_files(folder: bytes, strict=True) -> list[bytes]:
             "they point to."
         )
     if not files:
-        suffixes = ", ".join(os.fsdecode(suffix) for suffix in _SUFFIXES)
+        suffixes = ", ".join(os.fsdecode(suffix) for suffix in SUFFIXES)
         raise ValueError(
             f"No images in {os.path.abspath(printable(folder))} or in the "
             f"folders below it: put files there that end in {suffixes}."
@@ -130,20 +137,36 @@ def _walk(folder, below, files, odd):
             _walk(folder, name, files, odd)
             if not below and len(files) == count:
                 odd["a sub-folder without images"].append(entry.path)
-        elif entry.name.lower().endswith(_SUFFIXES):
+        elif entry.is_dir():
+            odd["a link to a folder"].append(entry.path)
+        elif entry.name.lower().endswith(tuple(SUFFIXES)):
             if entry.is_file():
                 files.append(name)
             elif entry.is_symlink() and not os.path.exists(entry.path):
                 odd["a link that leads nowhere"].append(entry.path)
-        elif entry.is_dir():
-            odd["a link to a folder"].append(entry.path)
         elif entry.name.lower().endswith(_OTHER_SUFFIXES):
             odd[f"a file that is no {decoding.FORMATS}"].append(entry.path)
 
 
 def printable(path: bytes) -> str:
-    r"""Returns a path for messages; bytes that are not UTF-8 as `\xff`."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+    r"""Returns a path that a terminal prints as it is, on one line.
+
+    Control characters and bytes that are not UTF-8 become `\x1b` and the
+    like, as a shell's `$'...'` takes them.
+    """
+    text = path.decode("utf-8", "surrogateescape")
+    if text.isprintable() and "\\" not in text:  # so nearly all are
+        return text
+    return "".join(map(_safe, text))
+
+
+def _safe(character):
+    if character == "\\":
+        return "\\\\"
+    if character.isprintable():
+        return character
+    raw = character.encode("utf-8", "surrogateescape")
+    return "".join(f"\\x{byte:02x}" for byte in raw)
 
 
 def class_of(file: bytes) -> bytes | None:
