@@ -107,7 +107,7 @@ def test_a_complete_run_says_so_and_changes_nothing(runs):
 
 
 def test_a_run_whose_checkpoints_have_gone_does_not_begin_anew(runs, tmp_path):
-    whole, _ = runs
+    whole, *_ = runs
     workdir = tmp_path / "run"
     shutil.copytree(whole, workdir)
     shutil.rmtree(workdir / "checkpoints")

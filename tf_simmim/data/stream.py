@@ -210,6 +210,10 @@ class ImageStream:
                 )
         options = tf.data.Options()
         options.deterministic = True
+        # No thread of tf.data may be in Python when an iterator is deleted:
+        # deleting waits for it with the interpreter's lock in its hand. The
+        # pipeline inside the generator prefetches, without Python.
+        options.experimental_optimization.inject_prefetch = False
         options.experimental_distribute.auto_shard_policy = (
             tf.data.experimental.AutoShardPolicy.OFF
         )
