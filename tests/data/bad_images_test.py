@@ -2,6 +2,7 @@
 
 import pathlib
 import tempfile
+import time
 
 import numpy as np
 import tensorflow as tf
@@ -136,6 +137,18 @@ class BadImagesTest(tf.test.TestCase, parameterized.TestCase):
         for k in range(NUM_BATCHES * BATCH_SIZE):
             for key, value in images.element(k).items():
                 np.testing.assert_array_equal(value, want[key][k])
+
+    def test_no_batch_is_made_in_python_before_it_is_asked_for(self):
+        """Or deleting the iterator could wait for Python for ever."""
+        images = self.stream()
+        later = self.wanted_indices(images, (), 2 * BATCH_SIZE)[-1]
+        self.spoil(later)
+        batches = iter(images.batches(BATCH_SIZE))
+        next(batches)
+        time.sleep(0.5)
+        self.assertEmpty(images.bad_images.reasons)
+        next(batches)
+        self.assertLen(images.bad_images.reasons, 1)
 
     def test_a_file_that_vanishes_in_mid_run_is_replaced(self):
         images = self.stream(shuffle=False)
