@@ -147,6 +147,8 @@ class ImageStream:
         Returns:
             Data set of dicts as in the class's description, each value with a
             leading dimension B. It shards itself: automatic sharding is off.
+            It prefetches already; of a source of files, do not `prefetch` it
+            again: see the comment below.
 
         Raises:
             ValueError: an argument breaks its rule above.
