@@ -99,6 +99,7 @@ def test_a_second_run_and_a_killed_one_end_bit_for_bit_alike(
         assert programs.rows(workdir) == programs.rows(reference)
 
 
+@pytest.mark.slow
 def test_too_many_bad_images_end_the_run_which_a_higher_cap_continues(
     mixed, finished, tmp_path
 ):
@@ -135,6 +136,7 @@ def test_a_folder_of_bad_images_alone_is_one_error(tmp_path):
         assert "at least one must be good" in result.stderr
 
 
+@pytest.mark.slow
 def test_evaluation_ends_at_a_bad_image_and_names_it(tmp_path):
     folder = tmp_path / "images"
     for number in range(40):
@@ -166,6 +168,7 @@ def write_records(path, numbers):
             writer.write(example.SerializeToString())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_a_damaged_record_is_named_in_either_split(tmp_path, split):
     for shard in range(3):

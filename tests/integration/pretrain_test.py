@@ -87,6 +87,7 @@ def test_the_loss_falls(runs):
     assert all("validation_loss" in row for row in programs.rows(whole))
 
 
+@pytest.mark.slow
 def test_the_written_flags_repeat_the_run(runs, tmp_path):
     whole, _, _ = runs
     result = programs.run(
@@ -139,6 +140,7 @@ def test_other_settings_in_the_same_folder_are_refused(runs):
     assert (whole / "flags.txt").read_text() == before
 
 
+@pytest.mark.slow
 def test_a_lamb_run_resumes_bit_for_bit_logs_to_wandb_and_is_evaluated(
     tmp_path,
 ):

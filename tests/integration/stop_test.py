@@ -100,6 +100,7 @@ def test_a_second_trainer_is_refused_and_the_first_is_undisturbed(tmp_path):
         assert process.poll() is None
 
 
+@pytest.mark.slow
 def test_other_settings_of_the_operations_are_one_warning(tmp_path):
     programs.pretrain(tmp_path, "--train_steps=2")
     result = programs.pretrain(
