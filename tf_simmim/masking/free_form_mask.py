@@ -72,9 +72,10 @@ class FreeFormMask(patch_mask.PatchMask):
             radii[:, np.newaxis, np.newaxis] * np.hypot(self._down, self._right)
         ).astype(np.int32)  # [widths, lengths, angles]
 
-        # Enough to cover what must be hidden 2.5 times over, anywhere.
+        # Twice the segments, thrown anywhere, that would leave no more visible
+        # than there should be.
         covered = 2 * np.mean(self._reach) / (n * _UNITS**2)
-        needed = 2.5 * math.log(n / (n - num_hidden)) / covered
+        needed = 2 * math.log(n / (n - num_hidden)) / covered
         self.num_strokes = 2 + math.ceil(needed / _NUM_SEGMENTS)
         # One more: which end of the image comes first at equal moments.
         self.numbers_per_sample = _NUMBERS_PER_STROKE * self.num_strokes + 1
