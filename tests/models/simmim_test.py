@@ -178,7 +178,7 @@ class SimMIMTest(tf.test.TestCase, parameterized.TestCase):
         self.assertLen({round(float(x), 6) for x in losses[0]}, 3)
         self.assertNotAllClose(losses[0], losses[1], atol=1e-4)
 
-    @parameterized.parameters(*masking.STRATEGIES)
+    @parameterized.parameters("block_wise", "free_form")
     def test_masks_drawn_in_the_step_are_those_of_the_strategy(self, name):
         generator = masking.create(name, (H, W), P, P, 0.5)
         mask = generator.sample_batch(
