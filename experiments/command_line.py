@@ -188,6 +188,13 @@ def require_same_settings(flags_file: pathlib.Path, free: set[str]) -> None:
         words = (line.lstrip("-").partition("=")[0] for line in lines)
         return {word.removeprefix("no") for word in words}
 
+    # The run may be older than a flag: then its default is how it began.
+    newer = {
+        flag.serialize()
+        for flag in own_flags()
+        if flag.value is not None and flag.value == flag.default
+    }
+    now -= {line for line in newer if not names([line]) & names(before)}
     changed = {
         line
         for line in before ^ now

@@ -76,6 +76,13 @@ _MASK_RATIO = flags.DEFINE_float(
     lower_bound=0.0,
     upper_bound=1.0,
 )
+_MASK_STRATEGY = flags.DEFINE_enum(
+    "mask_strategy",
+    "random",
+    list(masking.STRATEGIES),
+    "How the squares to hide are chosen; pixel: single model patches, whatever "
+    "--mask_patch_size is. See docs/masking.md.",
+)
 _TARGET = flags.DEFINE_enum(
     "target", "pixels", losses.TARGETS, "What to predict of hidden patches."
 )
@@ -118,10 +125,11 @@ def loss_is_in_pixels() -> bool:
 
 def create_simmim(image_size, channels, seed) -> models.SimMIM:
     """Creates the model that the flags describe."""
-    # The stricter rule first, so that the size it suggests really works.
-    sizes.require_multiple(
-        image_size, "image_size", _MASK_PATCH_SIZE.value, "mask_patch_size"
-    )
+    if _MASK_STRATEGY.value != "pixel":
+        # The stricter rule first, so that the size it suggests really works.
+        sizes.require_multiple(
+            image_size, "image_size", _MASK_PATCH_SIZE.value, "mask_patch_size"
+        )
     backbone = backbones.create(
         _BACKBONE.value,
         image_size,
@@ -133,6 +141,7 @@ def create_simmim(image_size, channels, seed) -> models.SimMIM:
         backbone,
         mask_patch_size=_MASK_PATCH_SIZE.value,
         mask_ratio=_MASK_RATIO.value,
+        mask_strategy=_MASK_STRATEGY.value,
         target=_TARGET.value,
         reconstruction_loss=_RECONSTRUCTION_LOSS.value,
         seed=seed,
@@ -168,9 +177,10 @@ def _architecture():
     return given
 
 
-def random_mask(backbone) -> masking.RandomPatchMask:
+def random_mask(backbone) -> masking.PatchMask:
     """Returns the generator of the masks that go with the images."""
-    return masking.RandomPatchMask(
+    return masking.create(
+        _MASK_STRATEGY.value,
         backbone.image_size,
         backbone.patch_size,
         _MASK_PATCH_SIZE.value,

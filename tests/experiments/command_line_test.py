@@ -203,6 +203,18 @@ def test_only_settings_of_where_how_long_and_how_often_may_change(tmp_path):
     assert "train_epochs" not in str(error.value)
 
 
+def test_a_flag_newer_than_the_run_is_refused_only_off_its_default(tmp_path):
+    path = tmp_path / "flags.txt"
+    parse("--dataset=builtin:digits", "--seed=1")
+    lines = command_line.resolved_text().splitlines()
+    lines.remove("--mask_strategy=random")
+    path.write_text("\n".join(lines) + "\n")
+    command_line.require_same_settings(path, set())
+    parse("--dataset=builtin:digits", "--seed=1", "--mask_strategy=grid")
+    with pytest.raises(ValueError, match="Received: --mask_strategy=grid"):
+        command_line.require_same_settings(path, set())
+
+
 @pytest.mark.parametrize(
     "line",
     ["--flagfile=/etc/passwd", "--profile_file=x", "--pdb", "word", "-seed=1"],

@@ -6,6 +6,7 @@ from absl import flags
 from absl.testing import flagsaver
 
 from tf_simmim import backbones
+from tf_simmim import masking
 
 FLAGS = flags.FLAGS
 
@@ -65,6 +66,35 @@ def test_flags_reach_a_swin(window, want):
     assert (swin.num_heads, swin.channels, swin.version) == ((2, 3), 2, 2)
     # The map of the last stage has 4 x 6 cells; 6 or more, twice that.
     assert swin.window_size == want
+
+
+@pytest.mark.parametrize("name", masking.STRATEGIES)
+def test_the_mask_strategy_reaches_the_model_and_the_stream(name):
+    model = create(
+        "--backbone=vit_nano",
+        "--patch_size=8",
+        "--mask_patch_size=16",
+        "--mask_ratio=0.3",
+        f"--mask_strategy={name}",
+    )
+    generators = (model_flags.random_mask(model.backbone), model.masking)
+    assert model.mask_strategy == name
+    assert type(generators[0]) is masking.STRATEGIES[name]
+    assert type(generators[1].random_mask) is masking.STRATEGIES[name]
+    assert generators[0].grid_size == (4, 6)
+    assert generators[0].mask_ratio == 0.3
+
+
+def test_single_patches_need_no_image_of_whole_mask_patches():
+    arguments = (
+        "--backbone=vit_nano",
+        "--patch_size=8",
+        "--mask_patch_size=16",
+    )
+    model = create(*arguments, "--mask_strategy=pixel", image_size=(40, 24))
+    assert model_flags.random_mask(model.backbone).grid_size == (5, 3)
+    with pytest.raises(ValueError, match="`image_size` must be a multiple"):
+        create(*arguments, image_size=(40, 24))
 
 
 @pytest.mark.parametrize(

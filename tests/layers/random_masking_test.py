@@ -72,6 +72,22 @@ class RandomMaskingTest(tf.test.TestCase, parameterized.TestCase):
         mask = layer(self.images, seed=self.seed)
         self.assertAllEqual(np.sum(mask, axis=(1, 2)), [num_hidden] * B)
 
+    @parameterized.parameters(*masking.STRATEGIES)
+    def test_draws_the_masks_of_any_strategy(self, name):
+        layer = random_masking.RandomMasking(SIZE, P, Q, 0.6, name)
+        generator = masking.create(name, SIZE, P, Q, 0.6)
+        self.assertAllEqual(
+            layer(self.images, seed=self.seed),
+            generator.sample_batch(self.seed, B),
+        )
+        self.assertEqual(layer.get_config()["mask_strategy"], name)
+
+    def test_config_without_a_strategy_is_that_of_random_masks(self):
+        config = self.layer.get_config()
+        del config["mask_strategy"]
+        layer = random_masking.RandomMasking.from_config(config)
+        self.assertEqual(layer.mask_strategy, "random")
+
     def test_defaults_are_those_of_the_paper(self):
         layer = random_masking.RandomMasking(192, 16)
         mask = layer(tf.zeros([B, 192, 192, 3]), seed=self.seed)
@@ -83,6 +99,8 @@ class RandomMaskingTest(tf.test.TestCase, parameterized.TestCase):
             random_masking.RandomMasking((33, 48), P, Q)
         with self.assertRaisesRegex(ValueError, "`mask_ratio` must lie"):
             random_masking.RandomMasking(SIZE, P, Q, mask_ratio=1.0)
+        with self.assertRaisesRegex(ValueError, "`mask_strategy` must be"):
+            random_masking.RandomMasking(SIZE, P, Q, mask_strategy="blocks")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from tf_simmim import backbones
 from tf_simmim import masking
 from tf_simmim import models
 from tf_simmim import optimization
+from tf_simmim import randomness
 
 B, H, W, C, P = 4, 16, 24, 2, 8
 GRID = (H // P, W // P)
@@ -176,6 +177,21 @@ class SimMIMTest(tf.test.TestCase, parameterized.TestCase):
             ]
         self.assertLen({round(float(x), 6) for x in losses[0]}, 3)
         self.assertNotAllClose(losses[0], losses[1], atol=1e-4)
+
+    @parameterized.parameters("block_wise", "free_form")
+    def test_masks_drawn_in_the_step_are_those_of_the_strategy(self, name):
+        generator = masking.create(name, (H, W), P, P, 0.5)
+        mask = generator.sample_batch(
+            randomness.seed_for(3, randomness.MASK, 0), B
+        )
+        given = {"image": self.images, "patch_mask": mask}
+        losses = [
+            create(mask_strategy=name, seed=3).train_on_batch(
+                data, return_dict=True
+            )["loss"]
+            for data in (self.images, given)
+        ]
+        self.assertAllClose(losses[0], losses[1], rtol=1e-6)
 
     def test_evaluation_uses_the_same_masks_every_time(self):
         model = create(drop_path_rate=0.5)
@@ -377,6 +393,7 @@ class SimMIMTest(tf.test.TestCase, parameterized.TestCase):
             "`image_size` must be a multiple of `mask_patch_size`.*16x16",
         ),
         ("all hidden", {"mask_ratio": 0.9}, "hides all 6 mask patches"),
+        ("strategy", {"mask_strategy": "x"}, "`mask_strategy` must be one"),
         ("ratio", {"mask_ratio": 1.0}, "strictly between 0 and 1"),
     )
     def test_impossible_arguments_are_refused(self, kwargs, message):

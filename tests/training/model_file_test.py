@@ -39,6 +39,7 @@ class ModelFileTest(tf.test.TestCase, parameterized.TestCase):
             backbones.ViT(**OPTIONS),
             mask_patch_size=8,
             mask_ratio=0.4,
+            mask_strategy="block_wise",
             target="patch_normalized",
             reconstruction_loss="smooth_l1",
             seed=3,
@@ -54,6 +55,21 @@ class ModelFileTest(tf.test.TestCase, parameterized.TestCase):
             [w.shape for w in model.weights],
             [w.shape for w in self.model.weights],
         )
+
+    def test_a_file_from_before_there_were_strategies_means_random(self):
+        config = json.loads(self.path.read_text())
+        del config["mask_strategy"]
+        self.path.write_text(json.dumps(config))
+        model = model_file.read_model(self.path, NUM_BYTES)
+        self.assertEqual(model.mask_strategy, "random")
+        self.assertEqual(model.mask_ratio, 0.4)
+
+    @parameterized.parameters("blocks", 3, None, [["random"]])
+    def test_unknown_strategy_is_refused(self, name):
+        config = json.loads(self.path.read_text())
+        self.path.write_text(json.dumps({**config, "mask_strategy": name}))
+        with self.assertRaisesRegex(ValueError, "`mask_strategy` must be"):
+            model_file.read_model(self.path, NUM_BYTES)
 
     def test_kernels_of_a_model_fit_into_its_checkpoint(self):
         num_bytes = sum(4 * w.shape.num_elements() for w in self.model.weights)

@@ -46,7 +46,7 @@ class ImageStream:
             `PretrainingAugmentation`, for held-out images
             `ResizeAndCentreCrop`.
         normalization: `Normalization`.
-        random_mask: `RandomPatchMask`, or None for images without masks.
+        random_mask: `masking.PatchMask`, or None for images without masks.
         seed: int. Of the run.
         shuffle: bool. False: every epoch in the order of the source.
         max_bad_images: int >= 0. More of them end the run. Default: as

@@ -14,7 +14,7 @@ from tf_simmim import sizes
 class RandomMasking(tf.keras.layers.Layer):
     """Draws a random patch mask for each image of a batch, on the device.
 
-    The mask itself is `masking.RandomPatchMask`; this layer is its place in a
+    The mask itself is that of `masking.create`; this layer is its place in a
     Keras model. It has no weights.
 
     Args:
@@ -23,6 +23,7 @@ class RandomMasking(tf.keras.layers.Layer):
         mask_patch_size: int, px. 32 in the paper.
         mask_ratio: float in (0, 1). Fraction of mask patches to hide, counted
             up (`ceil`); 0.6 in the paper.
+        mask_strategy: one of `masking.STRATEGIES`. "random" in the paper.
         **kwargs: passed to `tf.keras.layers.Layer`.
 
     Call arguments:
@@ -33,8 +34,8 @@ class RandomMasking(tf.keras.layers.Layer):
         int32 [B, h, w]. 1 = hidden, 0 = visible.
 
     Raises:
-        ValueError: sizes that do not divide, or a ratio that hides all; see
-            `masking.RandomPatchMask`.
+        ValueError: an unknown strategy, sizes that do not divide, or a ratio
+            that hides all; see `masking.PatchMask`.
 
     Randomness: a function of `seed` and the sample's place in the global
         batch, so that resumed runs and any number of replicas agree.
@@ -49,6 +50,7 @@ class RandomMasking(tf.keras.layers.Layer):
         patch_size,
         mask_patch_size=32,
         mask_ratio=0.6,
+        mask_strategy="random",
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -56,8 +58,9 @@ class RandomMasking(tf.keras.layers.Layer):
         self.patch_size = patch_size
         self.mask_patch_size = mask_patch_size
         self.mask_ratio = mask_ratio
-        self.random_mask = masking.RandomPatchMask(
-            image_size, patch_size, mask_patch_size, mask_ratio
+        self.mask_strategy = mask_strategy
+        self.random_mask = masking.create(
+            mask_strategy, image_size, patch_size, mask_patch_size, mask_ratio
         )
 
     def call(self, images, seed):
@@ -74,4 +77,5 @@ class RandomMasking(tf.keras.layers.Layer):
             "patch_size": self.patch_size,
             "mask_patch_size": self.mask_patch_size,
             "mask_ratio": self.mask_ratio,
+            "mask_strategy": self.mask_strategy,
         }

@@ -33,6 +33,8 @@ class SimMIM(tf.keras.Model):
             the paper.
         mask_ratio: float in (0, 1). Fraction of squares to hide, counted up;
             0.6 in the paper.
+        mask_strategy: one of `masking.STRATEGIES`: how the squares to hide are
+            chosen; "random" in the paper.
         target: "pixels" (the paper's), "patch_normalized" or
             "window_normalized"; see `losses.target_statistics`.
         reconstruction_loss: "l1" (the paper's), "l2" or "smooth_l1".
@@ -71,6 +73,7 @@ class SimMIM(tf.keras.Model):
         backbone,
         mask_patch_size=32,
         mask_ratio=0.6,
+        mask_strategy="random",
         target="pixels",
         reconstruction_loss="l1",
         seed=0,
@@ -95,6 +98,7 @@ class SimMIM(tf.keras.Model):
         self.backbone = backbone
         self.mask_patch_size = mask_patch_size
         self.mask_ratio = mask_ratio
+        self.mask_strategy = mask_strategy
         self.target = target
         self.reconstruction_loss = reconstruction_loss
         self.seed = seed
@@ -104,6 +108,7 @@ class SimMIM(tf.keras.Model):
             backbone.patch_size,
             mask_patch_size,
             mask_ratio,
+            mask_strategy,
             name="masking",
         )
         self.head = heads.PredictionHead(
@@ -278,6 +283,7 @@ class SimMIM(tf.keras.Model):
             "backbone": tf.keras.saving.serialize_keras_object(self.backbone),
             "mask_patch_size": self.mask_patch_size,
             "mask_ratio": self.mask_ratio,
+            "mask_strategy": self.mask_strategy,
             "target": self.target,
             "reconstruction_loss": self.reconstruction_loss,
             "seed": self.seed,
