@@ -294,6 +294,23 @@ class PrecisionTest(tf.test.TestCase, parameterized.TestCase):
         self.set_policy(f"mixed_{precision}")
         self.assertAllClose(loss(), wanted, rtol=1e-7)
 
+    @parameterized.parameters("bfloat16", "float16")
+    def test_statistics_of_the_target_are_those_of_float32(self, precision):
+        self.set_policy(f"mixed_{precision}")
+        backbone = create().backbone
+        model = models.SimMIM(backbone, 8, target="patch_normalized")
+        for weight in model.head.weights:
+            weight.assign(tf.zeros_like(weight))
+        images = 100.0 + IMAGES
+        outputs = model(images, patch_mask=UNEVEN)
+        # A prediction of zero is the mean of the cell.
+        cells = images.reshape([B, 2, 8, 3, 8, C]).mean(axis=(2, 4, 5))
+        wanted = cells.repeat(8, axis=1).repeat(8, axis=2)
+        for channel in range(C):
+            self.assertAllClose(
+                outputs["reconstruction"][..., channel], wanted, rtol=1e-6
+            )
+
     @parameterized.parameters(("bfloat16", 0.05), ("float16", 0.01))
     def test_a_step_is_near_that_of_float32(self, precision, tolerance):
         self.set_policy(f"mixed_{precision}")

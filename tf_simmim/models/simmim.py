@@ -81,7 +81,8 @@ class SimMIM(scalable_model.ScalableModel):
         seed=0,
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        # Not cast to the compute dtype: they are the target as well.
+        super().__init__(autocast=False, **kwargs)
         if target not in losses.TARGETS:
             raise ValueError(
                 f"`target` must be one of {losses.TARGETS}. "
