@@ -5,8 +5,9 @@
 Takes steps of the model of vits.flags (or of another --flagfile) in turn: one
 of a single micro-batch, then for each number of --steps one of as many
 micro-batches, and one of the same images at once. Prints the speed per image,
-as a ratio to the single micro-batch of the same round, and the memory that a
-step takes beyond weights and slots. Minutes on two cores; on Linux, whose /proc
+as a ratio to the single micro-batch of the same round, by the clock and by
+processor time (which other programs disturb less), and the memory that a step
+takes beyond weights and slots. Minutes on two cores; on Linux, whose /proc
 tells the memory.
 """
 
@@ -66,13 +67,15 @@ def create_steps():
 
 
 def timed(step):
-    """Returns seconds of one step, and bytes of memory that it took."""
+    """Returns seconds, processor seconds and bytes that one step takes."""
     # Makes the system count the peak from here on.
     pathlib.Path("/proc/self/clear_refs").write_text("5")
     before = _memory("VmRSS")
-    began = time.perf_counter()
+    began = time.perf_counter(), time.process_time()
     step().numpy()
-    return time.perf_counter() - began, _memory("VmHWM") - before
+    ended = time.perf_counter(), time.process_time()
+    wall, processor = (b - a for a, b in zip(began, ended, strict=True))
+    return wall, processor, _memory("VmHWM") - before
 
 
 def _memory(name):
@@ -86,33 +89,41 @@ def main(argv):
     command_line.refuse_leftovers(argv)
     compute_flags.set_precision()
     steps = create_steps()
-    seconds = {kind: [] for kind in steps}
-    memory = {kind: [] for kind in steps}
+    measured = {kind: [] for kind in steps}
     shuffler = random.Random(0)
     for _ in range(_NUM_ROUNDS.value):
         for kind in shuffler.sample(list(steps), len(steps)):
-            spent, extra = timed(steps[kind])
-            seconds[kind].append(spent / kind[0])
-            memory[kind].append(extra)
-    report(seconds, memory)
+            measured[kind].append(timed(steps[kind]))
+    report(measured)
 
 
-def report(seconds, memory):
+def report(measured):
     """Prints the table."""
-    plain, *_ = seconds
+    plain, *_ = measured
     print(
-        f"\n{_NUM_ROUNDS.value} rounds; medians, and the range of the ratio."
-        "\n\n| images a step | accumulation steps | ms an image | speed "
-        "| MB a step |\n|---|---|---|---|---|"
+        f"\n{_NUM_ROUNDS.value} rounds; medians, and the ranges of ratios.\n\n"
+        "| images a step | accumulation steps | ms an image | speed "
+        "| speed by processor time | MB a step |\n|---|---|---|---|---|---|"
     )
-    for kind, values in seconds.items():
-        ratios = [a / b for a, b in zip(seconds[plain], values, strict=True)]
+    for kind, rows in measured.items():
+        images = kind[0] / plain[0]
+        speeds = [
+            [images * a / b for a, b in zip(first, row, strict=True)]
+            for first, row in zip(measured[plain], rows, strict=True)
+        ]
+        wall, processor, _ = zip(*speeds, strict=True)
+        seconds, _, memory = map(statistics.median, zip(*rows, strict=True))
         print(
-            f"| {kind[0]} | {kind[1]} | {1e3 * statistics.median(values):.1f} "
-            f"| {statistics.median(ratios):.2f} "
-            f"({min(ratios):.2f} to {max(ratios):.2f}) "
-            f"| {statistics.median(memory[kind]) / 1e6:,.0f} |"
+            f"| {kind[0]} | {kind[1]} | {1e3 * seconds / kind[0]:.1f} "
+            f"| {_spread(wall)} | {_spread(processor)} | {memory / 1e6:,.0f} |"
         )
+
+
+def _spread(ratios):
+    return (
+        f"{statistics.median(ratios):.2f} "
+        f"({min(ratios):.2f} to {max(ratios):.2f})"
+    )
 
 
 if __name__ == "__main__":

@@ -194,7 +194,7 @@ class ScalableModelTest(tf.test.TestCase, parameterized.TestCase):
         losses = [
             create(jit_compile=jit_compile).evaluate(
                 tf.data.Dataset.from_tensor_slices(IMAGES).batch(5), verbose=0
-            )[0]
+            )
             for jit_compile in (False, True)
         ]
         self.assertAllClose(*losses, rtol=0, atol=1e-6)
@@ -288,7 +288,7 @@ class PrecisionTest(tf.test.TestCase, parameterized.TestCase):
             model = create()
             for weight in model.head.weights:
                 weight.assign(tf.zeros_like(weight))
-            return model.evaluate(images, batch_size=B, verbose=0)[0]
+            return model.evaluate(images, batch_size=B, verbose=0)
 
         wanted = loss()
         self.set_policy(f"mixed_{precision}")
