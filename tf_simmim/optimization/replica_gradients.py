@@ -40,6 +40,8 @@ def _split(tensor, num_parts):
         f"{num_parts}, the nearest batches that work are"
     )
     batch_size = tensor.shape[0]
+    if num_parts == 1:
+        return tensor[tf.newaxis]  # [1, B, ...]
     if batch_size is None:
         batch_size = tf.shape(tensor)[0]
         below = batch_size // num_parts * num_parts
@@ -48,7 +50,8 @@ def _split(tensor, num_parts):
             tf.equal(batch_size, below),
             [rule, below, "and", above, "images. Received:", batch_size],
         )
-        with tf.control_dependencies([check] if num_parts > 1 else []):
+        # In eager mode there is no check to wait for: it has been made.
+        with tf.control_dependencies([check] if check is not None else []):
             batch_size = tf.identity(batch_size)
     elif batch_size % num_parts:
         below = batch_size // num_parts * num_parts
