@@ -179,7 +179,7 @@ class ScalableModelTest(tf.test.TestCase, parameterized.TestCase):
     def test_a_bad_image_in_one_micro_batch_skips_the_step(self):
         images = IMAGES.copy()
         images[5, 3, 4, 1] = np.nan
-        model = create(accumulation_steps=4, jit_compile=True)
+        model = create(accumulation_steps=4)
         before = [w.numpy() for w in model.trainable_variables]
         element = {"image": images, "patch_mask": np.ones_like(UNEVEN)}
         logs = model.train_on_batch(element, return_dict=True)
