@@ -11,6 +11,7 @@ from tf_simmim import training
 
 # The modules here whose flags make up a run's flags.txt.
 _FLAG_MODULES = (
+    "compute_flags",
     "data_flags",
     "model_flags",
     "optimization_flags",

@@ -12,6 +12,7 @@ import json
 import sys
 
 import command_line
+import compute_flags
 import data_flags
 import model_flags
 import optimization_flags
@@ -28,7 +29,13 @@ from tf_simmim.training import callbacks
 import tensorflow as tf
 
 # So that --help shows them.
-for _module in (data_flags, model_flags, optimization_flags, run_flags):
+for _module in (
+    compute_flags,
+    data_flags,
+    model_flags,
+    optimization_flags,
+    run_flags,
+):
     flags.adopt_module_key_flags(_module)
 
 # Images that the level of predicting a single colour is measured on.
@@ -58,6 +65,7 @@ def main(argv):
     command_line.refuse_leftovers(argv)
     seed = run_flags.SEED.value
     tf.keras.utils.set_random_seed(seed)
+    compute_flags.set_precision()
 
     train_source = data_flags.open_source()
     test_source = data_flags.open_validation_source()

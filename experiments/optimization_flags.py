@@ -11,11 +11,21 @@ from absl import logging
 
 from tf_simmim import optimization
 
+# isort: split
+import tensorflow as tf
+
 _OPTIMIZER = flags.DEFINE_enum(
     "optimizer", "adamw", optimization.OPTIMIZERS, "Optimizer."
 )
 GLOBAL_BATCH_SIZE = flags.DEFINE_integer(
     "global_batch_size", 2048, "Images per update.", lower_bound=1
+)
+_ACCUMULATION_STEPS = flags.DEFINE_integer(
+    "accumulation_steps",
+    1,
+    "Micro-batches that each device's share of a batch is computed in, one "
+    "after another, to save memory. Changes no number beyond rounding.",
+    lower_bound=1,
 )
 _REFERENCE_BATCH_SIZE = flags.DEFINE_integer(
     "reference_batch_size",
@@ -173,6 +183,27 @@ def total_steps(num_images: int) -> int:
             steps,
         )
     return min(steps, _TRAIN_STEPS.value or steps)
+
+
+def accumulation_steps() -> int:
+    """Returns --accumulation_steps, which fit the batch of a replica.
+
+    Raises:
+        ValueError: they do not divide it; the message names the nearest.
+    """
+    num_replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    replica_batch_size = GLOBAL_BATCH_SIZE.value // num_replicas
+    steps = _ACCUMULATION_STEPS.value
+    if replica_batch_size % steps:
+        sizes = range(1, replica_batch_size + 1)
+        divisors = [n for n in sizes if replica_batch_size % n == 0]
+        nearest = min(divisors, key=lambda n: abs(n - steps))
+        raise ValueError(
+            "--accumulation_steps must divide the batch of a device, "
+            f"{replica_batch_size} images; the nearest that does is {nearest}. "
+            f"Received: {steps}."
+        )
+    return steps
 
 
 def create_schedule(num_images: int):

@@ -12,6 +12,7 @@ code is then 130 or 143.
 import sys
 
 import command_line
+import compute_flags
 import data_flags
 import model_flags
 import optimization_flags
@@ -28,7 +29,13 @@ from tf_simmim import training
 import tensorflow as tf
 
 # So that --help shows them.
-for _module in (data_flags, model_flags, optimization_flags, run_flags):
+for _module in (
+    compute_flags,
+    data_flags,
+    model_flags,
+    optimization_flags,
+    run_flags,
+):
     flags.adopt_module_key_flags(_module)
 
 
@@ -69,6 +76,7 @@ def set_up():
     """Creates what `fit` needs, or returns None for a run that is complete."""
     seed = run_flags.SEED.value
     tf.keras.utils.set_random_seed(seed)
+    compute_flags.set_precision()
 
     source = data_flags.open_source()
     batch_size = optimization_flags.GLOBAL_BATCH_SIZE.value
@@ -79,7 +87,11 @@ def set_up():
         data_flags.image_size(), source.channels, seed
     )
     optimizer = optimization_flags.create_optimizer(model, schedule)
-    model.compile(optimizer=optimizer)
+    model.compile(
+        optimizer=optimizer,
+        jit_compile=compute_flags.JIT_COMPILE.value,
+        accumulation_steps=optimization_flags.accumulation_steps(),
+    )
     stream = data_flags.training_stream(
         source, model_flags.random_mask(model.backbone), seed
     )
@@ -100,6 +112,7 @@ def set_up():
         step = manifest["step"]
         logging.info("Continuing %s from step %d.", run.path, step)
         training.warn_if_changed(manifest["fingerprint"])
+        run_flags.warn_of_other_rounding(run.flags_file)
         run_flags.warn_of_other_images(manifest, source)
     else:
         run_flags.require_fresh(run)

@@ -75,6 +75,8 @@ def run_directory() -> training.RunDirectory:
     return training.RunDirectory(path)
 
 
+# Flags that fit a run to a machine: no result changes beyond its rounding.
+_ROUNDING = ("accumulation_steps", "jit_compile")
 # Flags that a run may be continued with other values of.
 CHANGEABLE = {
     *("workdir", "name", "data_dir", "keep_checkpoints", "wandb_project"),
@@ -82,6 +84,7 @@ CHANGEABLE = {
     *("log_every_steps", "validate_every_steps", "picture_every_steps"),
     *("checkpoint_every_steps", "num_pictures", "num_validation_images"),
     *("validation_dataset", "validation_split", "max_bad_images"),
+    *_ROUNDING,
 }
 # Images that the level of the collapse alarm is measured on.
 _ALARM_SAMPLE_SIZE = 256
@@ -198,6 +201,26 @@ def require_fresh(run):
             "bring the checkpoints back; or, to begin anew, name another "
             "--workdir or remove this folder."
         )
+
+
+def warn_of_other_rounding(flags_file):
+    """Warns when a run goes on with a flag that changes its last digits."""
+    if not flags_file.is_file():
+        return
+    text = flags_file.read_text(encoding="utf-8")
+    for name in _ROUNDING:
+        flag = flags.FLAGS[name]
+        found = re.search(rf"^--(no)?{name}(?:=(.*))?$", text, re.M)
+        before = flag.default
+        if found:
+            before = flag.parser.parse(found[2] or str(not found[1]))
+        if before != flag.value:
+            logging.warning(
+                "--%s was %s, is %s. Continuing, but not bit-exact.",
+                name,
+                before,
+                flag.value,
+            )
 
 
 def warn_of_other_images(manifest, source):

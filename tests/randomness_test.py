@@ -103,6 +103,25 @@ class RandomnessTest(tf.test.TestCase, parameterized.TestCase):
         self.assertAllEqual(numbers, randomness.uniform([3, *row_shape], seed))
 
     @parameterized.parameters([()], [(4,)])
+    def test_each_part_of_a_batch_draws_the_rows_of_its_samples(
+        self, row_shape
+    ):
+        seed = randomness.seed_for(0, randomness.MASK)
+        wanted = randomness.uniform_per_sample(6, row_shape, seed)
+
+        @tf.function(jit_compile=True)
+        def draw_part(part):
+            with randomness.part_of_batch(part, 3):
+                return randomness.uniform_per_sample(2, row_shape, seed)
+
+        parts = [draw_part(tf.constant(part)) for part in range(3)]
+        self.assertAllEqual(tf.concat(parts, axis=0), wanted)
+        # Compiled once: the part is a number that comes with the call.
+        self.assertEqual(draw_part.experimental_get_tracing_count(), 1)
+        whole = randomness.uniform_per_sample(6, row_shape, seed)
+        self.assertAllEqual(whole, wanted)
+
+    @parameterized.parameters([()], [(4,)])
     def test_each_replica_draws_the_rows_of_its_samples(self, row_shape):
         strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
         seed = randomness.seed_for(0, randomness.MASK)

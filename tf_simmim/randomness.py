@@ -13,6 +13,9 @@ Dimension key:
   B: replica batch   G: global batch = B * number of replicas
 """
 
+import contextlib
+import contextvars
+
 import tensorflow as tf
 
 # What a random number is used for. Append; never renumber: checkpointed runs
@@ -22,6 +25,9 @@ AUGMENTATION = 1
 MASK = 2
 DROP_PATH = 3
 CROP = 4
+
+# Which part of the replica's batch is being computed: (part, number of parts).
+_PART = contextvars.ContextVar("part of the replica's batch", default=(0, 1))
 
 
 def fold_in(seed: tf.Tensor, *positions) -> tf.Tensor:
@@ -65,28 +71,51 @@ def uniform(shape, seed: tf.Tensor, minval=0.0, maxval=1.0) -> tf.Tensor:
     return minval + (maxval - minval) * fraction
 
 
+@contextlib.contextmanager
+def part_of_batch(part, num_parts: int):
+    """Tells `uniform_per_sample` that a replica's batch comes in parts.
+
+    Within it, samples are those of one part: of B samples on the replica, part
+    p holds p * B / num_parts .. (p + 1) * B / num_parts - 1. For the thread
+    that enters it, like the replica context of `tf.distribute`.
+
+    Args:
+        part: int or int32 scalar tensor in [0, `num_parts`).
+        num_parts: int >= 1. Parts of equal size.
+    """
+    token = _PART.set((part, num_parts))
+    try:
+        yield
+    finally:
+        _PART.reset(token)
+
+
 def uniform_per_sample(batch_size, row_shape, seed: tf.Tensor) -> tf.Tensor:
-    """Draws uniform numbers for the samples that this replica holds.
+    """Draws uniform numbers for the samples that this replica computes.
 
     The numbers of the whole global batch are drawn on every replica, and each
     replica keeps the rows of its own samples (replica r holds the samples
-    r * B .. (r + 1) * B - 1). One replica and many therefore use the same
-    number for the same sample. The waste is a few numbers a sample.
+    r * B .. (r + 1) * B - 1; see `part_of_batch` for a part of these). One
+    replica and many, whole batches and parts, therefore use the same number
+    for the same sample. The waste is a few numbers a sample.
 
     Args:
-        batch_size: int or int32 scalar. Samples on this replica, the same on
-            every replica.
+        batch_size: int or int32 scalar. Samples at hand, the same on every
+            replica and in every part.
         row_shape: tuple of int. Shape of the numbers of one sample.
         seed: int64 [2].
 
     Returns:
         float32 [batch_size, *row_shape], in [0, 1).
     """
+    share, num_shares = _PART.get()
     context = tf.distribute.get_replica_context()
-    if context is None or context.num_replicas_in_sync == 1:
+    if context is not None and context.num_replicas_in_sync > 1:
+        replica = tf.cast(context.replica_id_in_sync_group, tf.int32)
+        share += replica * num_shares
+        num_shares *= context.num_replicas_in_sync
+    if num_shares == 1:
         return uniform([batch_size, *row_shape], seed)
-    num_replicas = context.num_replicas_in_sync
-    numbers = uniform([batch_size * num_replicas, *row_shape], seed)
-    start = tf.cast(context.replica_id_in_sync_group, tf.int32) * batch_size
-    begin = tf.stack([start] + [0] * len(row_shape))
-    return tf.slice(numbers, begin, [batch_size, *row_shape])
+    numbers = uniform([num_shares, batch_size, *row_shape], seed)
+    # Not a slice, for whose begin XLA would compile anew.
+    return tf.gather(numbers, share)

@@ -201,6 +201,7 @@ CASES = [
             class_token=False,
         ),
         {"tokens": TOKENS},
+        output_dtype="float32",
     ),
     Case(
         "ContinuousPositionBias",

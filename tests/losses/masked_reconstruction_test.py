@@ -145,6 +145,29 @@ class MaskedReconstructionLossTest(tf.test.TestCase, parameterized.TestCase):
         with self.assertRaisesRegex(ValueError, "`kind` must be one of"):
             self._loss(self.target, self.prediction, kind="mse")
 
+    def test_shares_make_the_whole_loss_of_losses_of_parts(self):
+        # One part hides five patches, one none, one a single patch.
+        masks = np.zeros([3, 2, 2, 4], np.int32)
+        masks[0, 0, :, :2] = masks[0, 1, 0, 3] = masks[2, 1, 1, 2] = 1
+        shape = [6, H, W, C]
+        target, prediction = (
+            self.rng.normal(size=shape).astype(np.float32) for _ in range(2)
+        )
+        whole = self._loss(target, prediction, mask=masks.reshape(6, 2, 4))
+        parts = [
+            self._loss(
+                *[x[2 * k : 2 * k + 2] for x in (target, prediction)], mask=m
+            )
+            for k, m in enumerate(masks)
+        ]
+        shares = masked_reconstruction.shares_of_loss(masks, P)
+        self.assertAllClose(shares, [5 / 6, 0, 1 / 6], rtol=0, atol=1e-6)
+        self.assertAllClose(tf.tensordot(shares, parts, 1), whole, rtol=1e-6)
+
+    def test_one_part_is_the_whole_exactly(self):
+        shares = masked_reconstruction.shares_of_loss(self.mask[None] == 1, P)
+        self.assertAllEqual(shares, [1.0])
+
 
 if __name__ == "__main__":
     tf.test.main()

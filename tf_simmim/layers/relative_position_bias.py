@@ -57,7 +57,8 @@ class RelativePositionBias(tf.keras.layers.Layer):
         tokens: float [B, M, D]. Read for its number of tokens alone.
 
     Returns:
-        float [K, M, M], in the layer's compute dtype.
+        float32 [K, M, M] under every precision: it is added to logits, and its
+        gradient is a sum over many pairs of tokens and blocks.
 
     Raises:
         ValueError: `num_heads` is not positive, or M does not fit the grid.
@@ -96,6 +97,7 @@ class RelativePositionBias(tf.keras.layers.Layer):
             name="relative_position_bias_table",
             shape=(self._index.max() + 1, self.num_heads),
             initializer=initializer,
+            experimental_autocast=False,  # stays float32
         )
         super().build(input_shape)
 
@@ -103,7 +105,7 @@ class RelativePositionBias(tf.keras.layers.Layer):
         # Gathering along axis 1 keeps the gradient dense. Along axis 0 it
         # would be a list of rows with repetitions, whose global norm (and so
         # gradient clipping) comes out wrong.
-        heads_first = tf.transpose(tf.cast(self.table, tokens.dtype))  # [K, R]
+        heads_first = tf.transpose(self.table)  # [K, R]
         return tf.gather(heads_first, self._index, axis=1)  # [K, M, M]
 
     def get_config(self):

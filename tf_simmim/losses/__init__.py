@@ -3,6 +3,7 @@
 from tf_simmim.losses.masked_reconstruction import LOSSES
 from tf_simmim.losses.masked_reconstruction import elementwise_error
 from tf_simmim.losses.masked_reconstruction import masked_reconstruction_loss
+from tf_simmim.losses.masked_reconstruction import shares_of_loss
 from tf_simmim.losses.targets import TARGETS
 from tf_simmim.losses.targets import from_patches
 from tf_simmim.losses.targets import target_statistics
@@ -14,6 +15,7 @@ __all__ = [
     "elementwise_error",
     "from_patches",
     "masked_reconstruction_loss",
+    "shares_of_loss",
     "target_statistics",
     "to_patches",
 ]

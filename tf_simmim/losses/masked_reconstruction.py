@@ -79,3 +79,24 @@ def masked_reconstruction_loss(
         mask = tf.repeat(mask, channels, axis=-1)  # [B, h, w, F]
     total = tf.reduce_sum(mask * error)
     return total / (num_hidden_pixels + EPSILON) / channels
+
+
+def shares_of_loss(patch_masks: tf.Tensor, patch_size: int) -> tf.Tensor:
+    """Returns how much the loss of each part of a batch counts in the whole's.
+
+        share_k = (n_k + 1e-5) / (sum_k n_k + 1e-5)
+
+    with n_k the hidden pixels of part k. The sum of share_k * loss_k is then
+    the loss of the whole batch, whatever the parts hide: numerators and
+    denominators are summed apart.
+
+    Args:
+        patch_masks: int or bool [K, b, h, w]. The parts' masks, 1 = hidden.
+        patch_size: int, px. Side of a patch of these masks.
+
+    Returns:
+        float32 [K].
+    """
+    masks = tf.cast(patch_masks, tf.float32)
+    counts = tf.reduce_sum(masks, axis=[1, 2, 3]) * patch_size**2  # [K]
+    return (counts + EPSILON) / (tf.reduce_sum(counts) + EPSILON)

@@ -14,10 +14,11 @@ from tf_simmim import losses
 from tf_simmim import metrics
 from tf_simmim import optimization
 from tf_simmim import randomness
+from tf_simmim.models import scalable_model
 
 
 @tf.keras.saving.register_keras_serializable(package="tf_simmim")
-class SimMIM(tf.keras.Model):
+class SimMIM(scalable_model.ScalableModel):
     """Hides patches of images and learns to predict their pixels.
 
     The backbone sees the image with a mask token in place of every hidden
@@ -39,7 +40,8 @@ class SimMIM(tf.keras.Model):
             "window_normalized"; see `losses.target_statistics`.
         reconstruction_loss: "l1" (the paper's), "l2" or "smooth_l1".
         seed: int. Of the masks drawn in the step, and of drop path.
-        **kwargs: passed to `tf.keras.Model`.
+        **kwargs: passed to `tf.keras.Model`. The backbone has its own `dtype`;
+            without one, both follow Keras' global policy.
 
     Call arguments:
         inputs: float [B, H, W, C], normalised images; or an element dict.
@@ -79,7 +81,8 @@ class SimMIM(tf.keras.Model):
         seed=0,
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        # Not cast to the compute dtype: they are the target as well.
+        super().__init__(autocast=False, **kwargs)
         if target not in losses.TARGETS:
             raise ValueError(
                 f"`target` must be one of {losses.TARGETS}. "
@@ -167,9 +170,10 @@ class SimMIM(tf.keras.Model):
     def train_step(self, data):
         """Takes one optimizer step on a batch of images or elements.
 
-        The gradient is that of the mean loss over all replicas. It is summed
-        over the replicas here, once, so that its norm can be reported and the
-        optimizer clips the global gradient, as the reference does.
+        The gradient is that of the mean loss over all replicas, accumulated
+        over the micro-batches of each. It is summed over the replicas here,
+        once, so that its norm can be reported and the optimizer clips the
+        global gradient, as the reference does.
 
         If the loss or the gradient is not finite, nothing is updated but the
         counters; see `optimization.apply_if_finite`.
@@ -185,20 +189,21 @@ class SimMIM(tf.keras.Model):
         if patch_mask is None:
             patch_mask = self._draw_mask(images, step)
         seed = randomness.seed_for(self.seed, randomness.DROP_PATH, step)
-        scales_loss = optimization.scales_loss(self.optimizer)
-        replicas = tf.distribute.get_replica_context()
 
-        with tf.GradientTape() as tape:
+        def loss_of(images, patch_mask):
             _, prediction = self._predict(images, patch_mask, True, seed)
-            loss = self._loss(images, patch_mask, prediction)
-            mean_loss = loss / replicas.num_replicas_in_sync
-            objective = mean_loss
-            if scales_loss:
-                objective = self.optimizer.get_scaled_loss(mean_loss)
+            return self._loss(images, patch_mask, prediction)
+
+        batch = optimization.split_batch(
+            [images, patch_mask], self.accumulation_steps
+        )
+        replicas = tf.distribute.get_replica_context()
+        shares = losses.shares_of_loss(batch[1], self.backbone.patch_size)
+        shares /= replicas.num_replicas_in_sync
         variables = self.trainable_variables
-        gradients = tape.gradient(objective, variables)
-        if scales_loss:
-            gradients = self.optimizer.get_unscaled_gradients(gradients)
+        mean_loss, gradients = optimization.loss_and_gradients(
+            loss_of, batch, shares, variables, self.optimizer, self.uses_xla
+        )
         if replicas.num_replicas_in_sync > 1:
             *gradients, mean_loss = replicas.all_reduce(
                 tf.distribute.ReduceOp.SUM, [*gradients, mean_loss]
@@ -224,8 +229,12 @@ class SimMIM(tf.keras.Model):
         images, patch_mask = self._unpack(data)
         if patch_mask is None:
             patch_mask = self._draw_mask(images, step=0)
-        _, prediction = self._predict(images, patch_mask, training=False)
-        loss = self._loss(images, patch_mask, prediction)
+
+        def loss_of(images, patch_mask):
+            _, prediction = self._predict(images, patch_mask, training=False)
+            return self._loss(images, patch_mask, prediction)
+
+        loss = optimization.compiled(loss_of, self.uses_xla)(images, patch_mask)
         self.loss_metric.update_state(loss, sample_weight=tf.shape(images)[0])
         return {"loss": self.loss_metric.result()}
 

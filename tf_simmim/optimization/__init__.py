@@ -1,10 +1,12 @@
-"""Schedules, weight-decay rules, the optimizer factory, guarded updates."""
+"""Schedules, weight-decay rules, optimizers; a step's gradient and update."""
 
 from tf_simmim.optimization.guarded_update import apply_if_finite
-from tf_simmim.optimization.guarded_update import scales_loss
 from tf_simmim.optimization.optimizer import OPTIMIZERS
 from tf_simmim.optimization.optimizer import create_optimizer
 from tf_simmim.optimization.optimizer import scale_learning_rate
+from tf_simmim.optimization.replica_gradients import compiled
+from tf_simmim.optimization.replica_gradients import loss_and_gradients
+from tf_simmim.optimization.replica_gradients import split_batch
 from tf_simmim.optimization.warmup_cosine import COSINE_ORIGINS
 from tf_simmim.optimization.warmup_cosine import WarmupCosine
 from tf_simmim.optimization.warmup_multi_step import WarmupMultiStep
@@ -18,8 +20,10 @@ __all__ = [
     "WarmupCosine",
     "WarmupMultiStep",
     "apply_if_finite",
+    "compiled",
     "create_optimizer",
     "exempt_from_weight_decay",
+    "loss_and_gradients",
     "scale_learning_rate",
-    "scales_loss",
+    "split_batch",
 ]

@@ -1,0 +1,31 @@
+"""Tests for benchmarks/accumulation.py."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.integration import programs
+
+
+@pytest.mark.slow
+def test_the_table_has_a_row_for_each_kind_of_step():
+    result = subprocess.run(
+        [
+            sys.executable,
+            str(programs.ROOT / "benchmarks/accumulation.py"),
+            *programs.TINY,
+            *("--patch_size=4", "--micro_batch_size=3", "--num_rounds=2"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    rows = re.findall(r"^\| (\d+) \| (\d+) \| (.*) \|$", result.stdout, re.M)
+    kinds = [(int(images), int(steps)) for images, steps, _ in rows]
+    assert kinds == [(3, 1), (6, 2), (12, 4), (6, 1), (12, 1)]
+    # The first row is what the others are compared with.
+    assert "| 1.00 (1.00 to 1.00) | 1.00 (1.00 to 1.00) |" in rows[0][2]

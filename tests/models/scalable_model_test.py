@@ -1,0 +1,338 @@
+"""Tests for tf_simmim.models.scalable_model, on SimMIM.
+
+Each way of taking a step is compared with the plain one: whole batch, graph,
+one replica.
+"""
+
+import functools
+import os
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from absl.testing import parameterized
+
+from tf_simmim import backbones
+from tf_simmim import models
+from tf_simmim import optimization
+
+B, H, W, C = 8, 16, 24, 2
+IMAGES = np.random.default_rng(0).normal(size=[B, H, W, C]).astype(np.float32)
+# Most patches hidden in the first images, few in the last.
+UNEVEN = np.zeros([B, 2, 3], np.int32)
+for _row, _count in enumerate((5, 5, 4, 5, 1, 2, 1, 1)):
+    UNEVEN[_row].flat[:_count] = 1
+
+
+def create(kind="vit", clip_global_norm=0.5, **options):
+    """Returns a compiled SimMIM with drop path; the same weights each time."""
+    tf.keras.utils.set_random_seed(0)
+    if kind == "vit":
+        backbone = backbones.ViT(
+            (H, W),
+            patch_size=8,
+            embed_dim=6,
+            depth=2,
+            num_heads=3,
+            channels=C,
+            drop_path_rate=0.5,
+        )
+    else:
+        backbone = backbones.Swin(
+            (H, W),
+            patch_size=4,
+            embed_dim=4,
+            depths=(1, 1),
+            num_heads=(1, 2),
+            window_size=(3, 4),
+            channels=C,
+            drop_path_rate=0.5,
+        )
+    model = models.SimMIM(backbone, mask_patch_size=8, mask_ratio=0.5)
+    # The published rate: Adam divides by the size of the gradient, which
+    # magnifies rounding where the gradient is near zero.
+    optimizer = optimization.create_optimizer(
+        "adamw", model, 4e-4, clip_global_norm=clip_global_norm
+    )
+    model.compile(optimizer, **options)
+    return model
+
+
+def two_replicas():
+    """Returns a strategy of which a process may have many."""
+    return tf.distribute.MirroredStrategy(
+        ["/cpu:0", "/cpu:1"],
+        cross_device_ops=tf.distribute.ReductionToOneDevice(),
+    )
+
+
+def repeated(batch, num_steps):
+    dataset = tf.data.Dataset.from_tensors(batch).repeat(num_steps)
+    options = tf.data.Options()
+    options.experimental_distribute.auto_shard_policy = (
+        tf.data.experimental.AutoShardPolicy.OFF
+    )
+    return dataset.with_options(options)
+
+
+def train(kind="vit", replicas=1, batch=IMAGES, num_steps=2, **options):
+    """Returns {what: numbers} of a few steps."""
+    strategy = tf.distribute.get_strategy()
+    if replicas == 2:
+        strategy = two_replicas()
+    with strategy.scope():
+        model = create(kind, **options)
+    logs = model.fit(repeated(batch, num_steps), verbose=0).history
+    return {
+        "loss": logs["loss"],
+        "gradient_norm": logs["gradient_norm"],
+        "weights": [w.numpy() for w in model.trainable_variables],
+    }
+
+
+@functools.cache
+def plain(kind):
+    return train(kind)
+
+
+class ScalableModelTest(tf.test.TestCase, parameterized.TestCase):
+    def assert_same(self, actual, wanted):
+        self.assertAllClose(actual["loss"], wanted["loss"], rtol=0, atol=1e-6)
+        self.assertAllClose(
+            actual["gradient_norm"], wanted["gradient_norm"], rtol=1e-6
+        )
+        for a, b in zip(actual["weights"], wanted["weights"], strict=True):
+            self.assertAllClose(a, b, rtol=0, atol=1e-6)
+
+    # Drop path is on, masks are drawn in the step, and clipping is at work.
+    @parameterized.parameters(
+        ("vit", 1, 4, False), ("vit", 2, 2, True), ("swin", 2, 2, False)
+    )
+    def test_every_way_of_taking_a_step_gives_the_same_numbers(self, *way):
+        self.check(*way)
+
+    @parameterized.parameters(
+        ("vit", 1, 1, True),
+        ("vit", 1, 2, True),
+        ("vit", 2, 1, True),
+        ("vit", 2, 2, False),
+        ("vit", 2, 4, False),
+        ("swin", 1, 4, False),
+        ("swin", 1, 2, True),
+        ("swin", 2, 2, True),
+    )
+    @pytest.mark.slow
+    def test_every_other_way_does_as_well(self, *way):
+        self.check(*way)
+
+    def check(self, kind, replicas, accumulation_steps, jit_compile):
+        result = train(
+            kind,
+            replicas,
+            accumulation_steps=accumulation_steps,
+            jit_compile=jit_compile,
+        )
+        self.assert_same(result, plain(kind))
+        self.assertGreater(result["gradient_norm"][0], 0.5)  # is clipped
+
+    def test_micro_batches_that_hide_different_numbers_add_up_exactly(self):
+        element = {"image": IMAGES, "patch_mask": UNEVEN}
+        wanted = train(batch=element, num_steps=1)
+        result = train(batch=element, num_steps=1, accumulation_steps=4)
+        self.assert_same(result, wanted)
+
+    @pytest.mark.slow
+    def test_steps_in_one_execution_are_steps_one_by_one(self):
+        result = train(
+            steps_per_execution=2, accumulation_steps=2, jit_compile=True
+        )
+        for a, b in zip(
+            result["weights"], plain("vit")["weights"], strict=True
+        ):
+            self.assertAllClose(a, b, rtol=0, atol=1e-6)
+
+    @pytest.mark.slow
+    def test_eager_micro_batches_are_those_of_the_graph(self):
+        result = train(run_eagerly=True, accumulation_steps=2)
+        self.assert_same(result, plain("vit"))
+
+    def test_gradients_are_exchanged_and_applied_once_per_update(self):
+        calls = []
+
+        class Recorder(tf.distribute.ReductionToOneDevice):
+            def batch_reduce_implementation(self, reduce_op, pairs, *args):
+                calls.append(len(pairs))
+                return super().batch_reduce_implementation(
+                    reduce_op, pairs, *args
+                )
+
+        strategy = tf.distribute.MirroredStrategy(
+            ["/cpu:0", "/cpu:1"], cross_device_ops=Recorder()
+        )
+        with strategy.scope():
+            model = create(accumulation_steps=4)
+        model.fit(repeated(IMAGES, 1), verbose=0)
+        variables = len(model.trainable_variables)
+        self.assertEqual([n for n in calls if n > 3], [variables + 1])
+        self.assertEqual(int(model.optimizer.iterations.numpy()), 1)
+
+    def test_a_bad_image_in_one_micro_batch_skips_the_step(self):
+        images = IMAGES.copy()
+        images[5, 3, 4, 1] = np.nan
+        model = create(accumulation_steps=4)
+        before = [w.numpy() for w in model.trainable_variables]
+        element = {"image": images, "patch_mask": np.ones_like(UNEVEN)}
+        logs = model.train_on_batch(element, return_dict=True)
+        self.assertEqual(logs["skipped_steps"], 1)
+        for a, b in zip(before, model.trainable_variables, strict=True):
+            self.assertAllEqual(a, b)
+
+    @pytest.mark.slow
+    def test_float16_scales_the_loss_of_micro_batches(self):
+        tf.keras.mixed_precision.set_global_policy("mixed_float16")
+        self.addCleanup(tf.keras.mixed_precision.set_global_policy, "float32")
+        logs = [
+            create(accumulation_steps=k, jit_compile=k > 1).train_on_batch(
+                IMAGES, return_dict=True
+            )
+            for k in (1, 2)
+        ]
+        self.assertAllClose(logs[1]["loss"], logs[0]["loss"], rtol=1e-3)
+        self.assertAllClose(
+            logs[1]["gradient_norm"], logs[0]["gradient_norm"], rtol=1e-2
+        )
+
+    def test_evaluation_under_xla_measures_the_same_loss(self):
+        losses = [
+            create(jit_compile=jit_compile).evaluate(
+                tf.data.Dataset.from_tensor_slices(IMAGES).batch(5), verbose=0
+            )
+            for jit_compile in (False, True)
+        ]
+        self.assertAllClose(*losses, rtol=0, atol=1e-6)
+
+    def test_a_batch_that_does_not_split_is_refused(self):
+        model = create(accumulation_steps=3)
+        message = (
+            "the nearest batches that work are 6 and 9 images. Received: 8"
+        )
+        with self.assertRaisesRegex(ValueError, message):
+            model.train_on_batch(IMAGES)
+        # Where the batch is known only when the step runs.
+        with self.assertRaisesRegex(
+            tf.errors.InvalidArgumentError, r"work are\] \[6\] \[and\] \[9\]"
+        ):
+            model.fit(
+                tf.data.Dataset.from_tensor_slices(IMAGES).batch(8), verbose=0
+            )
+
+    @parameterized.parameters(
+        ({"accumulation_steps": 0}, "must be a positive int. Received: 0"),
+        ({"accumulation_steps": 2.0}, "must be a positive int. Received: 2.0"),
+        ({"jit_compile": True, "run_eagerly": True}, "exclude each other"),
+    )
+    def test_impossible_arguments_are_refused(self, options, message):
+        with self.assertRaisesRegex(ValueError, message):
+            create(**options)
+
+    def test_a_saved_model_is_compiled_as_it_was(self):
+        model = create(accumulation_steps=2, jit_compile=True)
+        path = os.path.join(self.get_temp_dir(), "model.keras")
+        model.save(path)
+        copy = tf.keras.models.load_model(path)
+        self.assertEqual(copy.accumulation_steps, 2)
+        self.assertTrue(copy.uses_xla)
+        self.assertEqual(copy.optimizer.get_config()["global_clipnorm"], 0.5)
+
+
+# What sums or divides by a sum, and would lose in few bits. (GELU, value by
+# value, may be computed in them.)
+SENSITIVE = {
+    *("Softmax", "LogSoftmax", "Mean", "SquaredDifference", "Rsqrt", "Sqrt"),
+    *("L2Loss", "Abs", "Sign", "UnsortedSegmentSum"),
+}
+
+
+class PrecisionTest(tf.test.TestCase, parameterized.TestCase):
+    def set_policy(self, policy):
+        tf.keras.mixed_precision.set_global_policy(policy)
+        self.addCleanup(tf.keras.mixed_precision.set_global_policy, "float32")
+
+    @parameterized.parameters(("bfloat16", "vit"), ("float16", "swin"))
+    def test_softmax_norms_loss_and_sums_are_float32(self, precision, kind):
+        self.set_policy(f"mixed_{precision}")
+        model = create(kind)
+        step = tf.function(model.train_step).get_concrete_function(
+            tf.TensorSpec(IMAGES.shape)
+        )
+        found = set()
+        graphs = [step.graph.as_graph_def()]
+        nodes = [*graphs[0].node]
+        for function in graphs[0].library.function:
+            nodes += function.node_def
+        for node in nodes:
+            if node.op in SENSITIVE and "T" in node.attr:
+                found.add((node.op, tf.as_dtype(node.attr["T"].type).name))
+        ops = {op for op, _ in found}
+        self.assertContainsSubset(
+            {"Softmax", "Mean", "Rsqrt", "L2Loss", "Abs"}, ops
+        )
+        low = [pair for pair in found if pair[1] in ("float16", "bfloat16")]
+        self.assertEqual(low, [])
+        # And the rest really is computed in few bits.
+        matmuls = {
+            tf.as_dtype(n.attr["T"].type).name
+            for n in nodes
+            if "MatMul" in n.op
+        }
+        self.assertIn(precision, matmuls)
+        for variable in (*model.weights, *model.optimizer.variables):
+            if variable.dtype.is_floating:
+                self.assertEqual(variable.dtype, tf.float32)
+
+    @parameterized.parameters("bfloat16", "float16")
+    def test_the_loss_of_a_known_prediction_is_that_of_float32(self, precision):
+        # Its sum over hidden pixels overflows float16.
+        images = 1000.0 * IMAGES
+
+        def loss():
+            model = create()
+            for weight in model.head.weights:
+                weight.assign(tf.zeros_like(weight))
+            return model.evaluate(images, batch_size=B, verbose=0)
+
+        wanted = loss()
+        self.set_policy(f"mixed_{precision}")
+        self.assertAllClose(loss(), wanted, rtol=1e-7)
+
+    @parameterized.parameters("bfloat16", "float16")
+    def test_statistics_of_the_target_are_those_of_float32(self, precision):
+        self.set_policy(f"mixed_{precision}")
+        backbone = create().backbone
+        model = models.SimMIM(backbone, 8, target="patch_normalized")
+        for weight in model.head.weights:
+            weight.assign(tf.zeros_like(weight))
+        images = 100.0 + IMAGES
+        outputs = model(images, patch_mask=UNEVEN)
+        # A prediction of zero is the mean of the cell.
+        cells = images.reshape([B, 2, 8, 3, 8, C]).mean(axis=(2, 4, 5))
+        wanted = cells.repeat(8, axis=1).repeat(8, axis=2)
+        for channel in range(C):
+            self.assertAllClose(
+                outputs["reconstruction"][..., channel], wanted, rtol=1e-6
+            )
+
+    @parameterized.parameters(("bfloat16", 0.05), ("float16", 0.01))
+    def test_a_step_is_near_that_of_float32(self, precision, tolerance):
+        self.set_policy(f"mixed_{precision}")
+        result = train()
+        self.set_policy("float32")
+        wanted = plain("vit")
+        for what in ("loss", "gradient_norm"):
+            self.assertAllClose(result[what], wanted[what], rtol=tolerance)
+        for weight in result["weights"]:
+            self.assertEqual(weight.dtype, np.float32)
+
+
+if __name__ == "__main__":
+    tf.test.main()
