@@ -66,6 +66,12 @@ _DROP_PATH_RATE = flags.DEFINE_float(
     lower_bound=0.0,
     upper_bound=0.999,
 )
+_REMATERIALIZE = flags.DEFINE_bool(
+    "rematerialize",
+    None,
+    "Compute the activations of blocks twice instead of keeping them: less "
+    "memory, more time. For a ViT or Swin.",
+)
 _MASK_PATCH_SIZE = flags.DEFINE_integer(
     "mask_patch_size", 32, "Side of the squares to hide, px.", lower_bound=1
 )
@@ -100,6 +106,7 @@ _ARCHITECTURE = (
     _WINDOW_SIZE,
     _ABSOLUTE_POSITION,
     _RELATIVE_POSITION,
+    _REMATERIALIZE,
 )
 
 

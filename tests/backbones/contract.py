@@ -3,6 +3,8 @@
 A test of a backbone inherits from `BackboneContract` and `tf.test.TestCase`.
 """
 
+import unittest.mock
+
 import numpy as np
 import tensorflow as tf
 
@@ -177,6 +179,66 @@ class BackboneContract:
         got = backbone.block_features(self.images, [2, 0, 2])
         for features, block in zip(got, [2, 0, 2], strict=True):
             self.assertAllEqual(features, all_blocks[block])
+
+    def test_last_block_at_chosen_cells_equals_the_features_there(self):
+        cells = np.array([[3, 0, 5, 1], [2, 4, 5, 0]], np.int32)
+        options = {"training": True, "seed": seed()}
+        for variant in [{}, *self.variants]:
+            backbone = self.create_random(drop_path_rate=0.8, **variant)
+            want = backbone(self.images, patch_mask=self.mask, **options)
+            x = backbone.before_last_block(self.images, self.mask, **options)
+            self.assertAllClose(
+                backbone.last_block(x, **options), want, 1e-5, 1e-5
+            )
+            if not backbone.prunes_last_block:
+                continue
+            got = backbone.last_block(x, cells, **options)
+            flat = tf.reshape(want, [B, -1, backbone.num_features])
+            want = tf.gather(flat, cells, batch_dims=1)
+            self.assertAllClose(got, want, 1e-5, 1e-5)
+
+    def test_rematerializing_changes_no_number(self):
+        for variant in ({}, self.variants[0]):
+            results = []
+            for rematerialize in (False, True):
+                backbone = self.create_random(
+                    drop_path_rate=0.8, rematerialize=rematerialize, **variant
+                )
+                results.append(self._features_and_gradients(backbone))
+            for kept, again in zip(*results, strict=True):
+                self.assertAllClose(again, kept, rtol=1e-6, atol=1e-6)
+
+    def _features_and_gradients(self, backbone):
+        @tf.function
+        def run():
+            with tf.GradientTape() as tape:
+                y = backbone(
+                    self.images,
+                    patch_mask=self.mask,
+                    training=True,
+                    seed=seed(),
+                )
+                loss = tf.reduce_mean(y**2)
+            return y, *tape.gradient(loss, backbone.trainable_variables)
+
+        return run()
+
+    def test_rematerializing_runs_blocks_twice_in_training_alone(self):
+        backbone = self.create_random(rematerialize=True)
+        first = next(
+            layer
+            for layer in backbone._flatten_layers()
+            if hasattr(layer, "drop_path")
+        )
+        with unittest.mock.patch.object(
+            first, "call", wraps=first.call
+        ) as called:
+            for training, times in ((False, 1), (True, 2)):
+                called.reset_mock()
+                with tf.GradientTape() as tape:
+                    y = backbone(self.images, training=training)
+                tape.gradient(y, backbone.trainable_variables[0])
+                self.assertEqual(called.call_count, times)
 
     def test_blocks_that_do_not_exist_are_refused(self):
         backbone = self.create()

@@ -273,14 +273,14 @@ CASES = [
     ),
     Case(
         "ViT",
-        _bind(_vit, drop_path_rate=0.4),
+        _bind(_vit, drop_path_rate=0.4, rematerialize=True),
         {"images": IMAGES, "patch_mask": _mask(B, *GRID), "seed": SEED},
         unbatched=("seed",),
     ),
     *(
         Case(
             name,
-            _bind(_swin, version=version),
+            _bind(_swin, version=version, rematerialize=True),
             {
                 "images": IMAGES,
                 "patch_mask": _mask(B, 4, 6),

@@ -32,6 +32,7 @@ def test_flags_reach_a_vit():
         "--num_heads=4",
         "--absolute_position=learned",
         "--relative_position=none",
+        "--rematerialize",
         "--drop_path_rate=0.2",
         "--mask_patch_size=16",
     )
@@ -42,6 +43,7 @@ def test_flags_reach_a_vit():
     assert (vit.num_heads, vit.channels, vit.drop_path_rate) == (4, 2, 0.2)
     assert vit.absolute_position == "learned"
     assert vit.relative_position == "none"
+    assert vit.rematerialize
     assert (model.mask_patch_size, model.seed) == (16, 3)
 
 
@@ -61,6 +63,7 @@ def test_flags_reach_a_swin(window, want):
     )
     swin = model.backbone
     assert isinstance(swin, backbones.Swin)
+    assert not swin.rematerialize
     got = (swin.image_size, swin.patch_size, swin.embed_dim, swin.depths)
     assert got == ((32, 48), 4, 12, (1, 2))
     assert (swin.num_heads, swin.channels, swin.version) == ((2, 3), 2, 2)
@@ -103,14 +106,16 @@ def test_single_patches_need_no_image_of_whole_mask_patches():
         (
             ["--backbone=swin_tiny", "--depth=2", "--absolute_position=none"],
             "--backbone=swin_tiny is a Swin, which takes --patch_size, "
-            "--embed_dim, --depths, --num_heads, --window_size. "
+            "--embed_dim, --depths, --num_heads, --window_size, "
+            "--rematerialize. "
             "Received: --depth, --absolute_position.",
         ),
         (
             ["--backbone=vit_nano", "--window_size=7", "--depths=2,2"],
             "--backbone=vit_nano is a ViT, which takes --patch_size, "
             "--embed_dim, --depth, --num_heads, --absolute_position, "
-            "--relative_position. Received: --depths, --window_size.",
+            "--relative_position, --rematerialize. "
+            "Received: --depths, --window_size.",
         ),
         (
             ["--backbone=vit_nano", "--num_heads=3,6"],

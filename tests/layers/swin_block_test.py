@@ -105,6 +105,13 @@ class SwinBlockTest(tf.test.TestCase, parameterized.TestCase):
             block(x, seed=seeds[1], training=False),
         )
 
+    def test_queries_need_one_window(self):
+        self.assertTrue(create(2, 3, window_size=3, shifted=True).covers_map)
+        block = create(2, 3, window_size=(2, 2))
+        self.assertFalse(block.covers_map)
+        with self.assertRaisesRegex(ValueError, "need one window over the"):
+            block(feature_map(2, 3), queries=np.zeros([B, 2], np.int32))
+
     def test_a_map_of_unknown_size_is_refused(self):
         block = swin_block.SwinBlock(K)
         with self.assertRaisesRegex(ValueError, "known sides"):

@@ -54,6 +54,19 @@ class TransformerBlockTest(tf.test.TestCase, parameterized.TestCase):
         want = self._branches(block, self.x)
         self.assertAllClose(y, want, rtol=1e-4, atol=1e-4)
 
+    @parameterized.parameters("query_value", "query_key_value", "none")
+    def test_queries_are_the_rows_of_these_tokens(self, qkv_bias):
+        block = self._block(drop_path=0.5, qkv_bias=qkv_bias)
+        queries = np.array([[4, 0, 2], [1, 4, 3]], np.int32)
+        options = {
+            "position_bias": self.bias,
+            "seed": randomness.seed_for(0, randomness.DROP_PATH),
+            "training": True,
+        }
+        want = tf.gather(block(self.x, **options), queries, batch_dims=1)
+        got = block(self.x, queries=queries, **options)
+        self.assertAllClose(got, want, rtol=1e-5, atol=1e-5)
+
     def test_position_bias_matters(self):
         block = self._block()
         without = block(self.x)

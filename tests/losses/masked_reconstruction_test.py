@@ -141,6 +141,19 @@ class MaskedReconstructionLossTest(tf.test.TestCase, parameterized.TestCase):
             self._loss(self.target, self.prediction),
         )
 
+    def test_a_list_of_cells_with_every_hidden_one_is_enough(self):
+        cells_of = np.array([[0, 5, 6, 7, 1], [2, 3, 6, 0, 4]])  # 4 and 3
+        is_hidden = np.array([[1, 1, 1, 1, 0], [1, 1, 1, 0, 0]])
+        target, prediction = (
+            cells(x, P).reshape(B, 8, -1)[np.arange(B)[:, None], cells_of]
+            for x in (self.target, self.prediction)
+        )
+        got = masked_reconstruction.masked_reconstruction_loss(
+            tf.constant(target), tf.constant(prediction), is_hidden, P, P
+        )
+        want = self._loss(self.target, self.prediction)
+        self.assertAllClose(got, want, rtol=1e-6)
+
     def test_unknown_kind_is_refused(self):
         with self.assertRaisesRegex(ValueError, "`kind` must be one of"):
             self._loss(self.target, self.prediction, kind="mse")

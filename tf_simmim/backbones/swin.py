@@ -5,6 +5,7 @@ Dimension key:
   h w: grid = H/P, W/P   D: embed_dim, the width of the first stage
   s: stage, from 0: its map is h/2^s x w/2^s cells of width 2^s * D
   S: stride of the last stage, px   h' w': its map = H/S, W/S
+  n: number of chosen cells
 """
 
 import tensorflow as tf
@@ -13,6 +14,7 @@ from tf_simmim import layers
 from tf_simmim import randomness
 from tf_simmim import sizes
 from tf_simmim.backbones import checks
+from tf_simmim.backbones import rematerialization
 
 _BLOCKS = {1: layers.SwinBlock, 2: layers.SwinV2Block}
 _QKV_BIASES = {1: "query_key_value", 2: "query_value"}
@@ -52,6 +54,10 @@ class Swin(tf.keras.Model):
         drop_path_rate: float in [0, 1). Of the last block; the rate grows
             linearly from 0 at the first. 0 in the reference's pretraining.
         epsilon: float. Of every LayerNorm; 1e-5 in the reference.
+        rematerialize: bool. In training, keep each block's input alone and
+            compute the rest again for the gradient: less memory for more
+            time, the same numbers. Not for the last block, whose gradient
+            comes first and gains nothing.
         **kwargs: passed to `tf.keras.Model`.
 
     Call arguments:
@@ -94,6 +100,7 @@ class Swin(tf.keras.Model):
         qkv_bias=None,
         drop_path_rate=0.0,
         epsilon=1e-5,
+        rematerialize=False,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -123,10 +130,16 @@ class Swin(tf.keras.Model):
         self.qkv_bias = qkv_bias or _QKV_BIASES[version]
         self.drop_path_rate = drop_path_rate
         self.epsilon = epsilon
+        self.rematerialize = rematerialize
 
         self.grid_size = tuple(side // patch_size for side in image_size)
         self.num_features = embed_dim * 2 ** (len(depths) - 1)
         self.num_blocks = sum(depths)
+        self._places = tuple(
+            (stage, place)
+            for stage, depth in enumerate(depths)
+            for place in range(depth)
+        )
         self._create_layers()
         # One forward pass creates every weight under its full name.
         self(
@@ -187,6 +200,48 @@ class Swin(tf.keras.Model):
         outputs = self._block_outputs(images, patch_mask, training, seed)
         *_, (_, feature_map) = outputs
         return self.norm(feature_map)  # [B, h', w', num_features]
+
+    @property
+    def prunes_last_block(self):
+        """Whether `last_block` can do with chosen cells: one window in all."""
+        return self.stages[-1][-1].covers_map
+
+    def before_last_block(
+        self, images, patch_mask=None, training=None, seed=None
+    ):
+        """Computes all but the last block; see `backbones`.
+
+        Args:
+            images: float [B, H, W, C]. Normalised.
+            patch_mask: int or bool [B, h, w], or None. 1 = hidden.
+            training: bool.
+            seed: int64 [2] or None. As for a call.
+
+        Returns:
+            float [B, h', w', num_features], for `last_block`.
+        """
+        x = self._embed(images, patch_mask)
+        for number in range(self.num_blocks - 1):
+            x = self._run_block(number, x, training, seed)
+        return x
+
+    def last_block(self, x, cells=None, training=None, seed=None):
+        """Computes the last block and the final norm, at chosen cells alone.
+
+        Args:
+            x: float [B, h', w', num_features], from `before_last_block`.
+            cells: int32 [B, n], row-major numbers of cells, where
+                `prunes_last_block`; None for all.
+            training: bool.
+            seed: int64 [2] or None. As for `before_last_block`.
+
+        Returns:
+            float [B, n, num_features], equal to the features of a call at
+            these cells; or all of them, [B, h', w', num_features].
+        """
+        last = self.num_blocks - 1
+        x = self.norm(self._run_block(last, x, training, seed, cells))
+        return x if cells is None else x[:, 0]  # [B, n, num_features]
 
     def pyramid(self, images):
         """Returns {stride in px: feature map} of all stages.
@@ -259,17 +314,21 @@ class Swin(tf.keras.Model):
     def _block_outputs(self, images, patch_mask, training, seed=None):
         """Yields (stage, feature map) after every block."""
         x = self._embed(images, patch_mask)
-        number = 0
-        for stage, blocks in enumerate(self.stages):
-            if stage:
-                x = self.mergings[stage - 1](x)
-            for block in blocks:
-                block_seed = None
-                if seed is not None:
-                    block_seed = randomness.fold_in(seed, number)
-                x = block(x, seed=block_seed, training=training)
-                number += 1
-                yield stage, x
+        for number, (stage, _) in enumerate(self._places):
+            x = self._run_block(number, x, training, seed)
+            yield stage, x
+
+    def _run_block(self, number, x, training, seed, queries=None):
+        """Runs a block, after the merging that its stage may begin with."""
+        stage, place = self._places[number]
+        if stage and not place:
+            x = self.mergings[stage - 1](x)
+        block = self.stages[stage][place]
+        if seed is not None:
+            seed = randomness.fold_in(seed, number)
+        if self.rematerialize and training and number < self.num_blocks - 1:
+            return rematerialization.run(block, x, seed=seed, training=True)
+        return block(x, seed=seed, training=training, queries=queries)
 
     def _embed(self, images, patch_mask):
         checks.require_images(images, self.image_size, self.channels)
@@ -295,4 +354,5 @@ class Swin(tf.keras.Model):
             "qkv_bias": self.qkv_bias,
             "drop_path_rate": self.drop_path_rate,
             "epsilon": self.epsilon,
+            "rematerialize": self.rematerialize,
         }

@@ -4,6 +4,7 @@ Dimension key:
   B: batch   H W: image, px   C: channels   P: patch_size, px
   h w: grid = H/P, W/P   N: number of patches = h*w, row-major
   M: number of tokens = N, + 1 with the class token   D: embed_dim
+  n: number of chosen cells
 """
 
 import tensorflow as tf
@@ -12,6 +13,7 @@ from tf_simmim import layers
 from tf_simmim import randomness
 from tf_simmim import sizes
 from tf_simmim.backbones import checks
+from tf_simmim.backbones import rematerialization
 
 ABSOLUTE_POSITIONS = ("none", "learned", "sincos")
 RELATIVE_POSITIONS = ("none", "shared", "per_block")
@@ -46,6 +48,10 @@ class ViT(tf.keras.Model):
         drop_path_rate: float in [0, 1). Of the last block; the rate grows
             linearly from 0 at the first. 0.1 in the reference's ViT-B recipe.
         epsilon: float. Of every LayerNorm; 1e-6 in the reference.
+        rematerialize: bool. In training, keep each block's input alone and
+            compute the rest again for the gradient: less memory for more
+            time, the same numbers. Not for the last block, whose gradient
+            comes first and gains nothing.
         **kwargs: passed to `tf.keras.Model`.
 
     Call arguments:
@@ -72,6 +78,7 @@ class ViT(tf.keras.Model):
     # Weights that the reference's optimizer groups exempt from weight decay
     # by name (it also exempts biases and other vectors).
     reference_no_weight_decay = ("class_token", "position_embedding")
+    prunes_last_block = True
 
     def __init__(
         self,
@@ -89,6 +96,7 @@ class ViT(tf.keras.Model):
         class_token=True,
         drop_path_rate=0.0,
         epsilon=1e-6,
+        rematerialize=False,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -119,6 +127,7 @@ class ViT(tf.keras.Model):
         self.class_token = class_token
         self.drop_path_rate = drop_path_rate
         self.epsilon = epsilon
+        self.rematerialize = rematerialize
 
         self.grid_size = tuple(side // patch_size for side in image_size)
         self.stride = patch_size
@@ -183,8 +192,50 @@ class ViT(tf.keras.Model):
 
     def call(self, images, patch_mask=None, training=None, seed=None):
         tokens = self._embed(images, patch_mask)
-        outputs = list(self._block_outputs(tokens, training, seed))
-        return self._to_feature_map(self.norm(outputs[-1]))  # [B, h, w, D]
+        *_, tokens = self._block_outputs(tokens, training, seed)
+        return self._to_feature_map(self.norm(tokens))  # [B, h, w, D]
+
+    def before_last_block(
+        self, images, patch_mask=None, training=None, seed=None
+    ):
+        """Computes all but the last block; see `backbones`.
+
+        Args:
+            images: float [B, H, W, C]. Normalised.
+            patch_mask: int or bool [B, h, w], or None. 1 = hidden.
+            training: bool.
+            seed: int64 [2] or None. As for a call.
+
+        Returns:
+            float [B, M, D], for `last_block`.
+        """
+        tokens = self._embed(images, patch_mask)
+        biases = self._position_biases(tokens)
+        for i in range(self.depth - 1):
+            tokens = self._run_block(i, tokens, biases[i], training, seed)
+        return tokens
+
+    def last_block(self, tokens, cells=None, training=None, seed=None):
+        """Computes the last block and the final norm, at chosen cells alone.
+
+        Args:
+            tokens: float [B, M, D], from `before_last_block`.
+            cells: int32 [B, n], row-major numbers of patches; None for all.
+            training: bool.
+            seed: int64 [2] or None. As for `before_last_block`.
+
+        Returns:
+            float [B, n, D], equal to the features of a call at these cells;
+            or all of them, [B, h, w, D].
+        """
+        biases, queries = self._position_biases(tokens), cells
+        if cells is not None and self.class_token:
+            queries = cells + 1
+        tokens = self._run_block(
+            self.depth - 1, tokens, biases[-1], training, seed, queries
+        )
+        tokens = self.norm(tokens)
+        return tokens if cells is not None else self._to_feature_map(tokens)
 
     def pyramid(self, images):
         """Returns {stride in px: feature map}; a ViT has one stride only.
@@ -266,18 +317,34 @@ class ViT(tf.keras.Model):
         return tokens
 
     def _block_outputs(self, tokens, training, seed):
+        biases = self._position_biases(tokens)
+        for i in range(self.depth):
+            tokens = self._run_block(i, tokens, biases[i], training, seed)
+            yield tokens
+
+    def _position_biases(self, tokens):
+        """Returns a bias, or None, for each block."""
         biases = [bias(tokens) for bias in self.relative_position_biases]
         if self.relative_position != "per_block":
             biases = (biases or [None]) * self.depth
-        for i, block in enumerate(self.blocks):
-            block_seed = None if seed is None else randomness.fold_in(seed, i)
-            tokens = block(
-                tokens,
-                position_bias=biases[i],
-                seed=block_seed,
-                training=training,
+        return biases
+
+    def _run_block(self, i, tokens, bias, training, seed, queries=None):
+        block = self.blocks[i]
+        if seed is not None:
+            seed = randomness.fold_in(seed, i)
+        if self.rematerialize and training and i < self.depth - 1:
+            inputs = [tokens] if bias is None else [tokens, bias]
+            return rematerialization.run(
+                block, *inputs, seed=seed, training=True
             )
-            yield tokens
+        return block(
+            tokens,
+            position_bias=bias,
+            seed=seed,
+            training=training,
+            queries=queries,
+        )
 
     def _to_feature_map(self, tokens):
         if self.class_token:
@@ -301,4 +368,5 @@ class ViT(tf.keras.Model):
             "class_token": self.class_token,
             "drop_path_rate": self.drop_path_rate,
             "epsilon": self.epsilon,
+            "rematerialize": self.rematerialize,
         }

@@ -2,7 +2,7 @@
 
 Dimension key:
   B: batch   M: number of tokens   D: embed_dim
-  K: num_heads   E: width of one head = D/K
+  K: num_heads   E: width of one head = D/K   n: number of queries, M or fewer
 """
 
 import tensorflow as tf
@@ -38,9 +38,11 @@ class MultiHeadAttention(tf.keras.layers.Layer):
         position_bias: float [K, M, M], or [W, K, M, M] where the rows of the
             batch are W windows of one image after another; or None. Added to
             the logits.
+        queries: int32 [B, n] or None. Numbers of the tokens to compute, each
+            of which attends to all; None for all. Not with a bias a window.
 
     Returns:
-        float [B, M, D], in the layer's compute dtype.
+        float [B, n, D], in the layer's compute dtype.
 
     Raises:
         ValueError: `num_heads` does not divide D, or `qkv_bias` is unknown.
@@ -107,28 +109,50 @@ class MultiHeadAttention(tf.keras.layers.Layer):
         )
         super().build(input_shape)
 
-    def call(self, tokens, position_bias=None):
-        embed_dim = tokens.shape[-1]
-        batch, num_tokens = tf.shape(tokens)[0], tokens.shape[1]
-        head_dim = embed_dim // self.num_heads
+    def call(self, tokens, position_bias=None, queries=None):
+        kernel, bias = self.qkv_kernel, self._qkv_bias(tokens.dtype)
+        if queries is None:
+            q, k, v = self._heads(tokens, kernel, bias)
+        else:
+            own = tf.gather(tokens, queries, batch_dims=1)  # [B, n, D]
+            width = tokens.shape[-1]
+            query_bias = key_value_bias = None
+            if bias is not None:
+                query_bias, key_value_bias = bias[:width], bias[width:]
+            (q,) = self._heads(own, kernel[:, :width], query_bias)
+            k, v = self._heads(tokens, kernel[:, width:], key_value_bias)
 
-        qkv = tf.matmul(tokens, self.qkv_kernel)
-        if self.qkv_bias == "query_key_value":
-            qkv += self.biases["qkv"]
-        elif self.qkv_bias == "query_value":
-            query, value = self.biases["query"], self.biases["value"]
-            zeros = tf.zeros([embed_dim], qkv.dtype)
-            qkv += tf.concat([query, zeros, value], axis=0)
-        qkv = tf.reshape(qkv, [batch, num_tokens, 3, self.num_heads, head_dim])
-        q, k, v = tf.unstack(tf.transpose(qkv, [2, 0, 3, 1, 4]))  # [B, K, M, E]
-
-        logits = self._logits(q, k)  # [B, K, M, M]
+        logits = self._logits(q, k)  # [B, K, n, M]
         if position_bias is not None:
-            logits = _add_bias(logits, tf.cast(position_bias, tf.float32))
+            position_bias = tf.cast(position_bias, tf.float32)
+            logits = _add_bias(logits, position_bias, queries)
         weights = tf.cast(tf.nn.softmax(logits), v.dtype)
-        x = tf.transpose(tf.matmul(weights, v), [0, 2, 1, 3])  # [B, M, K, E]
-        x = tf.reshape(x, [batch, num_tokens, embed_dim])  # [B, M, D]
+        x = tf.transpose(tf.matmul(weights, v), [0, 2, 1, 3])  # [B, n, K, E]
+        x = tf.reshape(x, [-1, x.shape[1], tokens.shape[-1]])  # [B, n, D]
         return self.projection(x)
+
+    def _qkv_bias(self, dtype):
+        """Returns the biases of queries, keys and values in one, or None."""
+        if self.qkv_bias == "none":
+            return None
+        if self.qkv_bias == "query_key_value":
+            return tf.cast(self.biases["qkv"], dtype)
+        query, value = (
+            tf.cast(self.biases[name], dtype) for name in ("query", "value")
+        )
+        return tf.concat([query, tf.zeros_like(query), value], axis=0)
+
+    def _heads(self, tokens, kernel, bias):
+        """Projects tokens; returns [B, K, M, E] for each part of the kernel."""
+        embed_dim = tokens.shape[-1]
+        num_parts = kernel.shape[-1] // embed_dim
+        head_dim = embed_dim // self.num_heads
+        x = tf.matmul(tokens, kernel)
+        if bias is not None:
+            x += bias
+        shape = [-1, tokens.shape[1], num_parts, self.num_heads, head_dim]
+        x = tf.transpose(tf.reshape(x, shape), [2, 0, 3, 1, 4])
+        return tf.unstack(x)
 
     def _logits(self, query, key):
         query *= query.shape[-1] ** -0.5
@@ -147,8 +171,12 @@ class MultiHeadAttention(tf.keras.layers.Layer):
         }
 
 
-def _add_bias(logits, bias):
+def _add_bias(logits, bias, queries):
     """Adds a bias per window: row b of the batch is window b mod W."""
+    if queries is not None:
+        # Along axis 1 the gradient is dense, see `RelativePositionBias`.
+        rows = tf.gather(bias, queries, axis=1)  # [K, B, n, M]
+        return logits + tf.transpose(rows, [1, 0, 2, 3])
     if bias.shape.rank == 3:
         return logits + bias
     num_windows, num_heads, num_tokens, _ = bias.shape

@@ -2,7 +2,7 @@
 
 Dimension key:
   B: batch   M: number of tokens   D: embed_dim
-  K: num_heads   E: width of one head = D/K
+  K: num_heads   E: width of one head = D/K   n: number of queries, M or fewer
 """
 
 import math
@@ -37,9 +37,10 @@ class ScaledCosineAttention(multi_head_attention.MultiHeadAttention):
         tokens: float [B, M, D].
         position_bias: float [K, M, M], or [W, K, M, M]; or None. See
             `MultiHeadAttention`.
+        queries: int32 [B, n] or None. See `MultiHeadAttention`.
 
     Returns:
-        float [B, M, D], in the layer's compute dtype.
+        float [B, n, D], in the layer's compute dtype.
 
     Raises:
         ValueError: see `MultiHeadAttention`.
@@ -77,7 +78,7 @@ class ScaledCosineAttention(multi_head_attention.MultiHeadAttention):
         )
         cosines = tf.cast(
             tf.matmul(query, key, transpose_b=True), tf.float32
-        )  # [B, K, M, M]
+        )  # [B, K, n, M]
         limit = math.log(_LARGEST_SCALE)
         return cosines * tf.exp(tf.minimum(self.logit_scale, limit))
 

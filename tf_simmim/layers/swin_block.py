@@ -2,7 +2,7 @@
 
 Dimension key:
   B: batch   h w: feature map   D: width   K: num_heads
-  W: windows of an image   M: cells of a window
+  W: windows of an image   M: cells of a window   n: number of queries
 """
 
 import numpy as np
@@ -46,13 +46,21 @@ class SwinBlock(tf.keras.layers.Layer):
         feature_map: float [B, h, w, D], with known h, w and D.
         seed: int64 [2] or None. Of drop path, see `DropPath`.
         training: bool.
+        queries: int32 [B, n] or None. Numbers of the cells (row-major) to
+            compute, each of which attends to all; None for all. Only where
+            `covers_map`.
 
     Returns:
-        float [B, h, w, D], in the layer's compute dtype.
+        float [B, h, w, D], or [B, 1, n, D] of the queries, in the layer's
+        compute dtype.
+
+    Attributes:
+        covers_map: bool, once built: one window holds the whole map.
 
     Raises:
         ValueError: the input is not [B, h, w, D] with known sides; or from
-            the parts, for their arguments.
+            the parts, for their arguments; or `queries` where the map has
+            several windows.
 
     Source: Liu et al., Swin Transformer, 2021,
         https://arxiv.org/abs/2103.14030, sections 3.1 and 3.2. Differs from
@@ -105,6 +113,7 @@ class SwinBlock(tf.keras.layers.Layer):
             size // 2 if self.shifted and side > size else 0
             for side, size in zip(self.grid_size, self.window_size, strict=True)
         )
+        self.covers_map = self.window == self.grid_size
         self.position_bias = self._create_position_bias()
         are_neighbours = windows.neighbours(
             self.grid_size, self.window, self.shift
@@ -115,15 +124,24 @@ class SwinBlock(tf.keras.layers.Layer):
             self._penalty = penalty[:, np.newaxis].astype(np.float32)
         super().build(input_shape)
 
-    def call(self, feature_map, seed=None, training=None):
+    def call(self, feature_map, seed=None, training=None, queries=None):
         seeds = [None, None]
         if seed is not None:
             seeds = [randomness.fold_in(seed, branch) for branch in range(2)]
-        x = self._attention_branch(feature_map)
-        feature_map += self.branch_drop(x, seed=seeds[0], training=training)
-        x = self._mlp_branch(feature_map)
-        feature_map += self.branch_drop(x, seed=seeds[1], training=training)
-        return feature_map  # [B, h, w, D]
+        if queries is not None and not self.covers_map:
+            raise ValueError(
+                "`queries` need one window over the whole map. Received: "
+                f"window {self.window}, map {self.grid_size}."
+            )
+        branch = self._attention_branch(feature_map, queries)
+        x = feature_map
+        if queries is not None:
+            x = tf.reshape(x, [-1, x.shape[1] * x.shape[2], x.shape[-1]])
+            x = tf.gather(x, queries, batch_dims=1)[:, tf.newaxis]
+        x += self.branch_drop(branch, seed=seeds[0], training=training)
+        branch = self._mlp_branch(x)
+        x += self.branch_drop(branch, seed=seeds[1], training=training)
+        return x
 
     def _create_attention(self):
         return multi_head_attention.MultiHeadAttention(
@@ -144,18 +162,20 @@ class SwinBlock(tf.keras.layers.Layer):
             name="relative_position_bias",
         )
 
-    def _attention_branch(self, feature_map):
-        return self._attend(self.attention_norm(feature_map))
+    def _attention_branch(self, feature_map, queries):
+        return self._attend(self.attention_norm(feature_map), queries)
 
     def _mlp_branch(self, feature_map):
         return self.mlp(self.mlp_norm(feature_map))
 
-    def _attend(self, feature_map):
+    def _attend(self, feature_map, queries):
         x = windows.to_windows(feature_map, self.window, self.shift)
         bias = tf.cast(self.position_bias(x), tf.float32)  # [K, M, M]
         if self._penalty is not None:
             bias += self._penalty  # [W, K, M, M]
-        x = self.attention(x, bias)  # [B * W, M, D]
+        x = self.attention(x, bias, queries)  # [B * W, M, D]
+        if queries is not None:
+            return x[:, tf.newaxis]  # [B, 1, n, D]
         return windows.from_windows(x, self.grid_size, self.window, self.shift)
 
     def compute_output_shape(self, input_shape):

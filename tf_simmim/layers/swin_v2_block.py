@@ -2,6 +2,7 @@
 
 Dimension key:
   B: batch   h w: feature map   D: width   K: num_heads
+  n: number of queries
 """
 
 import tensorflow as tf
@@ -38,9 +39,11 @@ class SwinV2Block(swin_block.SwinBlock):
         feature_map: float [B, h, w, D], with known h, w and D.
         seed: int64 [2] or None. Of drop path, see `DropPath`.
         training: bool.
+        queries: int32 [B, n] or None. See `SwinBlock`.
 
     Returns:
-        float [B, h, w, D], in the layer's compute dtype.
+        float [B, h, w, D], or [B, 1, n, D] of the queries, in the layer's
+        compute dtype.
 
     Raises:
         ValueError: the input is not [B, h, w, D] with known sides; or from
@@ -91,8 +94,8 @@ class SwinV2Block(swin_block.SwinBlock):
             name="continuous_position_bias",
         )
 
-    def _attention_branch(self, feature_map):
-        return self.attention_norm(self._attend(feature_map))
+    def _attention_branch(self, feature_map, queries):
+        return self.attention_norm(self._attend(feature_map, queries))
 
     def _mlp_branch(self, feature_map):
         return self.mlp_norm(self.mlp(feature_map))

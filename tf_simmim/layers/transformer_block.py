@@ -2,6 +2,7 @@
 
 Dimension key:
   B: batch   M: number of tokens   D: embed_dim   K: num_heads
+  n: number of queries, M or fewer
 """
 
 import tensorflow as tf
@@ -36,9 +37,11 @@ class TransformerBlock(tf.keras.layers.Layer):
         position_bias: float [K, M, M] or None. Added to attention logits.
         seed: int64 [2] or None. Of drop path, see `DropPath`.
         training: bool.
+        queries: int32 [B, n] or None. Numbers of the tokens to compute, each
+            of which attends to all; None for all.
 
     Returns:
-        float [B, M, D], in the layer's compute dtype.
+        float [B, n, D], in the layer's compute dtype.
 
     Raises:
         ValueError: from the parts, for their arguments.
@@ -87,21 +90,30 @@ class TransformerBlock(tf.keras.layers.Layer):
                 layer_scale_init, dtype=policy, name="mlp_scale"
             )
 
-    def call(self, tokens, position_bias=None, seed=None, training=None):
+    def call(
+        self,
+        tokens,
+        position_bias=None,
+        seed=None,
+        training=None,
+        queries=None,
+    ):
         seeds = [None, None]
         if seed is not None:
             seeds = [randomness.fold_in(seed, branch) for branch in range(2)]
 
-        x = self.attention(self.attention_norm(tokens), position_bias)
+        x = self.attention(self.attention_norm(tokens), position_bias, queries)
         if self.layer_scale_init is not None:
             x = self.attention_scale(x)
+        if queries is not None:
+            tokens = tf.gather(tokens, queries, batch_dims=1)  # [B, n, D]
         tokens += self.branch_drop(x, seed=seeds[0], training=training)
 
         x = self.mlp(self.mlp_norm(tokens))
         if self.layer_scale_init is not None:
             x = self.mlp_scale(x)
         tokens += self.branch_drop(x, seed=seeds[1], training=training)
-        return tokens  # [B, M, D]
+        return tokens  # [B, n, D]
 
     def compute_output_shape(self, input_shape):
         return input_shape

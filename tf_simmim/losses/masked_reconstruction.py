@@ -50,11 +50,12 @@ def masked_reconstruction_loss(
     patches, without ever forming the predicted image.
 
     Args:
-        target: float32 [B, h, w, F].
-        prediction: float32 [B, h, w, F].
+        target: float32 [B, h, w, F], or [B, n, F] of n cells of each image
+            that include every hidden one.
+        prediction: float32, the shape of `target`.
         patch_mask: int or bool [B, h*S/P, w*S/P], on the grid of model
-            patches. 1 = hidden, 0 = visible.
-        patch_size: int, P, px.
+            patches, or [B, n]. 1 = hidden, 0 = visible.
+        patch_size: int, P, px; S for chosen cells.
         stride: int, S, px, a multiple of P.
         kind: str, one of `LOSSES`.
 
@@ -66,12 +67,12 @@ def masked_reconstruction_loss(
     Source: Xie et al., SimMIM, 2021, https://arxiv.org/abs/2111.09886,
         equation 1, with the normaliser of the reference code.
     """
-    error = elementwise_error(target - prediction, kind)  # [B, h, w, F]
+    error = elementwise_error(target - prediction, kind)  # [..., F]
     mask = tf.cast(patch_mask, tf.float32)
     num_hidden_pixels = tf.reduce_sum(mask) * patch_size**2
     channels = error.shape[-1] // stride**2
     if stride == patch_size:
-        mask = mask[..., tf.newaxis]  # [B, h, w, 1]
+        mask = mask[..., tf.newaxis]  # [..., 1]
     else:
         # A cell holds several model patches: one number per pixel of the cell.
         pixel_mask = masking.to_pixel_mask(mask, patch_size)[..., tf.newaxis]

@@ -5,6 +5,7 @@ from tf_simmim.masking.distance import average_distance
 from tf_simmim.masking.distance import expected_distance
 from tf_simmim.masking.free_form_mask import FreeFormMask
 from tf_simmim.masking.grid_mask import GridMask
+from tf_simmim.masking.hidden_cells import hidden_cells
 from tf_simmim.masking.patch_mask import PatchMask
 from tf_simmim.masking.patch_mask import count_hidden
 from tf_simmim.masking.pixel_mask import to_pixel_mask
@@ -25,5 +26,6 @@ __all__ = [
     "count_hidden",
     "create",
     "expected_distance",
+    "hidden_cells",
     "to_pixel_mask",
 ]

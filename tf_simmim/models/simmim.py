@@ -4,6 +4,7 @@ Dimension key:
   B: batch   H W: image, px   C: channels   P: model patch, px
   h w: grid of model patches = H/P, W/P   S: encoder stride, px
   h' w': feature map = H/S, W/S   D: num_features   F: S*S*C
+  n: hidden cells of the feature map
 """
 
 import tensorflow as tf
@@ -11,6 +12,7 @@ import tensorflow as tf
 from tf_simmim import heads
 from tf_simmim import layers
 from tf_simmim import losses
+from tf_simmim import masking
 from tf_simmim import metrics
 from tf_simmim import optimization
 from tf_simmim import randomness
@@ -24,6 +26,12 @@ class SimMIM(scalable_model.ScalableModel):
     The backbone sees the image with a mask token in place of every hidden
     patch; a linear head predicts the pixels under each cell of its feature
     map; the loss is the mean error over hidden pixels alone.
+
+    Training and evaluation compute the prediction, and what the backbone can
+    leave out of its last block, at hidden cells alone: the same loss and
+    gradients for less. That takes masks that hide whole cells, and of these
+    no more than `mask_ratio` does; a batch with other masks is computed in
+    full. So is what `call` and `reconstruct` return.
 
     `fit` takes images, or element dicts with `image` and `patch_mask` (other
     keys are ignored). Where there is no mask, one is drawn in the step.
@@ -191,8 +199,7 @@ class SimMIM(scalable_model.ScalableModel):
         seed = randomness.seed_for(self.seed, randomness.DROP_PATH, step)
 
         def loss_of(images, patch_mask):
-            _, prediction = self._predict(images, patch_mask, True, seed)
-            return self._loss(images, patch_mask, prediction)
+            return self._step_loss(images, patch_mask, True, seed)
 
         batch = optimization.split_batch(
             [images, patch_mask], self.accumulation_steps
@@ -231,8 +238,7 @@ class SimMIM(scalable_model.ScalableModel):
             patch_mask = self._draw_mask(images, step=0)
 
         def loss_of(images, patch_mask):
-            _, prediction = self._predict(images, patch_mask, training=False)
-            return self._loss(images, patch_mask, prediction)
+            return self._step_loss(images, patch_mask, training=False)
 
         loss = optimization.compiled(loss_of, self.uses_xla)(images, patch_mask)
         self.loss_metric.update_state(loss, sample_weight=tf.shape(images)[0])
@@ -248,16 +254,78 @@ class SimMIM(scalable_model.ScalableModel):
         )
         return features, self.head(features)  # [B, h', w', D], [B, h', w', F]
 
-    def _loss(self, images, patch_mask, prediction):
+    def _step_loss(self, images, patch_mask, training, seed=None):
+        """Returns the loss, computed at hidden cells alone where it can be."""
+        num_hidden = self._num_hidden_cells()
+        if num_hidden is None:
+            return self.full_loss(images, patch_mask, training, seed)
+        backbone = self.backbone
+        cells, is_hidden, is_complete = masking.hidden_cells(
+            patch_mask, backbone.stride // backbone.patch_size, num_hidden
+        )
+        is_pruned = getattr(backbone, "prunes_last_block", False)
+        run = backbone.before_last_block if is_pruned else backbone
+        x = run(images, patch_mask=patch_mask, training=training, seed=seed)
+
+        def on_hidden_cells():
+            if is_pruned:
+                tokens = backbone.last_block(x, cells, training, seed)
+            else:
+                tokens = _gather_cells(x, cells)
+            return self._loss(images, is_hidden, self.head(tokens), cells)
+
+        def on_all_cells():
+            features = x
+            if is_pruned:
+                features = backbone.last_block(x, None, training, seed)
+            return self._loss(images, patch_mask, self.head(features))
+
+        # Both are compiled and one is run: elements may bring any mask.
+        return tf.cond(is_complete, on_hidden_cells, on_all_cells)
+
+    def full_loss(self, images, patch_mask, training, seed=None):
+        """Returns the loss with nothing left out: what the step's must equal.
+
+        Args:
+            images: float [B, H, W, C]. Normalised.
+            patch_mask: int or bool [B, h, w]. 1 = hidden, 0 = visible.
+            training: bool.
+            seed: int64 [2] or None. Of drop path, for the global batch.
+
+        Returns:
+            float32 [].
+        """
+        _, prediction = self._predict(images, patch_mask, training, seed)
+        return self._loss(images, patch_mask, prediction)
+
+    def _num_hidden_cells(self):
+        """Returns n, or None where the squares to hide cut through cells."""
+        mask, stride = self.masking.random_mask, self.backbone.stride
+        if mask.mask_patch_size % stride:
+            return None
+        return mask.num_hidden * (mask.mask_patch_size // stride) ** 2
+
+    def _loss(self, images, patch_mask, prediction, cells=None):
+        """Returns the loss of a prediction, of all cells or of chosen ones.
+
+        Args:
+            images: float [B, H, W, C].
+            patch_mask: [B, h, w]; or of the cells alone, [B, n].
+            prediction: float32 [B, h', w', F]; or [B, n, F].
+            cells: int32 [B, n] or None.
+        """
         images = tf.cast(images, tf.float32)
         stride = self.backbone.stride
         mean, scale = losses.target_statistics(images, self.target, stride)
         target = (losses.to_patches(images, stride) - mean) / scale
+        patch_size = self.backbone.patch_size
+        if cells is not None:
+            target, patch_size = _gather_cells(target, cells), stride
         return losses.masked_reconstruction_loss(
             target,
             prediction,
             patch_mask,
-            self.backbone.patch_size,
+            patch_size,
             stride,
             self.reconstruction_loss,
         )
@@ -303,3 +371,10 @@ class SimMIM(scalable_model.ScalableModel):
         """Recreates the model, and its backbone, from `get_config`."""
         backbone = tf.keras.saving.deserialize_keras_object(config["backbone"])
         return cls(**{**config, "backbone": backbone})
+
+
+def _gather_cells(feature_map, cells):
+    """Returns [B, n, D]: chosen cells of a map [B, h', w', D]."""
+    _, height, width, depth = feature_map.shape
+    flat = tf.reshape(feature_map, [-1, height * width, depth])
+    return tf.gather(flat, cells, batch_dims=1)
