@@ -52,9 +52,11 @@ class BackboneContract:
         """With weights so large that every part of the network is felt."""
         backbone = self.create(**options)
         rng = np.random.default_rng(0)
-        backbone.set_weights(
-            [0.5 * rng.normal(size=w.shape) for w in backbone.weights]
-        )
+        values = [0.5 * rng.normal(size=w.shape) for w in backbone.weights]
+        for i, weight in enumerate(backbone.weights):
+            if "variance" in weight.name:
+                values[i] = 0.1 + np.abs(values[i])
+        backbone.set_weights(values)
         return backbone
 
     def test_content_of_hidden_patches_does_not_matter(self):

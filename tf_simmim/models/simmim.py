@@ -22,8 +22,8 @@ class SimMIM(scalable_model.ScalableModel):
     """Hides patches of images and learns to predict their pixels.
 
     The backbone sees the image with a mask token in place of every hidden
-    patch; a linear head predicts the pixels under each cell of its feature
-    map; the loss is the mean error over hidden pixels alone.
+    patch; a head, linear in the paper, predicts the pixels under each cell of
+    its feature map; the loss is the mean error over hidden pixels alone.
 
     `fit` takes images, or element dicts with `image` and `patch_mask` (other
     keys are ignored). Where there is no mask, one is drawn in the step.
@@ -39,6 +39,8 @@ class SimMIM(scalable_model.ScalableModel):
         target: "pixels" (the paper's), "patch_normalized" or
             "window_normalized"; see `losses.target_statistics`.
         reconstruction_loss: "l1" (the paper's), "l2" or "smooth_l1".
+        head: "linear" (the paper's), "mlp", "decoder" or "cross_attention";
+            see `tf_simmim.heads`.
         seed: int. Of the masks drawn in the step, and of drop path.
         **kwargs: passed to `tf.keras.Model`. The backbone has its own `dtype`;
             without one, both follow Keras' global policy.
@@ -79,6 +81,7 @@ class SimMIM(scalable_model.ScalableModel):
         target="pixels",
         reconstruction_loss="l1",
         seed=0,
+        head="linear",
         **kwargs,
     ):
         # Not cast to the compute dtype: they are the target as well.
@@ -105,6 +108,7 @@ class SimMIM(scalable_model.ScalableModel):
         self.target = target
         self.reconstruction_loss = reconstruction_loss
         self.seed = seed
+        self.head_name = head
 
         self.masking = layers.RandomMasking(
             backbone.image_size,
@@ -114,7 +118,8 @@ class SimMIM(scalable_model.ScalableModel):
             mask_strategy,
             name="masking",
         )
-        self.head = heads.PredictionHead(
+        self.head = heads.create(
+            head,
             backbone.stride,
             backbone.channels,
             dtype=self.dtype_policy,
@@ -176,7 +181,8 @@ class SimMIM(scalable_model.ScalableModel):
         global gradient, as the reference does.
 
         If the loss or the gradient is not finite, nothing is updated but the
-        counters; see `optimization.apply_if_finite`.
+        counters; see `optimization.apply_if_finite`. Moving statistics of the
+        backbone are put back, see `optimization.restore_if`.
 
         Args:
             data: float [B, H, W, C], or an element dict; per replica.
@@ -189,6 +195,7 @@ class SimMIM(scalable_model.ScalableModel):
         if patch_mask is None:
             patch_mask = self._draw_mask(images, step)
         seed = randomness.seed_for(self.seed, randomness.DROP_PATH, step)
+        state = optimization.read_state(self.backbone)
 
         def loss_of(images, patch_mask):
             _, prediction = self._predict(images, patch_mask, True, seed)
@@ -212,6 +219,7 @@ class SimMIM(scalable_model.ScalableModel):
         is_skipped = optimization.apply_if_finite(
             self.optimizer, gradients, variables, mean_loss, gradient_norm
         )
+        optimization.restore_if(is_skipped, self.backbone, state)
         self.loss_metric.update_state(mean_loss)
         self.gradient_norm_metric.update_state(gradient_norm)
         self.skipped_steps.update_state(is_skipped, step + 1)
@@ -296,6 +304,7 @@ class SimMIM(scalable_model.ScalableModel):
             "target": self.target,
             "reconstruction_loss": self.reconstruction_loss,
             "seed": self.seed,
+            "head": self.head_name,
         }
 
     @classmethod
