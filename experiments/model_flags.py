@@ -5,10 +5,12 @@ import inspect
 from absl import flags
 
 from tf_simmim import backbones
+from tf_simmim import heads
 from tf_simmim import losses
 from tf_simmim import masking
 from tf_simmim import models
 from tf_simmim import sizes
+from tf_simmim.backbones import convolutional
 from tf_simmim.backbones import vit
 
 _BACKBONE = flags.DEFINE_enum(
@@ -32,7 +34,21 @@ _DEPTH = flags.DEFINE_integer(
 _DEPTHS = flags.DEFINE_list(
     "depths",
     None,
-    "Number of blocks of each stage of a Swin. Default: the backbone's.",
+    "Number of blocks of each stage of a Swin or a convolutional network. "
+    "Default: the backbone's.",
+)
+_WIDTHS = flags.DEFINE_list(
+    "widths",
+    None,
+    "Features of each stage of a convolutional network. Default: the "
+    "backbone's.",
+)
+_MASKING = flags.DEFINE_enum(
+    "masking",
+    None,
+    convolutional.MASKINGS,
+    "What stands in for hidden patches in a convolutional network: a learned "
+    "colour (the default), or a learned token after the stem.",
 )
 _NUM_HEADS = flags.DEFINE_list(
     "num_heads",
@@ -95,6 +111,12 @@ _TARGET = flags.DEFINE_enum(
 _RECONSTRUCTION_LOSS = flags.DEFINE_enum(
     "reconstruction_loss", "l1", losses.LOSSES, "Error of a predicted value."
 )
+_HEAD = flags.DEFINE_enum(
+    "head",
+    "linear",
+    list(heads.HEADS),
+    "What turns features into pixels; the paper found linear no worse.",
+)
 
 
 _ARCHITECTURE = (
@@ -102,11 +124,13 @@ _ARCHITECTURE = (
     _EMBED_DIM,
     _DEPTH,
     _DEPTHS,
+    _WIDTHS,
     _NUM_HEADS,
     _WINDOW_SIZE,
     _ABSOLUTE_POSITION,
     _RELATIVE_POSITION,
     _REMATERIALIZE,
+    _MASKING,
 )
 
 
@@ -117,7 +141,7 @@ def _are_whole_numbers(values):
     return bool(values) and all(v.isdecimal() and int(v) > 0 for v in values)
 
 
-for _flag in (_DEPTHS, _NUM_HEADS, _WINDOW_SIZE):
+for _flag in (_DEPTHS, _WIDTHS, _NUM_HEADS, _WINDOW_SIZE):
     flags.register_validator(
         _flag.name,
         _are_whole_numbers,
@@ -152,6 +176,7 @@ def create_simmim(image_size, channels, seed) -> models.SimMIM:
         target=_TARGET.value,
         reconstruction_loss=_RECONSTRUCTION_LOSS.value,
         seed=seed,
+        head=_HEAD.value,
     )
 
 
@@ -171,7 +196,7 @@ def _architecture():
             f"--backbone={_BACKBONE.value} is a {cls.__name__}, which takes "
             f"{', '.join(fitting)}. Received: {', '.join(foreign)}."
         )
-    for flag in (_DEPTHS, _NUM_HEADS, _WINDOW_SIZE):
+    for flag in (_DEPTHS, _WIDTHS, _NUM_HEADS, _WINDOW_SIZE):
         if flag.name in given:
             given[flag.name] = tuple(int(value) for value in flag.value)
     # One number is enough for a ViT's heads, and for a square window.

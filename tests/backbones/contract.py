@@ -1,6 +1,7 @@
 """What every backbone must do, tested alike for all of them.
 
-A test of a backbone inherits from `BackboneContract` and `tf.test.TestCase`.
+A test of a backbone inherits from `BackboneContract` and `tf.test.TestCase`;
+one of a transformer from `BlockContract` as well.
 """
 
 import unittest.mock
@@ -54,9 +55,11 @@ class BackboneContract:
         """With weights so large that every part of the network is felt."""
         backbone = self.create(**options)
         rng = np.random.default_rng(0)
-        backbone.set_weights(
-            [0.5 * rng.normal(size=w.shape) for w in backbone.weights]
-        )
+        values = [0.5 * rng.normal(size=w.shape) for w in backbone.weights]
+        for i, weight in enumerate(backbone.weights):
+            if "variance" in weight.name:
+                values[i] = 0.1 + np.abs(values[i])
+        backbone.set_weights(values)
         return backbone
 
     def test_content_of_hidden_patches_does_not_matter(self):
@@ -180,6 +183,51 @@ class BackboneContract:
         for features, block in zip(got, [2, 0, 2], strict=True):
             self.assertAllEqual(features, all_blocks[block])
 
+    def test_blocks_that_do_not_exist_are_refused(self):
+        backbone = self.create()
+        for blocks in ([3], [-1], [0, 7]):
+            with self.assertRaisesRegex(
+                ValueError, r"`blocks` must lie in \[0, 3\)"
+            ):
+                backbone.block_features(self.images, blocks)
+
+    def test_a_variable_of_another_network_has_no_layer_id(self):
+        with self.assertRaisesRegex(
+            ValueError, "`variable` must belong to this backbone"
+        ):
+            self.create().layer_id(self.create().variables[0])
+
+    def test_images_of_another_size_are_refused(self):
+        backbone, (height, width) = self.create(), self.size
+        for shape in (
+            [B, width, height, self.channels],
+            [B, height, width, self.channels + 1],
+            [B, 2 * height, 2 * width, self.channels],
+            [B, height, width],
+        ):
+            with self.assertRaisesRegex(
+                ValueError,
+                rf"`images` must be \[batch, {height}, {width}, "
+                rf"{self.channels}\].*Received shape",
+            ):
+                backbone(tf.zeros(shape))
+
+    def test_masks_of_another_grid_are_refused(self):
+        backbone, (h, w) = self.create(), self.grid
+        for shape in ([B, w, h], [B, h * w], [B, *self.size]):
+            with self.assertRaisesRegex(
+                ValueError,
+                rf"`patch_mask` must be \[batch, {h}, {w}\].*Received shape",
+            ):
+                backbone(self.images, patch_mask=tf.zeros(shape, tf.int32))
+
+
+class BlockContract:
+    """More tests, of backbones made of blocks that can be run one by one.
+
+    For a test that inherits from `BackboneContract` too.
+    """
+
     def test_last_block_at_chosen_cells_equals_the_features_there(self):
         cells = np.array([[3, 0, 5, 1], [2, 4, 5, 0]], np.int32)
         options = {"training": True, "seed": seed()}
@@ -239,41 +287,3 @@ class BackboneContract:
                     y = backbone(self.images, training=training)
                 tape.gradient(y, backbone.trainable_variables[0])
                 self.assertEqual(called.call_count, times)
-
-    def test_blocks_that_do_not_exist_are_refused(self):
-        backbone = self.create()
-        for blocks in ([3], [-1], [0, 7]):
-            with self.assertRaisesRegex(
-                ValueError, r"`blocks` must lie in \[0, 3\)"
-            ):
-                backbone.block_features(self.images, blocks)
-
-    def test_a_variable_of_another_network_has_no_layer_id(self):
-        with self.assertRaisesRegex(
-            ValueError, "`variable` must belong to this backbone"
-        ):
-            self.create().layer_id(self.create().variables[0])
-
-    def test_images_of_another_size_are_refused(self):
-        backbone, (height, width) = self.create(), self.size
-        for shape in (
-            [B, width, height, self.channels],
-            [B, height, width, self.channels + 1],
-            [B, 2 * height, 2 * width, self.channels],
-            [B, height, width],
-        ):
-            with self.assertRaisesRegex(
-                ValueError,
-                rf"`images` must be \[batch, {height}, {width}, "
-                rf"{self.channels}\].*Received shape",
-            ):
-                backbone(tf.zeros(shape))
-
-    def test_masks_of_another_grid_are_refused(self):
-        backbone, (h, w) = self.create(), self.grid
-        for shape in ([B, w, h], [B, h * w], [B, *self.size]):
-            with self.assertRaisesRegex(
-                ValueError,
-                rf"`patch_mask` must be \[batch, {h}, {w}\].*Received shape",
-            ):
-                backbone(self.images, patch_mask=tf.zeros(shape, tf.int32))

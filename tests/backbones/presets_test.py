@@ -44,6 +44,22 @@ class PresetsTest(tf.test.TestCase, parameterized.TestCase):
         swin = presets.create("swin_tiny", 224)
         self.assertEqual(swin.count_params() - 96, 27_519_354)
 
+    # What `count_params` of Keras' and keras-cv's own models says, without
+    # their heads: all but the colour of hidden pixels.
+    @parameterized.parameters(
+        ("convnext_tiny", 27_820_128),
+        ("resnet18", 11_186_112),
+        ("resnet50", 23_587_712),
+        ("resnet50_v2", 23_564_800),
+    )
+    def test_convolutional_networks_have_the_parameters_of_keras(
+        self, name, count
+    ):
+        network = presets.create(name, (32, 64))
+        self.assertEqual(network.count_params() - 3, count)
+        names = {weight.name for weight in network.weights}
+        self.assertLen(names, len(network.weights))
+
     @parameterized.parameters(
         ("swin_tiny", 192, {}, (6, 6)),
         ("swin_base", 224, {}, (7, 7)),

@@ -23,7 +23,7 @@ DEPTHS, HEADS = (2, 1), (2, 3)
 GRID, LAST = (4, 6), (2, 3)
 
 
-class SwinContract(contract.BackboneContract):
+class SwinContract(contract.BackboneContract, contract.BlockContract):
     backbone = backbones.Swin
     # The windows of the last stage reach over the whole map.
     options = dict(

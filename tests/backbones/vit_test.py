@@ -52,7 +52,10 @@ def feature_map(vit, tokens):
 
 
 class ViTTest(
-    contract.BackboneContract, tf.test.TestCase, parameterized.TestCase
+    contract.BackboneContract,
+    contract.BlockContract,
+    tf.test.TestCase,
+    parameterized.TestCase,
 ):
     backbone = vit_lib.ViT
     options = dict(

@@ -62,9 +62,11 @@ def flatten(outputs):
 def variables_off_zero(layer):
     """Gives every weight a value of its own, so that none can hide."""
     rng = np.random.default_rng(4)
-    layer.set_weights(
-        [0.3 * rng.normal(size=w.shape) for w in layer.get_weights()]
-    )
+    values = [0.3 * rng.normal(size=w.shape) for w in layer.get_weights()]
+    for i, weight in enumerate(layer.weights):
+        if "variance" in weight.name:
+            values[i] = 0.1 + np.abs(values[i])
+    layer.set_weights(values)
 
 
 class ConformanceTest(tf.test.TestCase, parameterized.TestCase):

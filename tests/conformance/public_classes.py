@@ -86,6 +86,19 @@ def _swin(**kwargs):
     )
 
 
+def _convolutional(**kwargs):
+    return backbones.Convolutional(
+        **{
+            "image_size": IMAGE,
+            "depths": (1, 1),
+            "widths": (6, 10),
+            "channels": 2,
+            "drop_path_rate": 0.4,
+            **kwargs,
+        }
+    )
+
+
 def _simmim_of_swin(**kwargs):
     backbone = _swin(drop_path_rate=0.0, dtype=kwargs.get("dtype"))
     return models.SimMIM(
@@ -126,6 +139,11 @@ CASES = [
         "ClassToken", _bind(layers.ClassToken, stddev=0.5), {"tokens": TOKENS}
     ),
     Case(
+        "CrossAttentionBlock",
+        _bind(layers.CrossAttentionBlock, num_heads=K, mlp_ratio=2.0),
+        {"queries": _floats(B, 5, D), "tokens": TOKENS},
+    ),
+    Case(
         "DropPath",
         _bind(layers.DropPath, rate=0.4),
         {"inputs": TOKENS, "seed": SEED},
@@ -140,6 +158,11 @@ CASES = [
         "LearnedPositionEmbedding",
         _bind(layers.LearnedPositionEmbedding, stddev=0.5),
         {"tokens": TOKENS},
+    ),
+    Case(
+        "MaskColor",
+        _bind(layers.MaskColor),
+        {"images": IMAGES, "pixel_mask": _mask(B, *IMAGE)},
     ),
     Case(
         "MaskToken",
@@ -251,6 +274,11 @@ CASES = [
         {"tokens": TOKENS},
     ),
     Case(
+        "SyncBatchNormalization",
+        _bind(layers.SyncBatchNormalization, momentum=0.7, epsilon=1e-4),
+        {"inputs": _floats(B, *GRID, D)},
+    ),
+    Case(
         "TransformerBlock",
         _bind(
             layers.TransformerBlock,
@@ -271,6 +299,22 @@ CASES = [
         {"features": _floats(B, *GRID, D)},
         output_dtype="float32",
     ),
+    *(
+        Case(
+            cls.__name__,
+            _bind(cls, stride=4, channels=2, **options),
+            {
+                "features": _floats(B, *GRID, D),
+                "cells": np.array([[5, 0], [2, 1], [0, 3], [4, 5]], np.int32),
+            },
+            output_dtype="float32",
+        )
+        for cls, options in (
+            (heads.MLPHead, {"hidden_ratio": 0.5}),
+            (heads.DecoderHead, {"embed_dim": 12, "num_heads": K}),
+            (heads.CrossAttentionHead, {"embed_dim": 12, "num_heads": K}),
+        )
+    ),
     Case(
         "ViT",
         _bind(_vit, drop_path_rate=0.4, rematerialize=True),
@@ -289,6 +333,22 @@ CASES = [
             unbatched=("seed",),
         )
         for name, version in (("Swin", 1), ("SwinVersion2", 2))
+    ),
+    *(
+        Case(
+            name,
+            _bind(_convolutional, extractor=extractor, masking=masking),
+            {
+                "images": IMAGES,
+                "patch_mask": _mask(B, 4, 6),
+                "seed": SEED,
+            },
+            unbatched=("seed",),
+        )
+        for name, extractor, masking in (
+            ("Convolutional", "convnext_tiny", "color"),
+            ("ConvolutionalResNet", "resnet18", "stem_token"),
+        )
     ),
     Case(
         "SimMIMOfSwin",

@@ -6,6 +6,7 @@ from absl import flags
 from absl.testing import flagsaver
 
 from tf_simmim import backbones
+from tf_simmim import heads
 from tf_simmim import masking
 
 FLAGS = flags.FLAGS
@@ -100,6 +101,27 @@ def test_single_patches_need_no_image_of_whole_mask_patches():
         create(*arguments, image_size=(40, 24))
 
 
+def test_flags_reach_a_convolutional_network_and_the_head():
+    model = create(
+        "--backbone=convnext_tiny",
+        "--depths=1,2",
+        "--widths=8,12",
+        "--masking=stem_token",
+        "--drop_path_rate=0.2",
+        "--mask_patch_size=16",
+        "--head=mlp",
+    )
+    network = model.backbone
+    assert isinstance(network, backbones.Convolutional)
+    assert (network.extractor, network.masking) == (
+        "convnext_tiny",
+        "stem_token",
+    )
+    assert (network.depths, network.widths) == ((1, 2), (8, 12))
+    assert (network.channels, network.drop_path_rate) == (2, 0.2)
+    assert isinstance(model.head, heads.MLPHead)
+
+
 @pytest.mark.parametrize(
     "arguments, message",
     [
@@ -121,6 +143,11 @@ def test_single_patches_need_no_image_of_whole_mask_patches():
             ["--backbone=vit_nano", "--num_heads=3,6"],
             "`num_heads` must be positive and divide `embed_dim`. "
             "Received: num_heads=(3, 6), embed_dim=96.",
+        ),
+        (
+            ["--backbone=resnet18", "--patch_size=4", "--num_heads=3"],
+            "--backbone=resnet18 is a Convolutional, which takes --depths, "
+            "--widths, --masking. Received: --patch_size, --num_heads.",
         ),
         (
             ["--backbone=swin_tiny", "--num_heads=3"],

@@ -117,6 +117,37 @@ class ModelFileTest(tf.test.TestCase, parameterized.TestCase):
         with self.assertRaisesRegex(ValueError, "its weights need"):
             model_file.read_model(self.path, needed)
 
+    @parameterized.parameters(
+        ({}, None),
+        ({"widths": [80, 160]}, "its weights need"),
+        ({"extractor": "convnext_large", "depths": None}, "its weights need"),
+        ({"widths": [10**9, 10**9]}, "its weights need"),
+        ({"image_size": [1024, 1028]}, "at most 1048576 pixels"),
+        ({"extractor": "os.system"}, "no model can be built"),
+        ({"extractor": ["resnet18"]}, "no model can be built"),
+    )
+    def test_a_convolutional_network_comes_back_if_it_has_a_place(
+        self, changes, message
+    ):
+        network = backbones.Convolutional(
+            (16, 32), "resnet18", depths=(1, 1), widths=(8, 16)
+        )
+        model = models.SimMIM(network, mask_patch_size=8, head="mlp")
+        run_directory.RunDirectory(self.get_temp_dir()).write_model(model)
+        num_bytes = sum(4 * w.shape.num_elements() for w in model.weights)
+        config = json.loads(self.path.read_text())
+        options = config["backbone"]["config"]
+        options.update(changes)
+        if "depths" in changes:
+            del options["widths"]
+        self.path.write_text(json.dumps(config))
+        if message is None:
+            copy = model_file.read_model(self.path, num_bytes)
+            self.assertEqual(copy.get_config(), model.get_config())
+        else:
+            with self.assertRaisesRegex(ValueError, message):
+                model_file.read_model(self.path, num_bytes)
+
     def _write_swin(self, **options):
         swin = backbones.Swin(
             **{

@@ -13,10 +13,18 @@ The last line equals a call, the one before it the same at `cells`, int32
 [B, n]; so do their gradients.
 """
 
+from tf_simmim.backbones.convolutional import Convolutional
 from tf_simmim.backbones.presets import PRESETS
 from tf_simmim.backbones.presets import backbone_class
 from tf_simmim.backbones.presets import create
 from tf_simmim.backbones.swin import Swin
 from tf_simmim.backbones.vit import ViT
 
-__all__ = ["PRESETS", "Swin", "ViT", "backbone_class", "create"]
+__all__ = [
+    "PRESETS",
+    "Convolutional",
+    "Swin",
+    "ViT",
+    "backbone_class",
+    "create",
+]

@@ -3,6 +3,8 @@
 import difflib
 
 from tf_simmim import sizes
+from tf_simmim.backbones import convolutional
+from tf_simmim.backbones import extractors
 from tf_simmim.backbones import swin
 from tf_simmim.backbones import vit
 
@@ -10,7 +12,7 @@ from tf_simmim.backbones import vit
 # https://arxiv.org/abs/2012.12877, and Dosovitskiy et al., 2020. `vit_nano`
 # is for images of about 32 px: patches of 4 px, trained on a laptop. The
 # Swins are those of Liu et al., 2021, https://arxiv.org/abs/2103.14030, and for
-# version 2 https://arxiv.org/abs/2111.09883.
+# version 2 https://arxiv.org/abs/2111.09883. Convolutional ones are Keras'.
 PRESETS = {
     "vit_nano": dict(
         patch_size=4,
@@ -42,6 +44,7 @@ PRESETS |= {
     for name, arguments in PRESETS.items()
     if name.startswith("swin")
 }
+PRESETS |= {name: dict(extractor=name) for name in extractors.EXTRACTORS}
 # Windows of SimMIM's recipes: 6 at 192 px and 7 at 224 px; twice that here.
 _LARGE_WINDOWS = ("swin_large", "swin_v2")
 _SMALLEST_WINDOW = 6
@@ -62,7 +65,7 @@ def create(name: str, image_size, **overrides):
             `channels=1` or `drop_path_rate=0.1`.
 
     Returns:
-        A backbone, `ViT` or `Swin`.
+        A backbone: `ViT`, `Swin` or `Convolutional`.
 
     Raises:
         ValueError: unknown name; the message lists the known ones. Or from
@@ -94,6 +97,8 @@ def backbone_class(name: str) -> type:
             f"`name` must be one of {sorted(PRESETS)}.{hint} "
             f"Received: {name!r}."
         )
+    if "extractor" in PRESETS[name]:
+        return convolutional.Convolutional
     return swin.Swin if name.startswith("swin") else vit.ViT
 
 

@@ -36,6 +36,11 @@ def reference_weight_maps(model) -> list[WeightMap]:
         if isinstance(backbone, kind):
             if not is_simmim:
                 return weight_maps(backbone)
+            if model.head_name != "linear":
+                raise ValueError(
+                    "`model` must have a linear head, as the reference's. "
+                    f"Received: head={model.head_name!r}."
+                )
             return weight_maps(backbone, "encoder.") + pixel_shuffle_head(
                 "decoder.0", model.head, backbone.channels, backbone.stride
             )

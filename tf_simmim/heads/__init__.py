@@ -1,5 +1,17 @@
 """Heads: what turns a backbone's features into a prediction."""
 
+from tf_simmim.heads.cross_attention_head import CrossAttentionHead
+from tf_simmim.heads.decoder_head import DecoderHead
+from tf_simmim.heads.mlp_head import MLPHead
 from tf_simmim.heads.prediction_head import PredictionHead
+from tf_simmim.heads.table import HEADS
+from tf_simmim.heads.table import create
 
-__all__ = ["PredictionHead"]
+__all__ = [
+    "HEADS",
+    "CrossAttentionHead",
+    "DecoderHead",
+    "MLPHead",
+    "PredictionHead",
+    "create",
+]

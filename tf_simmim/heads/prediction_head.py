@@ -2,10 +2,12 @@
 
 Dimension key:
   B: batch   h w: feature map   D: num_features   S: encoder stride, px
-  C: image channels   F: values of one cell = S*S*C
+  C: image channels   n: chosen cells   F: values of one cell = S*S*C
 """
 
 import tensorflow as tf
+
+from tf_simmim.heads import cells as cells_lib
 
 
 @tf.keras.saving.register_keras_serializable(package="tf_simmim")
@@ -24,19 +26,25 @@ class PredictionHead(tf.keras.layers.Layer):
         **kwargs: passed to `tf.keras.layers.Layer`.
 
     Call arguments:
-        features: float [B, h, w, D].
+        features: float [B, h, w, D], or tokens [B, n, D].
+        cells: int [B, n] or None. Row-major numbers of the cells to predict,
+            where `features` are a map.
 
     Returns:
-        float32 [B, h, w, S * S * C] under every precision, since the loss is
-        computed from it.
+        float32 [B, h, w, S * S * C], or [B, n, S * S * C] of tokens or cells,
+        under every precision, since the loss is computed from it.
 
     Raises:
-        ValueError: `stride` or `channels` is not positive.
+        ValueError: `stride` or `channels` is not positive; `cells` of what is
+            no feature map.
 
     Source: Xie et al., SimMIM, 2021, https://arxiv.org/abs/2111.09886,
         section 3.3: a linear head is as good as a heavy one. Initial values
         as in the reference: uniform in +-1/sqrt(D).
     """
+
+    # Each prediction depends on its own cell alone.
+    is_pointwise = True
 
     def __init__(self, stride, channels=3, **kwargs):
         super().__init__(**kwargs)
@@ -66,9 +74,13 @@ class PredictionHead(tf.keras.layers.Layer):
         )
         super().build(input_shape)
 
-    def call(self, features):
+    def call(self, features, cells=None):
+        if cells is not None:
+            cells_lib.require_cells(features, cells)
+            features = cells_lib.as_tokens(features)
+            features = cells_lib.take_cells(features, cells)  # [B, n, D]
         outputs = tf.matmul(features, self.kernel) + self.bias
-        return tf.cast(outputs, tf.float32)  # [B, h, w, F]
+        return tf.cast(outputs, tf.float32)  # [B, h, w, F] or [B, n, F]
 
     def get_config(self):
         return {

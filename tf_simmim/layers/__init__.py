@@ -2,10 +2,12 @@
 
 from tf_simmim.layers.class_token import ClassToken
 from tf_simmim.layers.continuous_position_bias import ContinuousPositionBias
+from tf_simmim.layers.cross_attention_block import CrossAttentionBlock
 from tf_simmim.layers.drop_path import DropPath
 from tf_simmim.layers.fan_in_uniform import FanInUniform
 from tf_simmim.layers.layer_scale import LayerScale
 from tf_simmim.layers.learned_position_embedding import LearnedPositionEmbedding
+from tf_simmim.layers.mask_color import MaskColor
 from tf_simmim.layers.mask_token import MaskToken
 from tf_simmim.layers.mlp import MLP
 from tf_simmim.layers.multi_head_attention import MultiHeadAttention
@@ -17,6 +19,7 @@ from tf_simmim.layers.scaled_cosine_attention import ScaledCosineAttention
 from tf_simmim.layers.sincos_position_embedding import SinCosPositionEmbedding
 from tf_simmim.layers.swin_block import SwinBlock
 from tf_simmim.layers.swin_v2_block import SwinV2Block
+from tf_simmim.layers.sync_batch_normalization import SyncBatchNormalization
 from tf_simmim.layers.transformer_block import TransformerBlock
 from tf_simmim.layers.truncated_normal import TruncatedNormal
 
@@ -24,10 +27,12 @@ __all__ = [
     "MLP",
     "ClassToken",
     "ContinuousPositionBias",
+    "CrossAttentionBlock",
     "DropPath",
     "FanInUniform",
     "LayerScale",
     "LearnedPositionEmbedding",
+    "MaskColor",
     "MaskToken",
     "MultiHeadAttention",
     "PatchEmbedding",
@@ -38,6 +43,7 @@ __all__ = [
     "SinCosPositionEmbedding",
     "SwinBlock",
     "SwinV2Block",
+    "SyncBatchNormalization",
     "TransformerBlock",
     "TruncatedNormal",
 ]

@@ -24,8 +24,8 @@ class SimMIM(scalable_model.ScalableModel):
     """Hides patches of images and learns to predict their pixels.
 
     The backbone sees the image with a mask token in place of every hidden
-    patch; a linear head predicts the pixels under each cell of its feature
-    map; the loss is the mean error over hidden pixels alone.
+    patch; a head, linear in the paper, predicts the pixels under each cell of
+    its feature map; the loss is the mean error over hidden pixels alone.
 
     Training and evaluation compute the prediction, and what the backbone can
     leave out of its last block, at hidden cells alone: the same loss and
@@ -47,6 +47,8 @@ class SimMIM(scalable_model.ScalableModel):
         target: "pixels" (the paper's), "patch_normalized" or
             "window_normalized"; see `losses.target_statistics`.
         reconstruction_loss: "l1" (the paper's), "l2" or "smooth_l1".
+        head: "linear" (the paper's), "mlp", "decoder" or "cross_attention";
+            see `tf_simmim.heads`.
         seed: int. Of the masks drawn in the step, and of drop path.
         **kwargs: passed to `tf.keras.Model`. The backbone has its own `dtype`;
             without one, both follow Keras' global policy.
@@ -87,6 +89,7 @@ class SimMIM(scalable_model.ScalableModel):
         target="pixels",
         reconstruction_loss="l1",
         seed=0,
+        head="linear",
         **kwargs,
     ):
         # Not cast to the compute dtype: they are the target as well.
@@ -113,6 +116,7 @@ class SimMIM(scalable_model.ScalableModel):
         self.target = target
         self.reconstruction_loss = reconstruction_loss
         self.seed = seed
+        self.head_name = head
 
         self.masking = layers.RandomMasking(
             backbone.image_size,
@@ -122,7 +126,8 @@ class SimMIM(scalable_model.ScalableModel):
             mask_strategy,
             name="masking",
         )
-        self.head = heads.PredictionHead(
+        self.head = heads.create(
+            head,
             backbone.stride,
             backbone.channels,
             dtype=self.dtype_policy,
@@ -184,7 +189,8 @@ class SimMIM(scalable_model.ScalableModel):
         global gradient, as the reference does.
 
         If the loss or the gradient is not finite, nothing is updated but the
-        counters; see `optimization.apply_if_finite`.
+        counters; see `optimization.apply_if_finite`. Moving statistics of the
+        backbone are put back, see `optimization.restore_if`.
 
         Args:
             data: float [B, H, W, C], or an element dict; per replica.
@@ -197,6 +203,7 @@ class SimMIM(scalable_model.ScalableModel):
         if patch_mask is None:
             patch_mask = self._draw_mask(images, step)
         seed = randomness.seed_for(self.seed, randomness.DROP_PATH, step)
+        state = optimization.read_state(self.backbone)
 
         def loss_of(images, patch_mask):
             return self._step_loss(images, patch_mask, True, seed)
@@ -219,6 +226,7 @@ class SimMIM(scalable_model.ScalableModel):
         is_skipped = optimization.apply_if_finite(
             self.optimizer, gradients, variables, mean_loss, gradient_norm
         )
+        optimization.restore_if(is_skipped, self.backbone, state)
         self.loss_metric.update_state(mean_loss)
         self.gradient_norm_metric.update_state(gradient_norm)
         self.skipped_steps.update_state(is_skipped, step + 1)
@@ -263,16 +271,19 @@ class SimMIM(scalable_model.ScalableModel):
         cells, is_hidden, is_complete = masking.hidden_cells(
             patch_mask, backbone.stride // backbone.patch_size, num_hidden
         )
-        is_pruned = getattr(backbone, "prunes_last_block", False)
+        is_pruned = self.head.is_pointwise and getattr(
+            backbone, "prunes_last_block", False
+        )
         run = backbone.before_last_block if is_pruned else backbone
         x = run(images, patch_mask=patch_mask, training=training, seed=seed)
 
         def on_hidden_cells():
             if is_pruned:
                 tokens = backbone.last_block(x, cells, training, seed)
+                prediction = self.head(tokens)
             else:
-                tokens = _gather_cells(x, cells)
-            return self._loss(images, is_hidden, self.head(tokens), cells)
+                prediction = self.head(x, cells=cells)
+            return self._loss(images, is_hidden, prediction, cells)
 
         def on_all_cells():
             features = x
@@ -364,6 +375,7 @@ class SimMIM(scalable_model.ScalableModel):
             "target": self.target,
             "reconstruction_loss": self.reconstruction_loss,
             "seed": self.seed,
+            "head": self.head_name,
         }
 
     @classmethod

@@ -1,5 +1,7 @@
 """Schedules, weight-decay rules, optimizers; a step's gradient and update."""
 
+from tf_simmim.optimization.forward_state import read_state
+from tf_simmim.optimization.forward_state import restore_if
 from tf_simmim.optimization.guarded_update import apply_if_finite
 from tf_simmim.optimization.optimizer import OPTIMIZERS
 from tf_simmim.optimization.optimizer import create_optimizer
@@ -24,6 +26,8 @@ __all__ = [
     "create_optimizer",
     "exempt_from_weight_decay",
     "loss_and_gradients",
+    "read_state",
+    "restore_if",
     "scale_learning_rate",
     "split_batch",
 ]

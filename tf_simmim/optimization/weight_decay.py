@@ -11,6 +11,7 @@ _INTENDED = (
     "position_embedding",
     "position_hidden_kernel",
     "position_output_kernel",
+    "query_token",
     "relative_position_bias_table",
 )
 

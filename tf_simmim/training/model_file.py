@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from tf_simmim import backbones
 from tf_simmim import models
+from tf_simmim.backbones import network_plan
 
 _MAX_BYTES = 1 << 20
 # A grid of 128 x 128. Attention over more would need gigabytes per image.
@@ -20,6 +21,8 @@ _MAX_PATCHES = 1 << 14
 # Attention in windows: the grid itself may have twice the sides.
 _WINDOWED = 2
 _MAX_STAGES = 8
+# Of a convolutional network, whose images may be 1024 x 1024.
+_PIXELS_PER_PATCH = 64
 _BYTES_PER_WEIGHT = 4
 
 
@@ -54,7 +57,10 @@ def read_model(file, checkpoint_bytes: int) -> models.SimMIM:
     _require_plain(file, options, known[name])
     _require_plain(file, config, models.SimMIM)
     try:
-        _require_size(options, checkpoint_bytes)
+        if known[name] is backbones.Convolutional:
+            _require_convolutional_size(options, checkpoint_bytes)
+        else:
+            _require_size(options, checkpoint_bytes)
         return models.SimMIM(known[name](**options), **config)
     except Exception as error:  # whatever a wrong value leads to
         why = str(error).partition("\n")[0].rstrip(".")
@@ -136,6 +142,28 @@ def _require_size(options, checkpoint_bytes):
     largest = 2 ** (len(depths) - 1)
     (channels,) = numbers("channels", 3)
     num_weights += patch**2 * channels * width * (1 + largest**3)
+    _require_bytes(num_weights, checkpoint_bytes)
+
+
+def _require_convolutional_size(options, checkpoint_bytes):
+    """Does the same for a network without attention."""
+    sides = options["image_size"]
+    sides = sides if isinstance(sides, list) else [sides]
+    if sides[0] * sides[-1] > _MAX_PATCHES * _PIXELS_PER_PATCH:
+        raise ValueError(
+            f"images must have at most {_MAX_PATCHES * _PIXELS_PER_PATCH} "
+            f"pixels. Received: image_size={sides}."
+        )
+    network = network_plan.plan(
+        options["extractor"],
+        options.get("depths"),
+        options.get("widths"),
+        options.get("channels", 3),
+    )
+    _require_bytes(network.num_weights, checkpoint_bytes)
+
+
+def _require_bytes(num_weights, checkpoint_bytes):
     num_bytes = _BYTES_PER_WEIGHT * num_weights
     if not 0 < num_bytes <= checkpoint_bytes:
         raise ValueError(
