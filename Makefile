@@ -35,8 +35,10 @@ demo: environment  ## Pretrain a small ViT on scanned digits, then evaluate it
 	$(VENV_PYTHON) experiments/evaluate.py \
 	  --workdir=$(or $(DEMO_WORKDIR),runs/demo)
 
+# Two processes, each with the tests of whole files: most tests wait for
+# Python, not for TensorFlow's threads.
 test: environment  ## Run the tests that take seconds
-	$(VENV_PYTHON) -m pytest -m "not slow"
+	$(VENV_PYTHON) -m pytest -m "not slow" -n 2 --dist loadfile
 
 lint: environment  ## Check style and formatting
 	$(VENV_PYTHON) -m ruff check .
