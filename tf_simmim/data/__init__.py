@@ -4,6 +4,7 @@ from tf_simmim.data.augmentation import PretrainingAugmentation
 from tf_simmim.data.bad_images import BadImages
 from tf_simmim.data.centre_crop import ResizeAndCentreCrop
 from tf_simmim.data.damaged_records_error import DamagedRecordsError
+from tf_simmim.data.distribution import distributed_batches
 from tf_simmim.data.normalization import IMAGENET_MEAN
 from tf_simmim.data.normalization import IMAGENET_STD
 from tf_simmim.data.normalization import Normalization
@@ -37,5 +38,6 @@ __all__ = [
     "TFDSSource",
     "TFRecordSource",
     "TooManyBadImagesError",
+    "distributed_batches",
     "open_source",
 ]

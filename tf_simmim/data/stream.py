@@ -117,14 +117,16 @@ class ImageStream:
         stop_index=None,
         num_workers=1,
         worker=0,
+        num_replicas=1,
         drop_remainder=True,
         num_parallel_calls=tf.data.AUTOTUNE,
     ) -> tf.data.Dataset:
         """Yields the elements start_index, start_index + 1, ... in batches.
 
         Worker w of W gets the rows w * B .. (w + 1) * B - 1 of every global
-        batch, B = batch_size / W. To resume, `start_index` is the number of
-        finished steps times `batch_size`.
+        batch, B = batch_size / W; where it has R replicas, they come in R
+        parts of B / R rows, in order. To resume, `start_index` is the number
+        of finished steps times `batch_size`.
 
         A random-access source starts anywhere at once. A streaming source
         first passes over the records of the epoch that come before
@@ -133,20 +135,23 @@ class ImageStream:
         its own rows.
 
         Args:
-            batch_size: int > 0, a multiple of `num_workers`. The global batch.
+            batch_size: int > 0, a multiple of `num_workers * num_replicas`.
+                The global batch.
             start_index: int >= 0, a multiple of `batch_size`. First k.
             stop_index: int >= start_index: the k to stop before. Default:
                 never. For held-out images `len(source)`.
             num_workers: int > 0, W.
             worker: int, 0 <= worker < num_workers, w.
-            drop_remainder: bool. False: the last batch before `stop_index`
-                may be smaller.
+            num_replicas: int > 0, R. Replicas of each worker.
+            drop_remainder: bool. False: the last global batch before
+                `stop_index` may be smaller, and have no part for some.
             num_parallel_calls: int. Elements made at once. It changes speed
                 alone.
 
         Returns:
             Data set of dicts as in the class's description, each value with a
-            leading dimension B. It shards itself: automatic sharding is off.
+            leading dimension B / R. It shards itself: automatic sharding is
+            off.
             It prefetches already; of a source of files, do not `prefetch` it
             again: see the comment below.
 
@@ -154,9 +159,13 @@ class ImageStream:
             ValueError: an argument breaks its rule above.
         """
         sharing.require_shares(
-            batch_size, start_index, stop_index, num_workers, worker
+            *(batch_size, start_index, stop_index),
+            *(num_workers, worker, num_replicas),
         )
         rows = batch_size // num_workers
+        drop_remainder = drop_remainder or stop_index is None
+        if stop_index is not None and drop_remainder:
+            stop_index -= (stop_index - start_index) % batch_size
 
         def inputs_from(start_index):
             if self.source.random_access:
@@ -168,26 +177,25 @@ class ImageStream:
                 records = records.take(stop_index - start_index)
             return records.filter(lambda k, _: k % batch_size // rows == worker)
 
-        def batches_from(start_index):
+        def batches_from(start_index, num_parts=num_replicas):
             make = self.element if self.source.random_access else self._decoded
             elements = inputs_from(start_index).map(
                 make, num_parallel_calls, deterministic=True
             )
-            batches = elements.batch(
-                rows, drop_remainder=drop_remainder or stop_index is None
-            )
+            batches = elements.batch(rows // num_parts, drop_remainder)
             return batches.prefetch(tf.data.AUTOTUNE)
 
         def generate():
             start, failed_at = start_index, None
             while True:
                 try:
-                    for batch in batches_from(start):
+                    for batch in batches_from(start, num_parts=1):
                         # Without a copy, which `numpy()` would make.
-                        yield {
+                        batch = {
                             key: np.asarray(memoryview(value))
                             for key, value in batch.items()
                         }
+                        yield from sharing.parts(batch, rows // num_replicas)
                         start += batch_size
                     return
                 except READING_ERRORS:

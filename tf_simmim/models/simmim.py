@@ -140,6 +140,9 @@ class SimMIM(scalable_model.ScalableModel):
         self.loss_metric = metrics.FiniteMean(name="loss")
         self.gradient_norm_metric = metrics.FiniteMean(name="gradient_norm")
         self.skipped_steps = metrics.SkippedSteps()
+        # They are those of all replicas already; Keras would add them up over
+        # the workers once more.
+        self.distribute_reduction_method = "first"
 
     @property
     def metrics(self):
