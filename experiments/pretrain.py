@@ -50,7 +50,7 @@ def main(argv):
     model, batches, num_steps, run_callbacks, workers = run
     stop = training.callbacks.GracefulStop(workers)
     try:
-        with stop, data_flags.named_errors():
+        with stop, strategy_flags.lost_workers(), data_flags.named_errors():
             model.fit(
                 batches,
                 steps_per_epoch=num_steps,
@@ -68,10 +68,6 @@ def main(argv):
         if workers.count == 1:  # a checkpoint needs all of them
             unsaved = run_flags.save_after_error(run_callbacks)
         sys.exit(f"Error: {error}{unsaved}")
-    except tf.errors.OpError as error:
-        if workers.count == 1:
-            raise
-        sys.exit(f"Error: {workers.lost(error)}")
     data_flags.log_bad_images()
     if stop.exit_code is not None:
         logging.info("Stopped; the same command continues the run.")
@@ -80,6 +76,7 @@ def main(argv):
 
 
 @command_line.plain_errors()
+@strategy_flags.lost_workers()
 @data_flags.named_errors()
 def set_up():
     """Creates what `fit` needs, or returns None for a run that is complete."""
@@ -110,6 +107,7 @@ def set_up():
     stream = data_flags.training_stream(
         source, model_flags.random_mask(model.backbone), seed
     )
+    model.normalize = stream.normalization.normalize
 
     with workers.together():
         run = run_flags.run_directory()

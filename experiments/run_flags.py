@@ -220,7 +220,7 @@ def _callbacks_for_people(
             )
         )
     if model_flags.loss_is_in_pixels():
-        sample = next(iter(held_out.batches(_ALARM_SAMPLE_SIZE)))
+        sample = data_flags.first_elements(held_out, _ALARM_SAMPLE_SIZE)
         result.append(
             callbacks.CollapseAlarm(
                 callbacks.single_colour_loss(sample),
@@ -232,7 +232,7 @@ def _callbacks_for_people(
     return [
         *result,
         callbacks.ReconstructionPictures(
-            next(iter(held_out.batches(NUM_PICTURES.value))),
+            data_flags.first_elements(held_out, NUM_PICTURES.value),
             held_out.normalization,
             run.reconstructions,
             min(PICTURE_EVERY_STEPS.value, tenth),

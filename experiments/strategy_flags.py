@@ -4,9 +4,13 @@ They change its speed and not its result, so a run may be continued with
 others.
 """
 
+import contextlib
+import sys
+
 from absl import flags
 
 from tf_simmim import training
+from tf_simmim.training import tf_config
 
 # isort: split
 import tensorflow as tf
@@ -51,6 +55,40 @@ def create_strategy() -> tf.distribute.Strategy:
     # A line for every operation between workers would bury the run's own.
     tf.get_logger().setLevel("WARNING")
     return training.create_strategy(_STRATEGY.value, _TPU.value or None)
+
+
+# What a collective operation ends with when another worker has gone.
+_LOSSES = (
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.FailedPreconditionError,
+    tf.errors.InternalError,
+    tf.errors.UnavailableError,
+)
+
+
+@contextlib.contextmanager
+def lost_workers():
+    """Ends the program with one sentence when another worker has gone.
+
+    Raises:
+        SystemExit: in the place of TensorFlow's errors.
+    """
+    try:
+        yield
+    except _LOSSES as error:
+        addresses = tf_config.workers()
+        if len(addresses) < 2:
+            raise
+        lines = [line.strip() for line in error.message.splitlines()]
+        why = next((line for line in reversed(lines) if line), "")
+        sys.exit(
+            f"Error: another worker of {', '.join(addresses)} has ended or "
+            "cannot be reached. Start the same command on all of them again: "
+            "it continues from the last checkpoint. "
+            f"({type(error).__name__}: {why})"
+        )
 
 
 def require_share(batch_size, strategy):

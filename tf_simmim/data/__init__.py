@@ -17,12 +17,14 @@ from tf_simmim.data.sources import Source
 from tf_simmim.data.sources import TFDSSource
 from tf_simmim.data.sources import TFRecordSource
 from tf_simmim.data.sources import open_source
+from tf_simmim.data.stream import IMAGE_DTYPES
 from tf_simmim.data.stream import ImageStream
 from tf_simmim.data.too_many_bad_images_error import TooManyBadImagesError
 
 __all__ = [
     "IMAGENET_MEAN",
     "IMAGENET_STD",
+    "IMAGE_DTYPES",
     "ArraySource",
     "BadImages",
     "DamagedRecordsError",

@@ -16,6 +16,8 @@ from tf_simmim.data.bad_images import BadImages
 from tf_simmim.data.damaged_records_error import DamagedRecordsError
 from tf_simmim.data.too_many_bad_images_error import TooManyBadImagesError
 
+IMAGE_DTYPES = ("float32", "uint8")
+
 
 class ImageStream:
     """An endless sequence of elements, each a function of (source, seed, k).
@@ -34,7 +36,7 @@ class ImageStream:
 
     An element is a dict:
 
-        image       float32 [H, W, C], normalised
+        image       float32 [H, W, C], normalised; or uint8, pixels
         patch_mask  int32 [h, w], 1 = hidden, 0 = visible; with `random_mask`
         label       int64 [], if the source has labels
         index       int64 [], position in the source (of the replacement)
@@ -51,6 +53,11 @@ class ImageStream:
         shuffle: bool. False: every epoch in the order of the source.
         max_bad_images: int >= 0. More of them end the run. Default: as
             `BadImages`.
+        image_dtype: "float32", or "uint8": pixels after augmentation, rounded
+            and not normalised, for a model that normalises them itself
+            (`models.SimMIM.normalize`). They take a quarter of the bytes on
+            their way to a device, and each value is off by half a level of
+            256 at most.
 
     Attributes: the arguments, and
         bad_images: `BadImages`, those found so far; None for a source in
@@ -60,7 +67,8 @@ class ImageStream:
             message of this one somewhere in its own.
 
     Raises:
-        ValueError: `normalization` is for another number of channels.
+        ValueError: `normalization` is for another number of channels, or
+            `image_dtype` is unknown.
         TooManyBadImagesError: from `element`, and as `error`.
         DamagedRecordsError: as `error`: record files are damaged.
 
@@ -77,6 +85,7 @@ class ImageStream:
         seed=0,
         shuffle=True,
         max_bad_images=None,
+        image_dtype="float32",
     ):
         if len(normalization.mean) != source.channels:
             raise ValueError(
@@ -84,12 +93,18 @@ class ImageStream:
                 f"`source`. Received: {len(normalization.mean)} means, and "
                 f"{source.channels} channels in {source.name}."
             )
+        if image_dtype not in IMAGE_DTYPES:
+            raise ValueError(
+                f"`image_dtype` must be one of {IMAGE_DTYPES}. "
+                f"Received: {image_dtype!r}."
+            )
         self.source = source
         self.transform = transform
         self.normalization = normalization
         self.random_mask = random_mask
         self.seed = seed
         self.shuffle = shuffle
+        self.image_dtype = image_dtype
         self.bad_images = None
         self.error = None
         if source.reads_files:
@@ -311,10 +326,12 @@ class ImageStream:
     def _finish(self, element, index, k):
         seed = randomness.seed_for(self.seed, randomness.AUGMENTATION, k)
         image = self.transform(element["image"], seed)
-        finished = {
-            "image": self.normalization.normalize(image),
-            "index": index,
-        }
+        if self.image_dtype == "uint8":
+            image = tf.clip_by_value(tf.round(image), 0.0, 255.0)
+            image = tf.cast(image, tf.uint8)
+        else:
+            image = self.normalization.normalize(image)
+        finished = {"image": image, "index": index}
         if self.random_mask is not None:
             seed = randomness.seed_for(self.seed, randomness.MASK, k)
             finished["patch_mask"] = self.random_mask.sample(seed)

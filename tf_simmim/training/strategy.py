@@ -1,11 +1,18 @@
 """Where a run trains: one device, one machine, many machines, or a TPU."""
 
 
+import contextlib
+import os
+import socket
+import urllib.parse
+
 import tensorflow as tf
 from absl import logging
 
 from tf_simmim.training import tf_config
 
+_SPARE_THREADS = 8
+_CONNECT_SECONDS = 10
 STRATEGIES = ("auto", "one", "mirrored", "multiworker", "tpu")
 
 
@@ -59,6 +66,8 @@ def create_strategy(name="auto", tpu=None) -> tf.distribute.Strategy:
             f"{len(workers)} workers: each would train on its own. "
             f"Received: {name!r}. Or unset TF_CONFIG."
         )
+    if name in ("mirrored", "multiworker"):
+        _provide_threads()
     if name == "tpu":
         return _tpu_strategy(tpu)
     if name == "multiworker":
@@ -75,6 +84,24 @@ def _choose(tpu, workers):
         return "multiworker"
     gpus = tf.config.list_physical_devices("GPU")
     return "mirrored" if len(gpus) > 1 else "one"
+
+
+def _provide_threads():
+    """Keeps replicas that wait for images from starving those who make them.
+
+    Each replica that waits holds one of TensorFlow's threads, of which there
+    are by default as many as processors, and a stream of files needs some of
+    them to make its next batch: two replicas on two processors hang for ever.
+    """
+    if tf.config.threading.get_inter_op_parallelism_threads():
+        return  # the user's choice
+    (cpu,) = tf.config.list_physical_devices("CPU")
+    num_cpus = len(tf.config.get_logical_device_configuration(cpu) or [cpu])
+    num_gpus = len(tf.config.list_physical_devices("GPU"))
+    with contextlib.suppress(RuntimeError):  # TensorFlow has begun already
+        tf.config.threading.set_inter_op_parallelism_threads(
+            (os.cpu_count() or 1) + 2 * (num_cpus + num_gpus) + _SPARE_THREADS
+        )
 
 
 def _multi_worker_strategy(workers):
@@ -104,6 +131,8 @@ def _tpu_strategy(tpu):
             f"{tpu!r}."
         )
     try:
+        if tpu.startswith("grpc://"):
+            _require_listener(tpu)
         resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu=tpu)
         if tpu != "local":
             tf.config.experimental_connect_to_cluster(resolver)
@@ -115,6 +144,15 @@ def _tpu_strategy(tpu):
             "`tpu` must be the name or address of a TPU that this machine "
             f"can reach. Received: {tpu!r} ({why})."
         ) from error
+
+
+def _require_listener(url):
+    # TensorFlow aborts the process at an address that it cannot use.
+    address = urllib.parse.urlsplit(url)
+    with socket.create_connection(
+        (address.hostname, address.port), _CONNECT_SECONDS
+    ):
+        pass
 
 
 def _local_devices():

@@ -56,15 +56,6 @@ class Workers:
         numbers = self._strategy.reduce("SUM", own, axis=None)
         return numbers.numpy().tolist()
 
-    def lost(self, error) -> str:
-        """Returns what an error of TensorFlow means where a worker is gone."""
-        first_line = error.message.strip().partition("\n")[0]
-        return (
-            f"A worker of {', '.join(self.addresses)} is gone (worker "
-            f"{self.index} noticed: {first_line}). When all have ended, the "
-            "same command on all of them continues from the last checkpoint."
-        )
-
     @contextlib.contextmanager
     def together(self):
         """Ends a block with an error on every worker if one of them has one.

@@ -68,7 +68,7 @@ class GracefulStop(tf.keras.callbacks.Callback):
             logging.warning(
                 "Asked to stop: ending after step %d. A second signal ends "
                 "the process at once.",
-                int(self.model.optimizer.iterations),
+                int(self.model.optimizer.iterations.numpy()),
             )
 
     def on_train_end(self, logs=None):
