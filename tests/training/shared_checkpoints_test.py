@@ -87,7 +87,6 @@ class SharedCheckpointStoreTest(tf.test.TestCase):
 
         return on_all(run)
 
-
     def test_all_save_and_restore_the_checkpoint_of_the_chief(self):
         def run(store, checkpoint, variable):
             before = store.latest()
@@ -99,7 +98,9 @@ class SharedCheckpointStoreTest(tf.test.TestCase):
             return before, store.latest(), manifest["step"], float(variable)
 
         self.assertEqual(self.run_on_all(run), [(None, 3, 3, 1.0)] * 2)
-        self.assertCountEqual(tf.io.gfile.listdir(self.folder), ["step-00000003"])
+        self.assertCountEqual(
+            tf.io.gfile.listdir(self.folder), ["step-00000003"]
+        )
 
     def test_what_the_chief_cannot_write_is_an_error_on_all(self):
         def run(store, checkpoint, variable):

@@ -1,8 +1,5 @@
 """Where a run trains: one device, one machine, many machines, or a TPU."""
 
-
-import contextlib
-import os
 import socket
 import urllib.parse
 
@@ -11,7 +8,6 @@ from absl import logging
 
 from tf_simmim.training import tf_config
 
-_SPARE_THREADS = 8
 _CONNECT_SECONDS = 10
 STRATEGIES = ("auto", "one", "mirrored", "multiworker", "tpu")
 
@@ -66,8 +62,6 @@ def create_strategy(name="auto", tpu=None) -> tf.distribute.Strategy:
             f"{len(workers)} workers: each would train on its own. "
             f"Received: {name!r}. Or unset TF_CONFIG."
         )
-    if name in ("mirrored", "multiworker"):
-        _provide_threads()
     if name == "tpu":
         return _tpu_strategy(tpu)
     if name == "multiworker":
@@ -84,24 +78,6 @@ def _choose(tpu, workers):
         return "multiworker"
     gpus = tf.config.list_physical_devices("GPU")
     return "mirrored" if len(gpus) > 1 else "one"
-
-
-def _provide_threads():
-    """Keeps replicas that wait for images from starving those who make them.
-
-    Each replica that waits holds one of TensorFlow's threads, of which there
-    are by default as many as processors, and a stream of files needs some of
-    them to make its next batch: two replicas on two processors hang for ever.
-    """
-    if tf.config.threading.get_inter_op_parallelism_threads():
-        return  # the user's choice
-    (cpu,) = tf.config.list_physical_devices("CPU")
-    num_cpus = len(tf.config.get_logical_device_configuration(cpu) or [cpu])
-    num_gpus = len(tf.config.list_physical_devices("GPU"))
-    with contextlib.suppress(RuntimeError):  # TensorFlow has begun already
-        tf.config.threading.set_inter_op_parallelism_threads(
-            (os.cpu_count() or 1) + 2 * (num_cpus + num_gpus) + _SPARE_THREADS
-        )
 
 
 def _multi_worker_strategy(workers):

@@ -68,9 +68,7 @@ def _read():
         index = int(index)
     num_tasks = len(cluster[job])
     if not isinstance(index, int) or not 0 <= index < num_tasks:
-        raise _refusal(
-            f"have a task with an index in 0..{num_tasks - 1}", text
-        )
+        raise _refusal(f"have a task with an index in 0..{num_tasks - 1}", text)
     num_before = len(cluster.get("chief", [])) if job == "worker" else 0
     return addresses, index + num_before
 
