@@ -132,6 +132,7 @@ def set_up():
         logging.info("Continuing %s from step %d.", run.path, step)
         training.warn_if_changed(manifest["fingerprint"])
         run_flags.warn_of_other_rounding(run.flags_file)
+        strategy_flags.warn_of_other_replicas(manifest, strategy)
         run_flags.warn_of_other_images(manifest, source)
     else:
         with workers.together():

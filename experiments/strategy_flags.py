@@ -8,6 +8,7 @@ import contextlib
 import sys
 
 from absl import flags
+from absl import logging
 
 from tf_simmim import training
 from tf_simmim.training import tf_config
@@ -88,6 +89,19 @@ def lost_workers():
             "cannot be reached. Start the same command on all of them again: "
             "it continues from the last checkpoint. "
             f"({type(error).__name__}: {why})"
+        )
+
+
+def warn_of_other_replicas(manifest, strategy):
+    """Warns when a run goes on with another number of replicas than before."""
+    now = strategy.num_replicas_in_sync
+    before = manifest["metadata"].get("num_replicas", 1)
+    if before != now:
+        logging.warning(
+            "The checkpoint is of a run on %d replicas, and there are %d now. "
+            "Continuing with the same images and masks, but not bit-exact.",
+            before,
+            now,
         )
 
 

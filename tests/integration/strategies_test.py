@@ -55,7 +55,8 @@ def test_two_replicas_train_like_one_and_a_run_changes_strategy(one, tmp_path):
     mirrored = ("--strategy=mirrored", "--num_cpu_replicas=2")
     programs.pretrain(workdir, "--train_steps=3", *mirrored)
     # In the middle of a logging interval.
-    programs.pretrain(workdir, "--train_steps=7")
+    result = programs.pretrain(workdir, "--train_steps=7")
+    assert "run on 2 replicas, and there are 1 now" in result.stderr
     programs.pretrain(workdir, STEPS, *mirrored)
     wanted = programs.tensors(one, 10)
     for name, array in programs.tensors(workdir, 10).items():
