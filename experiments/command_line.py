@@ -16,6 +16,7 @@ _FLAG_MODULES = (
     "model_flags",
     "optimization_flags",
     "run_flags",
+    "strategy_flags",
 )
 _FOLDERS = (
     pathlib.Path(__file__).parent,

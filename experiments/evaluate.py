@@ -17,6 +17,7 @@ import data_flags
 import model_flags
 import optimization_flags
 import run_flags
+import strategy_flags  # noqa: F401  (flags that a run's flags.txt sets)
 from absl import app
 from absl import flags
 

@@ -17,6 +17,7 @@ import data_flags
 import model_flags
 import optimization_flags
 import run_flags
+import strategy_flags
 from absl import app
 from absl import flags
 from absl import logging
@@ -35,6 +36,7 @@ for _module in (
     model_flags,
     optimization_flags,
     run_flags,
+    strategy_flags,
 ):
     flags.adopt_module_key_flags(_module)
 
@@ -45,10 +47,10 @@ def main(argv):
     run = set_up()
     if run is None:
         return
-    model, batches, num_steps, run_callbacks = run
-    stop = training.callbacks.GracefulStop()
+    model, batches, num_steps, run_callbacks, workers = run
+    stop = training.callbacks.GracefulStop(workers)
     try:
-        with stop, data_flags.named_errors():
+        with stop, strategy_flags.lost_workers(), data_flags.named_errors():
             model.fit(
                 batches,
                 steps_per_epoch=num_steps,
@@ -62,7 +64,10 @@ def main(argv):
     ) as error:
         sys.exit(f"Error: {error}")
     except (data.TooManyBadImagesError, data.DamagedRecordsError) as error:
-        sys.exit(f"Error: {error}{run_flags.save_after_error(run_callbacks)}")
+        unsaved = ""
+        if workers.count == 1:  # a checkpoint needs all of them
+            unsaved = run_flags.save_after_error(run_callbacks)
+        sys.exit(f"Error: {error}{unsaved}")
     data_flags.log_bad_images()
     if stop.exit_code is not None:
         logging.info("Stopped; the same command continues the run.")
@@ -71,51 +76,68 @@ def main(argv):
 
 
 @command_line.plain_errors()
+@strategy_flags.lost_workers()
 @data_flags.named_errors()
 def set_up():
     """Creates what `fit` needs, or returns None for a run that is complete."""
+    strategy = strategy_flags.create_strategy()
+    workers = training.Workers(strategy)
     seed = run_flags.SEED.value
     tf.keras.utils.set_random_seed(seed)
     compute_flags.set_precision()
 
-    source = data_flags.open_source()
     batch_size = optimization_flags.GLOBAL_BATCH_SIZE.value
+    strategy_flags.require_share(batch_size, strategy)
+    with workers.together():
+        source = data_flags.open_source()
     total_steps = optimization_flags.total_steps(len(source))
     schedule = optimization_flags.create_schedule(len(source))
 
-    model = model_flags.create_simmim(
-        data_flags.image_size(), source.channels, seed
-    )
-    optimizer = optimization_flags.create_optimizer(model, schedule)
-    model.compile(
-        optimizer=optimizer,
-        jit_compile=compute_flags.JIT_COMPILE.value,
-        accumulation_steps=optimization_flags.accumulation_steps(),
-    )
+    with strategy.scope():
+        model = model_flags.create_simmim(
+            data_flags.image_size(), source.channels, seed
+        )
+        optimizer = optimization_flags.create_optimizer(model, schedule)
+        model.compile(
+            optimizer=optimizer,
+            jit_compile=compute_flags.JIT_COMPILE.value,
+            accumulation_steps=optimization_flags.accumulation_steps(),
+            steps_per_execution=strategy_flags.STEPS_PER_EXECUTION.value,
+        )
     stream = data_flags.training_stream(
         source, model_flags.random_mask(model.backbone), seed
     )
+    model.normalize = stream.normalization.normalize
 
-    run = run_flags.run_directory()
-    run.lock()
-    store = training.CheckpointStore(
-        run.checkpoints, keep=run_flags.KEEP_CHECKPOINTS.value
+    with workers.together():
+        run = run_flags.run_directory()
+        if workers.is_chief:
+            run.lock()
+    store = training.SharedCheckpointStore(
+        training.CheckpointStore(
+            run.checkpoints, keep=run_flags.KEEP_CHECKPOINTS.value
+        ),
+        workers,
     )
     store.sweep()
     checkpoint = tf.train.Checkpoint(model=model, optimizer=optimizer)
     step = 0
     if store.latest() is not None:
-        command_line.require_same_settings(
-            run.flags_file, free=run_flags.CHANGEABLE
-        )
+        with workers.together():
+            command_line.require_same_settings(
+                run.flags_file, free=run_flags.CHANGEABLE
+            )
         manifest = store.restore(checkpoint)
         step = manifest["step"]
         logging.info("Continuing %s from step %d.", run.path, step)
         training.warn_if_changed(manifest["fingerprint"])
         run_flags.warn_of_other_rounding(run.flags_file)
+        strategy_flags.warn_of_other_replicas(manifest, strategy)
         run_flags.warn_of_other_images(manifest, source)
     else:
-        run_flags.require_fresh(run)
+        with workers.together():
+            if workers.is_chief:
+                run_flags.require_fresh(run)
     if step >= total_steps:
         logging.info(
             "%s is complete at step %d, of %d asked for: a longer run needs a "
@@ -126,13 +148,16 @@ def set_up():
         )
         return None
     store.require_space(checkpoint)
-    run_callbacks = run_flags.create_callbacks(
-        run, store, checkpoint, stream, schedule, step, total_steps
-    )
+    with workers.together():
+        run_callbacks = run_flags.create_callbacks(
+            *(run, store, checkpoint, stream, schedule, step, total_steps),
+            *(strategy, workers),
+        )
     # Last, when nothing can be refused any more.
-    run.write_flags(command_line.resolved_text())
-    run.write_environment()
-    run.write_model(model)
+    if workers.is_chief:
+        run.write_flags(command_line.resolved_text())
+        run.write_environment()
+        run.write_model(model)
     logging.info(
         "%d training images, %d steps of %d, learning rate up to %.1e after "
         "%d steps; the run is in %s.",
@@ -143,8 +168,10 @@ def set_up():
         schedule.warmup_steps,
         run.path,
     )
-    batches = stream.batches(batch_size, start_index=step * batch_size)
-    return model, batches, total_steps - step, run_callbacks
+    batches = data.distributed_batches(
+        strategy, stream, batch_size, start_index=step * batch_size
+    )
+    return model, batches, total_steps - step, run_callbacks, workers
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Flags for the run itself: where it leaves what, how often, which seed."""
 
+import math
 import os
 import pathlib
 import re
@@ -9,11 +10,16 @@ import command_line
 import data_flags
 import model_flags
 import optimization_flags
+import strategy_flags
 from absl import flags
 from absl import logging
 
+from tf_simmim import data
 from tf_simmim import training
 from tf_simmim.training import callbacks
+
+# isort: split
+import tensorflow as tf
 
 WORKDIR = flags.DEFINE_string(
     "workdir",
@@ -69,6 +75,14 @@ def _validates_at_a_row(values):
     return values["validate_every_steps"] % values["log_every_steps"] == 0
 
 
+@flags.multi_flags_validator(
+    ["log_every_steps", "steps_per_execution"],
+    message="--log_every_steps must be a multiple of --steps_per_execution",
+)
+def _a_row_ends_an_execution(values):
+    return values["log_every_steps"] % values["steps_per_execution"] == 0
+
+
 def run_directory() -> training.RunDirectory:
     """Returns the run's folder, made if need be."""
     path = WORKDIR.value or pathlib.Path("runs") / _NAME.value
@@ -79,6 +93,7 @@ def run_directory() -> training.RunDirectory:
 _ROUNDING = ("accumulation_steps", "jit_compile")
 # Flags that a run may be continued with other values of.
 CHANGEABLE = {
+    *strategy_flags.CHANGEABLE,
     *("workdir", "name", "data_dir", "keep_checkpoints", "wandb_project"),
     *("train_epochs", "train_steps"),
     *("log_every_steps", "validate_every_steps", "picture_every_steps"),
@@ -91,9 +106,20 @@ _ALARM_SAMPLE_SIZE = 256
 
 
 def create_callbacks(
-    run, store, checkpoint, stream, schedule, start_step, total_steps
+    run,
+    store,
+    checkpoint,
+    stream,
+    schedule,
+    start_step,
+    total_steps,
+    strategy,
+    workers,
 ):
     """Returns the callbacks of a pretraining run.
+
+    Where several workers train, those that are not the chief take part in
+    what all have to do (checkpoints, validation, ends) and write nothing.
 
     Their order matters: metrics are shown before `MetricsLog` resets them,
     a checkpoint comes after all that changes the model, and what raises when
@@ -108,20 +134,80 @@ def create_callbacks(
         VALIDATE_EVERY_STEPS.value, max(tenth // log_every, 1) * log_every
     )
 
-    held_out, validation = stream, None
+    held_out, validation, validation_steps = stream, None, None
     validation_source = data_flags.open_validation_source()
     if validation_source is not None:
         held_out = data_flags.evaluation_stream(
             validation_source, stream.random_mask, stream.seed
         )
-        validation = data_flags.first_batches(
-            held_out, batch_size, data_flags.NUM_VALIDATION_IMAGES.value
+        # A TPU knows batches of one size only.
+        drop_remainder = isinstance(strategy, tf.distribute.TPUStrategy)
+        held_out_images = min(
+            len(validation_source), data_flags.NUM_VALIDATION_IMAGES.value
         )
-    pictured = next(iter(held_out.batches(NUM_PICTURES.value)))
+        validation_steps = held_out_images / batch_size
+        validation_steps = (math.floor if drop_remainder else math.ceil)(
+            validation_steps
+        )
+        validation = data.distributed_batches(
+            strategy,
+            held_out,
+            batch_size,
+            stop_index=held_out_images,
+            drop_remainder=drop_remainder,
+        )
+    summaries = run.summary_writer() if workers.is_chief else None
+    shown = []
+    if workers.is_chief:
+        shown = _callbacks_for_people(
+            run, schedule, held_out, start_step, total_steps, tenth, summaries
+        )
+    return [
+        *shown,
+        callbacks.MetricsLog(
+            run.metrics_file if workers.is_chief else None,
+            log_every,
+            total_steps,
+            batch_size,
+            optimization_flags.steps_per_epoch(num_images) * batch_size,
+            schedule,
+            summaries,
+            validation,
+            validate_every,
+            validation_steps,
+        ),
+        callbacks.Checkpointing(
+            store,
+            checkpoint,
+            CHECKPOINT_EVERY_STEPS.value,
+            total_steps,
+            metadata={
+                "global_batch_size": batch_size,
+                "images": stream.source.digest(),
+                "num_replicas": strategy.num_replicas_in_sync,
+            },
+        ),
+        callbacks.NonFiniteWatch(
+            run.skipped_steps_file if workers.is_chief else None,
+            stream,
+            batch_size,
+            total_steps,
+        ),
+    ]
 
-    summaries = run.summary_writer()
+
+def _callbacks_for_people(
+    run, schedule, held_out, start_step, total_steps, tenth, summaries
+):
+    """Returns the callbacks that only show or warn of something."""
+    log_every = LOG_EVERY_STEPS.value
     result = [
-        callbacks.ProgressBar(total_steps, start_step, batch_size, schedule)
+        callbacks.ProgressBar(
+            total_steps,
+            start_step,
+            optimization_flags.GLOBAL_BATCH_SIZE.value,
+            schedule,
+        )
     ]
     if WANDB_PROJECT.value:
         result.append(
@@ -134,7 +220,7 @@ def create_callbacks(
             )
         )
     if model_flags.loss_is_in_pixels():
-        sample = next(iter(held_out.batches(_ALARM_SAMPLE_SIZE)))
+        sample = data_flags.first_elements(held_out, _ALARM_SAMPLE_SIZE)
         result.append(
             callbacks.CollapseAlarm(
                 callbacks.single_colour_loss(sample),
@@ -146,36 +232,12 @@ def create_callbacks(
     return [
         *result,
         callbacks.ReconstructionPictures(
-            pictured,
-            stream.normalization,
+            data_flags.first_elements(held_out, NUM_PICTURES.value),
+            held_out.normalization,
             run.reconstructions,
             min(PICTURE_EVERY_STEPS.value, tenth),
             total_steps,
             summaries,
-        ),
-        callbacks.MetricsLog(
-            run.metrics_file,
-            log_every,
-            total_steps,
-            batch_size,
-            optimization_flags.steps_per_epoch(num_images) * batch_size,
-            schedule,
-            summaries,
-            validation,
-            validate_every,
-        ),
-        callbacks.Checkpointing(
-            store,
-            checkpoint,
-            CHECKPOINT_EVERY_STEPS.value,
-            total_steps,
-            metadata={
-                "global_batch_size": batch_size,
-                "images": stream.source.digest(),
-            },
-        ),
-        callbacks.NonFiniteWatch(
-            run.skipped_steps_file, stream, batch_size, total_steps
         ),
     ]
 

@@ -116,6 +116,34 @@ class ImageStreamTest(tf.test.TestCase, parameterized.TestCase):
         self.assert_same(put_together, whole)
 
     @parameterized.parameters("random_access", "streaming")
+    def test_a_worker_with_replicas_gets_a_part_for_each(self, kind):
+        whole = _take(_stream(kind).batches(BATCH_SIZE, 4), 3)
+        for worker in range(2):
+            parts = _stream(kind).batches(
+                BATCH_SIZE, 4, num_workers=2, worker=worker, num_replicas=2
+            )
+            parts = _take(parts, 6)
+            for number, part in enumerate(parts):
+                row = 2 * worker + number % 2
+                want = whole[number // 2]["image"][row : row + 1]
+                self.assertAllEqual(part["image"], want)
+
+    def test_pixels_are_those_that_would_have_been_normalised(self):
+        want = _joined(_take(_stream().batches(BATCH_SIZE), 2))
+        got = _joined(_take(_stream(image_dtype="uint8").batches(4), 2))
+        self.assertEqual(got["image"].dtype, np.uint8)
+        self.assertAllEqual(got["patch_mask"], want["patch_mask"])
+        source = _source("random_access")
+        normalize = normalization.Normalization(source.mean, source.std)
+        self.assertAllClose(
+            normalize.normalize(got["image"]),
+            want["image"],
+            atol=0.5001 / 255 / min(source.std),
+        )
+        with self.assertRaisesRegex(ValueError, "`image_dtype` must be one"):
+            _stream(image_dtype="float16")
+
+    @parameterized.parameters("random_access", "streaming")
     def test_every_epoch_has_every_image_once_in_its_own_order(self, kind):
         batches = _stream(kind).batches(1)
         index = _joined(_take(batches, 3 * NUM_IMAGES))["index"]
@@ -247,8 +275,10 @@ class ImageStreamTest(tf.test.TestCase, parameterized.TestCase):
 
     @parameterized.parameters(
         (dict(batch_size=0), "`batch_size` must be a positive multiple"),
-        (dict(batch_size=4, num_workers=3), "multiple of `num_workers`"),
-        (dict(batch_size=4, num_workers=0), "multiple of `num_workers`"),
+        (dict(batch_size=4, num_workers=3), "that works is 3 or 6. Rec"),
+        (dict(batch_size=4, num_workers=0), "`num_workers` must be 1 or"),
+        (dict(batch_size=4, num_replicas=0), "`num_replicas` must be 1 or"),
+        (dict(batch_size=7, num_replicas=3), "that works is 6 or 9. Rec"),
         (dict(batch_size=4, num_workers=2, worker=2), "lie in 0..1"),
         (dict(batch_size=4, start_index=6), "`start_index` must be a mult"),
         (dict(batch_size=4, start_index=-4), "`start_index` must be a mult"),

@@ -4,6 +4,7 @@ from tf_simmim.data.augmentation import PretrainingAugmentation
 from tf_simmim.data.bad_images import BadImages
 from tf_simmim.data.centre_crop import ResizeAndCentreCrop
 from tf_simmim.data.damaged_records_error import DamagedRecordsError
+from tf_simmim.data.distribution import distributed_batches
 from tf_simmim.data.normalization import IMAGENET_MEAN
 from tf_simmim.data.normalization import IMAGENET_STD
 from tf_simmim.data.normalization import Normalization
@@ -16,12 +17,14 @@ from tf_simmim.data.sources import Source
 from tf_simmim.data.sources import TFDSSource
 from tf_simmim.data.sources import TFRecordSource
 from tf_simmim.data.sources import open_source
+from tf_simmim.data.stream import IMAGE_DTYPES
 from tf_simmim.data.stream import ImageStream
 from tf_simmim.data.too_many_bad_images_error import TooManyBadImagesError
 
 __all__ = [
     "IMAGENET_MEAN",
     "IMAGENET_STD",
+    "IMAGE_DTYPES",
     "ArraySource",
     "BadImages",
     "DamagedRecordsError",
@@ -37,5 +40,6 @@ __all__ = [
     "TFDSSource",
     "TFRecordSource",
     "TooManyBadImagesError",
+    "distributed_batches",
     "open_source",
 ]

@@ -26,12 +26,33 @@ def own_indices(batch_size, start_index, stop_index, rows, worker):
     )
 
 
-def require_shares(batch_size, start_index, stop_index, num_workers, worker):
+def parts(batch, rows):
+    """Yields a batch of arrays in parts of so many rows; the last has less."""
+    num_rows = len(next(iter(batch.values())))
+    for first in range(0, num_rows, rows):
+        yield {key: each[first : first + rows] for key, each in batch.items()}
+
+
+def require_shares(
+    batch_size, start_index, stop_index, num_workers, worker, num_replicas
+):
     """Refuses arguments of `ImageStream.batches` that break its rules."""
-    if batch_size < 1 or num_workers < 1 or batch_size % num_workers:
+    for name, count in (
+        ("num_workers", num_workers),
+        ("num_replicas", num_replicas),
+    ):
+        if count < 1:
+            raise ValueError(f"`{name}` must be 1 or more. Received: {count}.")
+    shares = num_workers * num_replicas
+    if batch_size < 1 or batch_size % shares:
+        below = max(batch_size // shares, 1) * shares
+        above = max(-(-batch_size // shares), 1) * shares
+        nearest = " or ".join(str(n) for n in sorted({below, above}))
         raise ValueError(
-            "`batch_size` must be a positive multiple of `num_workers`. "
-            f"Received: batch_size={batch_size}, num_workers={num_workers}."
+            "`batch_size` must be a positive multiple of the number of "
+            "replicas, `num_workers` * `num_replicas`; the nearest that works "
+            f"is {nearest}. Received: batch_size={batch_size}, "
+            f"num_workers={num_workers}, num_replicas={num_replicas}."
         )
     if not 0 <= worker < num_workers:
         raise ValueError(

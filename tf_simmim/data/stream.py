@@ -16,6 +16,8 @@ from tf_simmim.data.bad_images import BadImages
 from tf_simmim.data.damaged_records_error import DamagedRecordsError
 from tf_simmim.data.too_many_bad_images_error import TooManyBadImagesError
 
+IMAGE_DTYPES = ("float32", "uint8")
+
 
 class ImageStream:
     """An endless sequence of elements, each a function of (source, seed, k).
@@ -34,7 +36,7 @@ class ImageStream:
 
     An element is a dict:
 
-        image       float32 [H, W, C], normalised
+        image       float32 [H, W, C], normalised; or uint8, pixels
         patch_mask  int32 [h, w], 1 = hidden, 0 = visible; with `random_mask`
         label       int64 [], if the source has labels
         index       int64 [], position in the source (of the replacement)
@@ -51,6 +53,11 @@ class ImageStream:
         shuffle: bool. False: every epoch in the order of the source.
         max_bad_images: int >= 0. More of them end the run. Default: as
             `BadImages`.
+        image_dtype: "float32", or "uint8": pixels after augmentation, rounded
+            and not normalised, for a model that normalises them itself
+            (`models.SimMIM.normalize`). They take a quarter of the bytes on
+            their way to a device, and each value is off by half a level of
+            256 at most.
 
     Attributes: the arguments, and
         bad_images: `BadImages`, those found so far; None for a source in
@@ -60,7 +67,8 @@ class ImageStream:
             message of this one somewhere in its own.
 
     Raises:
-        ValueError: `normalization` is for another number of channels.
+        ValueError: `normalization` is for another number of channels, or
+            `image_dtype` is unknown.
         TooManyBadImagesError: from `element`, and as `error`.
         DamagedRecordsError: as `error`: record files are damaged.
 
@@ -77,6 +85,7 @@ class ImageStream:
         seed=0,
         shuffle=True,
         max_bad_images=None,
+        image_dtype="float32",
     ):
         if len(normalization.mean) != source.channels:
             raise ValueError(
@@ -84,12 +93,18 @@ class ImageStream:
                 f"`source`. Received: {len(normalization.mean)} means, and "
                 f"{source.channels} channels in {source.name}."
             )
+        if image_dtype not in IMAGE_DTYPES:
+            raise ValueError(
+                f"`image_dtype` must be one of {IMAGE_DTYPES}. "
+                f"Received: {image_dtype!r}."
+            )
         self.source = source
         self.transform = transform
         self.normalization = normalization
         self.random_mask = random_mask
         self.seed = seed
         self.shuffle = shuffle
+        self.image_dtype = image_dtype
         self.bad_images = None
         self.error = None
         if source.reads_files:
@@ -117,14 +132,16 @@ class ImageStream:
         stop_index=None,
         num_workers=1,
         worker=0,
+        num_replicas=1,
         drop_remainder=True,
         num_parallel_calls=tf.data.AUTOTUNE,
     ) -> tf.data.Dataset:
         """Yields the elements start_index, start_index + 1, ... in batches.
 
         Worker w of W gets the rows w * B .. (w + 1) * B - 1 of every global
-        batch, B = batch_size / W. To resume, `start_index` is the number of
-        finished steps times `batch_size`.
+        batch, B = batch_size / W; where it has R replicas, they come in R
+        parts of B / R rows, in order. To resume, `start_index` is the number
+        of finished steps times `batch_size`.
 
         A random-access source starts anywhere at once. A streaming source
         first passes over the records of the epoch that come before
@@ -133,20 +150,23 @@ class ImageStream:
         its own rows.
 
         Args:
-            batch_size: int > 0, a multiple of `num_workers`. The global batch.
+            batch_size: int > 0, a multiple of `num_workers * num_replicas`.
+                The global batch.
             start_index: int >= 0, a multiple of `batch_size`. First k.
             stop_index: int >= start_index: the k to stop before. Default:
                 never. For held-out images `len(source)`.
             num_workers: int > 0, W.
             worker: int, 0 <= worker < num_workers, w.
-            drop_remainder: bool. False: the last batch before `stop_index`
-                may be smaller.
+            num_replicas: int > 0, R. Replicas of each worker.
+            drop_remainder: bool. False: the last global batch before
+                `stop_index` may be smaller, and have no part for some.
             num_parallel_calls: int. Elements made at once. It changes speed
                 alone.
 
         Returns:
             Data set of dicts as in the class's description, each value with a
-            leading dimension B. It shards itself: automatic sharding is off.
+            leading dimension B / R. It shards itself: automatic sharding is
+            off.
             It prefetches already; of a source of files, do not `prefetch` it
             again: see the comment below.
 
@@ -154,9 +174,13 @@ class ImageStream:
             ValueError: an argument breaks its rule above.
         """
         sharing.require_shares(
-            batch_size, start_index, stop_index, num_workers, worker
+            *(batch_size, start_index, stop_index),
+            *(num_workers, worker, num_replicas),
         )
         rows = batch_size // num_workers
+        drop_remainder = drop_remainder or stop_index is None
+        if stop_index is not None and drop_remainder:
+            stop_index -= (stop_index - start_index) % batch_size
 
         def inputs_from(start_index):
             if self.source.random_access:
@@ -168,26 +192,25 @@ class ImageStream:
                 records = records.take(stop_index - start_index)
             return records.filter(lambda k, _: k % batch_size // rows == worker)
 
-        def batches_from(start_index):
+        def batches_from(start_index, num_parts=num_replicas):
             make = self.element if self.source.random_access else self._decoded
             elements = inputs_from(start_index).map(
                 make, num_parallel_calls, deterministic=True
             )
-            batches = elements.batch(
-                rows, drop_remainder=drop_remainder or stop_index is None
-            )
+            batches = elements.batch(rows // num_parts, drop_remainder)
             return batches.prefetch(tf.data.AUTOTUNE)
 
         def generate():
             start, failed_at = start_index, None
             while True:
                 try:
-                    for batch in batches_from(start):
+                    for batch in batches_from(start, num_parts=1):
                         # Without a copy, which `numpy()` would make.
-                        yield {
+                        batch = {
                             key: np.asarray(memoryview(value))
                             for key, value in batch.items()
                         }
+                        yield from sharing.parts(batch, rows // num_replicas)
                         start += batch_size
                     return
                 except READING_ERRORS:
@@ -303,10 +326,12 @@ class ImageStream:
     def _finish(self, element, index, k):
         seed = randomness.seed_for(self.seed, randomness.AUGMENTATION, k)
         image = self.transform(element["image"], seed)
-        finished = {
-            "image": self.normalization.normalize(image),
-            "index": index,
-        }
+        if self.image_dtype == "uint8":
+            image = tf.clip_by_value(tf.round(image), 0.0, 255.0)
+            image = tf.cast(image, tf.uint8)
+        else:
+            image = self.normalization.normalize(image)
+        finished = {"image": image, "index": index}
         if self.random_mask is not None:
             seed = randomness.seed_for(self.seed, randomness.MASK, k)
             finished["patch_mask"] = self.random_mask.sample(seed)

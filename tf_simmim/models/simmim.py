@@ -63,6 +63,12 @@ class SimMIM(scalable_model.ScalableModel):
         dict: `reconstruction` float32 [B, H, W, C], in the units of the
         images; `features` float [B, h', w', D].
 
+    Attributes:
+        normalize: callable, uint8 [B, H, W, C] -> float32; or None. Set it
+            (to `data.Normalization().normalize`) to feed the model pixels: it
+            then normalises uint8 images itself, on the device. No part of
+            the configuration.
+
     Raises:
         ValueError: an impossible size, ratio or option; an element without
             `image`; images or masks of another size than the backbone's.
@@ -117,6 +123,7 @@ class SimMIM(scalable_model.ScalableModel):
         self.reconstruction_loss = reconstruction_loss
         self.seed = seed
         self.head_name = head
+        self.normalize = None
 
         self.masking = layers.RandomMasking(
             backbone.image_size,
@@ -140,6 +147,9 @@ class SimMIM(scalable_model.ScalableModel):
         self.loss_metric = metrics.FiniteMean(name="loss")
         self.gradient_norm_metric = metrics.FiniteMean(name="gradient_norm")
         self.skipped_steps = metrics.SkippedSteps()
+        # They are those of all replicas already; Keras would add them up over
+        # the workers once more.
+        self.distribute_reduction_method = "first"
 
     @property
     def metrics(self):
@@ -227,8 +237,11 @@ class SimMIM(scalable_model.ScalableModel):
             self.optimizer, gradients, variables, mean_loss, gradient_norm
         )
         optimization.restore_if(is_skipped, self.backbone, state)
-        self.loss_metric.update_state(mean_loss)
-        self.gradient_norm_metric.update_state(gradient_norm)
+        # One step counts once, however many replicas report it: a run may go
+        # on with another number of them within a logging interval.
+        share = 1.0 / replicas.num_replicas_in_sync
+        self.loss_metric.update_state(mean_loss, share)
+        self.gradient_norm_metric.update_state(gradient_norm, share)
         self.skipped_steps.update_state(is_skipped, step + 1)
         return {metric.name: metric.result() for metric in self.metrics}
 
@@ -357,6 +370,8 @@ class SimMIM(scalable_model.ScalableModel):
                 f"`patch_mask`. Received keys: {sorted(element)}."
             )
         images = tf.convert_to_tensor(element["image"])
+        if images.dtype == tf.uint8 and self.normalize is not None:
+            images = self.normalize(images)
         if not images.dtype.is_floating:
             raise ValueError(
                 "`image` must be float and normalised; "

@@ -11,15 +11,23 @@ from tf_simmim.training.no_valid_checkpoint_error import NoValidCheckpointError
 from tf_simmim.training.non_finite_steps_error import NonFiniteStepsError
 from tf_simmim.training.pretrained import load_pretrained
 from tf_simmim.training.run_directory import RunDirectory
+from tf_simmim.training.shared_checkpoints import SharedCheckpointStore
+from tf_simmim.training.strategy import STRATEGIES
+from tf_simmim.training.strategy import create_strategy
+from tf_simmim.training.workers import Workers
 
 __all__ = [
+    "STRATEGIES",
     "CheckpointStore",
     "CheckpointWriteError",
     "JsonLines",
     "NoValidCheckpointError",
     "NonFiniteStepsError",
     "RunDirectory",
+    "SharedCheckpointStore",
+    "Workers",
     "callbacks",
+    "create_strategy",
     "describe_environment",
     "fingerprint",
     "load_pretrained",

@@ -92,6 +92,27 @@ class GracefulStopTest(tf.test.TestCase, parameterized.TestCase):
         self.assertLen(logs.output, 1)
         self.assertIn("ending after step 3", logs.output[0])
 
+    def test_a_signal_to_another_worker_ends_fit_with_its_code(self):
+        class Workers:
+            steps = 0
+
+            def exchange(self, number):
+                self.steps += 1
+                return [number, 143 if self.steps >= 2 else 0]
+
+        stop = callbacks.GracefulStop(Workers())
+        self.assertEqual(fit(stop), 2)
+        self.assertEqual(stop.exit_code, 143)
+
+    def test_a_signal_while_the_last_checkpoint_is_saved_is_remembered(self):
+        class KillAtEnd(tf.keras.callbacks.Callback):
+            def on_epoch_end(self, epoch, logs=None):
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        stop = callbacks.GracefulStop()
+        self.assertEqual(fit(KillAtEnd(), stop), 5)
+        self.assertEqual(stop.exit_code, 143)
+
     def test_second_signal_ends_a_process_that_hangs(self):
         process = subprocess.Popen(
             [sys.executable, "-c", _HANGING_FIT],

@@ -30,19 +30,29 @@ class GracefulStop(tf.keras.callbacks.Callback):
     Python has handlers in its main thread only: in another one, this callback
     does nothing.
 
+    Where several workers train, a signal to any of them ends `fit` on all,
+    after the same step and with the same exit code. They ask each other after
+    every step.
+
+    Args:
+        workers: `training.Workers` of the run, or None for one.
+
     Attributes:
         exit_code: int or None. 143 after SIGTERM, 130 after SIGINT (128 + the
             signal's number, as shells have it); None without a signal.
     """
 
-    def __init__(self):
+    def __init__(self, workers=None):
         super().__init__()
+        self.workers = workers
         self.exit_code = None
+        self._own_code = 0
         self._former_handlers = {}
         self._is_announced = False
 
     def on_train_begin(self, logs=None):
         self.exit_code = None
+        self._own_code = 0
         self._is_announced = False
         if threading.current_thread() is not threading.main_thread():
             return
@@ -51,15 +61,19 @@ class GracefulStop(tf.keras.callbacks.Callback):
         }
 
     def on_train_batch_end(self, batch, logs=None):
+        self._agree()
         if self.exit_code is not None and not self._is_announced:
             self._is_announced = True
+            self.model.stop_training = True
             logging.warning(
                 "Asked to stop: ending after step %d. A second signal ends "
                 "the process at once.",
-                int(self.model.optimizer.iterations),
+                int(self.model.optimizer.iterations.numpy()),
             )
 
     def on_train_end(self, logs=None):
+        # A signal may come during the last checkpoint.
+        self._agree()
         self._restore_handlers()
 
     def __enter__(self):
@@ -67,6 +81,12 @@ class GracefulStop(tf.keras.callbacks.Callback):
 
     def __exit__(self, *error):
         self._restore_handlers()
+
+    def _agree(self):
+        code = self._own_code
+        if self.workers is not None:
+            code = max(self.workers.exchange(code))
+        self.exit_code = code or None
 
     def _restore_handlers(self):
         for number, handler in self._former_handlers.items():
@@ -76,7 +96,6 @@ class GracefulStop(tf.keras.callbacks.Callback):
     def _handle(self, number, frame):
         # As little as possible: Python runs this between any two bytecodes,
         # in the middle of a log line too.
-        self.exit_code = 128 + number
-        self.model.stop_training = True
+        self._own_code = 128 + number
         for each in _SIGNALS:
             signal.signal(each, signal.SIG_DFL)

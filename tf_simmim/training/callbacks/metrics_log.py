@@ -30,7 +30,8 @@ class MetricsLog(StepCallback):
     checkpoint of the same step holds metrics that are already reset.
 
     Args:
-        metrics_file: path of metrics.jsonl.
+        metrics_file: path of metrics.jsonl; None to write nothing, on a
+            worker that only takes part in what all have to do.
         every_steps: int >= 1. Length of the interval.
         last_step: int. Step at which the run is over; it gets a row too,
             over the part of the interval that there was, and leaves the
@@ -41,9 +42,12 @@ class MetricsLog(StepCallback):
         learning_rate_fn: callable, updates made so far -> learning rate of
             the next (a Keras schedule is one).
         summary_writer: tf.summary.SummaryWriter or None (no TensorBoard).
-        validation: finite tf.data.Dataset of elements, or None.
+        validation: finite tf.data.Dataset of elements, or None; or a
+            distributed one.
         validation_every_steps: int, a multiple of `every_steps`; None for the
             last step only.
+        validation_steps: int. Batches in `validation`, which Keras has to be
+            told of a distributed data set; None for all of another.
 
     Raises:
         ValueError: `validation_every_steps` is not a multiple of
@@ -64,6 +68,7 @@ class MetricsLog(StepCallback):
         summary_writer=None,
         validation=None,
         validation_every_steps=None,
+        validation_steps=None,
     ):
         super().__init__(every_steps, last_step)
         if validation_every_steps and validation_every_steps % every_steps:
@@ -71,18 +76,21 @@ class MetricsLog(StepCallback):
                 "`validation_every_steps` must be a multiple of `every_steps`. "
                 f"Received: {validation_every_steps} and {every_steps}."
             )
-        self._file = json_lines.JsonLines(metrics_file)
+        self._file = metrics_file and json_lines.JsonLines(metrics_file)
         self.images_per_step = images_per_step
         self.images_per_epoch = images_per_epoch
         self.learning_rate_fn = learning_rate_fn
         self.summary_writer = summary_writer
         self.validation = validation
         self.validation_every_steps = validation_every_steps
+        self.validation_steps = validation_steps
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
-        self._file.restart(self.step)
-        rows = self._file.rows(self.step)
+        rows = []
+        if self._file:
+            self._file.restart(self.step)
+            rows = self._file.rows(self.step)
         seconds_before = rows[-1]["seconds"] if rows else 0.0
         self._training_began = time.monotonic() - seconds_before
         self._interval_began = None
@@ -132,7 +140,10 @@ class MetricsLog(StepCallback):
         variables = [v for m in self.model.metrics for v in m.variables]
         values = [v.numpy() for v in variables]
         result = self.model.evaluate(
-            self.validation, verbose=0, return_dict=True
+            self.validation,
+            steps=self.validation_steps,
+            verbose=0,
+            return_dict=True,
         )
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
@@ -140,7 +151,8 @@ class MetricsLog(StepCallback):
         return float(result["loss"])
 
     def _write(self, row):
-        self._file.append(row)
+        if self._file:
+            self._file.append(row)
         if self.summary_writer is None:
             return
         with files.survive_full_disk(f"step {row['step']} for TensorBoard"):

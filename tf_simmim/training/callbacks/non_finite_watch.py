@@ -32,7 +32,8 @@ class NonFiniteWatch(tf.keras.callbacks.Callback):
     when `fit` ends with the error.
 
     Args:
-        file: path of skipped_steps.jsonl.
+        file: path of skipped_steps.jsonl; None to report nothing, on a worker
+            that only has to stop when the others do.
         stream: `data.ImageStream` that the run trains on.
         images_per_step: int. The global batch size.
         total_steps: int. Steps of the whole run.
@@ -45,7 +46,7 @@ class NonFiniteWatch(tf.keras.callbacks.Callback):
 
     def __init__(self, file, stream, images_per_step, total_steps):
         super().__init__()
-        self._file = json_lines.JsonLines(file)
+        self._file = file and json_lines.JsonLines(file)
         self.stream = stream
         self.images_per_step = images_per_step
         self.max_skipped = max(_MAX_IN_A_ROW, int(_MAX_SHARE * total_steps))
@@ -55,7 +56,7 @@ class NonFiniteWatch(tf.keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         self._error = None
         self._num_reported = 0
-        if self._file.file.exists():
+        if self._file and self._file.file.exists():
             step = int(self.model.optimizer.iterations.numpy())
             self._file.restart(step)
             self._num_reported = len(self._file.rows(step))
@@ -83,8 +84,9 @@ class NonFiniteWatch(tf.keras.callbacks.Callback):
 
     def _report_new(self):
         skipped = self.model.skipped_steps
-        for step in skipped.steps(since=self._num_reported):
-            self._report(step)
+        if self._file:
+            for step in skipped.steps(since=self._num_reported):
+                self._report(step)
         self._num_reported = skipped.count()
 
     def _report(self, step):

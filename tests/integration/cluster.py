@@ -1,0 +1,76 @@
+"""Starts `pretrain.py` as workers that train together on this machine."""
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+
+from tests.integration import programs
+
+TIMEOUT_SECONDS = 600
+
+
+@contextlib.contextmanager
+def training(workdir, *arguments, num_workers=2):
+    """Starts the workers of a run; whatever is left of them is killed.
+
+    Args:
+        workdir: pathlib.Path, shared by all of them.
+        *arguments: str. Flags, after those of `programs.TINY`.
+        num_workers: int.
+
+    Yields:
+        list of subprocess.Popen, the chief first.
+    """
+    addresses = _free_addresses(num_workers)
+    with contextlib.ExitStack() as stack:
+        processes = []
+        for index in range(num_workers):
+            config = {
+                "cluster": {"worker": addresses},
+                "task": {"type": "worker", "index": index},
+            }
+            log = open(log_file(workdir, index), "w", encoding="utf-8")
+            stack.enter_context(log)
+            process = subprocess.Popen(
+                programs.command(
+                    "pretrain.py",
+                    *programs.TINY,
+                    f"--workdir={workdir}",
+                    *arguments,
+                ),
+                cwd=programs.ROOT,
+                env={**os.environ, "TF_CONFIG": json.dumps(config)},
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+            )
+            processes.append(process)
+            stack.callback(process.wait)
+            stack.callback(process.kill)
+        yield processes
+
+
+def pretrain(workdir, *arguments):
+    """Runs the workers to their end; they must succeed."""
+    with training(workdir, *arguments) as processes:
+        codes = [process.wait(TIMEOUT_SECONDS) for process in processes]
+    assert codes == [0] * len(codes), log(workdir, 0) + log(workdir, 1)
+
+
+def log(workdir, index):
+    """Returns what a worker has written to stderr."""
+    return log_file(workdir, index).read_text(encoding="utf-8")
+
+
+def log_file(workdir, index):
+    """Returns the path of a worker's stderr."""
+    return workdir.with_name(f"{workdir.name}.{index}.stderr")
+
+
+def _free_addresses(count):
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]

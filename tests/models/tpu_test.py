@@ -1,0 +1,114 @@
+"""What a TPU asks of a train step, as far as it can be tested without one.
+
+A TPU runs what XLA compiles ahead of time: no strings, no Python, and no
+shape that depends on values. Here the whole step, from images to weights, is
+compiled by XLA for the processor.
+"""
+
+import re
+
+import numpy as np
+import tensorflow as tf
+from absl.testing import parameterized
+
+from tf_simmim import backbones
+from tf_simmim import data
+from tf_simmim import models
+from tf_simmim import optimization
+
+B, C = 4, 2
+# Instructions that talk to the host, or to code outside of XLA.
+_HOST = ("infeed", "outfeed", "send", "recv", "custom-call")
+
+
+def create(kind):
+    """Returns a compiled SimMIM; the same weights every time."""
+    tf.keras.utils.set_random_seed(0)
+    if kind == "vit":
+        backbone = backbones.ViT(
+            (16, 24),
+            patch_size=8,
+            embed_dim=12,
+            depth=2,
+            num_heads=3,
+            channels=C,
+            drop_path_rate=0.3,
+        )
+    else:
+        backbone = backbones.Swin(
+            (16, 24),
+            patch_size=4,
+            embed_dim=6,
+            depths=(2, 2),
+            num_heads=(1, 2),
+            window_size=(2, 3),
+            channels=C,
+            drop_path_rate=0.3,
+        )
+    model = models.SimMIM(backbone, mask_patch_size=8, mask_ratio=0.5)
+    model.compile(optimization.create_optimizer("adamw", model, 1e-2))
+    model.normalize = data.Normalization((0.4, 0.5), (0.2, 0.3)).normalize
+    return model
+
+
+def pixels(model):
+    rng = np.random.default_rng(0)
+    shape = [B, *model.backbone.image_size, C]
+    return tf.constant(rng.integers(0, 256, shape, np.uint8))
+
+
+def hlo_of(function, *arguments):
+    """Returns XLA's program for a jitted function."""
+    return function.experimental_get_compiler_ir(*arguments)(stage="hlo")
+
+
+def is_dynamic(hlo):
+    """Tells whether a program has a dimension that is only bounded."""
+    return re.search(r"\[[^\]]*<=", hlo) is not None
+
+
+class TPUTest(tf.test.TestCase, parameterized.TestCase):
+    @parameterized.parameters("vit", "swin")
+    def test_the_whole_step_compiles_with_static_shapes_alone(self, kind):
+        model = create(kind)
+        step = tf.function(model.train_step, jit_compile=True)
+        images = pixels(model)
+        hlo = hlo_of(step, images)
+        self.assertFalse(is_dynamic(hlo))
+        instructions = set(re.findall(r"= \S+ ([a-z-]+)\(", hlo))
+        self.assertIn("dot", instructions)
+        self.assertEmpty(instructions.intersection(_HOST))
+
+        before = [v.numpy() for v in model.trainable_variables]
+        logs = step(images)
+        self.assertBetween(float(logs["loss"]), 0.1, 10.0)
+        same = [
+            np.array_equal(a, b)
+            for a, b in zip(before, model.trainable_variables, strict=True)
+        ]
+        self.assertLess(np.mean(same), 0.1)
+
+    def test_a_shape_that_depends_on_values_would_be_noticed(self):
+        @tf.function(jit_compile=True)
+        def positive(x):
+            return tf.reduce_sum(tf.boolean_mask(x, x > 0))
+
+        self.assertTrue(is_dynamic(hlo_of(positive, tf.ones([3, 2]))))
+
+    def test_pixels_are_normalised_in_the_step(self):
+        model = create("vit")
+        images = pixels(model)
+        mask = model.masking(images, seed=tf.constant([1, 2], tf.int64))
+        want = model.reconstruct(model.normalize(images), mask)["loss"]
+        got = model.test_step({"image": images, "patch_mask": mask})["loss"]
+        self.assertAllClose(got, want, rtol=1e-6)
+
+    def test_pixels_without_a_normalisation_are_refused(self):
+        model = create("vit")
+        model.normalize = None
+        with self.assertRaisesRegex(ValueError, "must be float and normalis"):
+            model.test_step(pixels(model))
+
+
+if __name__ == "__main__":
+    tf.test.main()

@@ -1,0 +1,52 @@
+"""The batches of a stream, handed to all replicas of a strategy.
+
+Dimension key:
+  G: global batch   R: replicas of all workers   B: replica batch = G / R
+"""
+
+import tensorflow as tf
+
+
+def distributed_batches(strategy, stream, batch_size, **kwargs):
+    """Yields the batches of a stream under a strategy, for `model.fit`.
+
+    Replica r gets the rows r * B .. (r + 1) * B - 1 of every global batch:
+    the same samples make up a step however many devices share it, and
+    `randomness.uniform_per_sample` counts them likewise. Each worker reads
+    its own rows alone.
+
+    Args:
+        strategy: tf.distribute.Strategy.
+        stream: `ImageStream`.
+        batch_size: int, a multiple of the number of replicas. G.
+        **kwargs: `start_index`, `stop_index`, `drop_remainder` and
+            `num_parallel_calls` of `ImageStream.batches`.
+
+    Returns:
+        tf.distribute.DistributedDataset of dicts, each value with a leading
+        dimension B; under the default strategy, a tf.data.Dataset. Every
+        worker has to iterate over it.
+
+    Raises:
+        ValueError: as from `ImageStream.batches`.
+    """
+
+    def own_batches(context):
+        num_workers = context.num_input_pipelines
+        return stream.batches(
+            batch_size,
+            num_workers=num_workers,
+            worker=context.input_pipeline_id,
+            num_replicas=context.num_replicas_in_sync // num_workers,
+            **kwargs,
+        )
+
+    options = None
+    if stream.bad_images is not None:
+        # Batches of files come from Python. As in `ImageStream.batches`, no
+        # thread may be there when the iterator is deleted; so nothing is
+        # fetched before a step asks for it.
+        options = tf.distribute.InputOptions(
+            experimental_per_replica_buffer_size=0
+        )
+    return strategy.distribute_datasets_from_function(own_batches, options)
