@@ -79,7 +79,8 @@ class PredictionHead(tf.keras.layers.Layer):
             cells_lib.require_cells(features, cells)
             features = cells_lib.as_tokens(features)
             features = cells_lib.take_cells(features, cells)  # [B, n, D]
-        outputs = tf.matmul(features, self.kernel) + self.bias
+        # As one matrix: `tf.matmul` would make a gradient for each image.
+        outputs = tf.tensordot(features, self.kernel, 1) + self.bias
         return tf.cast(outputs, tf.float32)  # [B, h, w, F] or [B, n, F]
 
     def get_config(self):

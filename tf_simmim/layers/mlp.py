@@ -7,6 +7,7 @@ Dimension key:
 import tensorflow as tf
 
 from tf_simmim.layers import truncated_normal
+from tf_simmim.layers.gelu import gelu
 
 
 @tf.keras.saving.register_keras_serializable(package="tf_simmim")
@@ -70,8 +71,7 @@ class MLP(tf.keras.layers.Layer):
         super().build(input_shape)
 
     def call(self, tokens):
-        hidden = tf.nn.gelu(self.expand(tokens), approximate=False)
-        return self.project(hidden)  # [..., D]
+        return self.project(gelu(self.expand(tokens)))  # [..., D]
 
     def compute_output_shape(self, input_shape):
         return input_shape

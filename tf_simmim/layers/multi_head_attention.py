@@ -147,7 +147,7 @@ class MultiHeadAttention(tf.keras.layers.Layer):
         embed_dim = tokens.shape[-1]
         num_parts = kernel.shape[-1] // embed_dim
         head_dim = embed_dim // self.num_heads
-        x = tf.matmul(tokens, kernel)
+        x = tf.tensordot(tokens, kernel, 1)
         if bias is not None:
             x += bias
         shape = [-1, tokens.shape[1], num_parts, self.num_heads, head_dim]

@@ -1,0 +1,95 @@
+"""Tests for tf_simmim.layers.gelu."""
+
+import math
+
+import numpy as np
+import tensorflow as tf
+from absl.testing import parameterized
+
+from tf_simmim.layers.gelu import gelu
+
+# Where it bends, and far out, where float32 has nothing left to lose.
+VALUES = np.linspace(-12, 12, 2 * 3 * 97).reshape([2, 3, 97])
+
+
+def distribution(x):
+    return (1 + np.vectorize(math.erf)(x / math.sqrt(2))) / 2
+
+
+def value_and_gradient(function, x, upstream):
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = function(x)
+    return y, tape.gradient(y, x, output_gradients=upstream)
+
+
+class GeluTest(tf.test.TestCase, parameterized.TestCase):
+    def test_value_and_gradient_equal_numpy(self):
+        upstream = np.arange(VALUES.size).reshape(VALUES.shape) / 100
+        value, gradient = value_and_gradient(
+            gelu, tf.constant(VALUES), tf.constant(upstream)
+        )
+        density = np.exp(-(VALUES**2) / 2) / math.sqrt(2 * math.pi)
+        slope = distribution(VALUES) + VALUES * density
+        self.assertAllClose(value, VALUES * distribution(VALUES), atol=1e-14)
+        self.assertAllClose(gradient, upstream * slope, atol=1e-13)
+
+    @parameterized.product(
+        dtype=[tf.float32, tf.bfloat16, tf.float16], jit_compile=[False, True]
+    )
+    def test_equals_tensorflows_in_every_precision(self, dtype, jit_compile):
+        x = tf.cast(VALUES, dtype)
+
+        def run(function):
+            @tf.function(jit_compile=jit_compile)
+            def value_and_gradient_of(x):
+                return value_and_gradient(function, x, tf.ones_like(x))
+
+            return value_and_gradient_of(x)
+
+        ours = run(gelu)
+        theirs = run(lambda x: tf.nn.gelu(x, approximate=False))
+        tolerance = 8 * {tf.float32: 2**-23, tf.bfloat16: 2**-7}.get(
+            dtype, 2**-10
+        )
+        for got, want in zip(ours, theirs, strict=True):
+            self.assertEqual(got.dtype, dtype)
+            self.assertAllClose(
+                tf.cast(got, tf.float32),
+                tf.cast(want, tf.float32),
+                rtol=tolerance,
+                atol=tolerance,
+            )
+
+    def test_extreme_values_have_finite_gradients(self):
+        x = tf.constant([-3e38, -1e20, 0.0, 1e20, 3e38])
+        _, gradient = value_and_gradient(gelu, x, tf.ones_like(x))
+        self.assertAllEqual(gradient, [0.0, 0.0, 0.5, 1.0, 1.0])
+
+    def test_gradient_needs_the_input_alone(self):
+        num_forward = []
+
+        @tf.function
+        def run(x):
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                y = gelu(x)
+            num_forward.append(len(y.graph.get_operations()))
+            return tape.gradient(y, x)
+
+        x = tf.constant(VALUES, tf.float32)
+        operations = run.get_concrete_function(x).graph.get_operations()
+        made = {
+            t.name for op in operations[: num_forward[0]] for t in op.outputs
+        }
+        read = {
+            tensor.name
+            for op in operations[num_forward[0] :]
+            for tensor in op.inputs
+            if tensor.name in made and tensor.shape == x.shape
+        }
+        self.assertEqual(read, {"x:0"})
+
+
+if __name__ == "__main__":
+    tf.test.main()

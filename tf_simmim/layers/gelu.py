@@ -1,0 +1,39 @@
+"""GELU that keeps one tensor for its gradient instead of four."""
+
+import math
+
+import tensorflow as tf
+
+
+@tf.custom_gradient
+def gelu(x):
+    """Multiplies each value by the normal distribution function of it.
+
+        gelu(x) = x Phi(x),   Phi(x) = (1 + erf(x / sqrt(2))) / 2
+        gelu'(x) = Phi(x) + x phi(x),   phi(x) = exp(-x^2 / 2) / sqrt(2 pi)
+
+    The numbers of `tf.nn.gelu(x, approximate=False)`. That one keeps x,
+    x / sqrt(2), x / 2 and 1 + erf(...) until the gradient is computed: at four
+    times the width of the tokens, a third of what a block keeps. This one
+    keeps x, and computes Phi again.
+
+    Args:
+        x: float tensor of any shape.
+
+    Returns:
+        Same shape and dtype.
+
+    Source: Hendrycks and Gimpel, Gaussian Error Linear Units, 2016,
+        https://arxiv.org/abs/1606.08415, section 2; exact, as in the
+        reference.
+    """
+
+    def gradient(upstream):
+        density = tf.exp(-0.5 * tf.square(x)) * (2.0 * math.pi) ** -0.5
+        return upstream * (_distribution(x) + x * density)
+
+    return x * _distribution(x), gradient
+
+
+def _distribution(x):
+    return 0.5 * (1.0 + tf.math.erf(x * 0.5**0.5))
