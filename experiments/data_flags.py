@@ -69,6 +69,12 @@ _MAX_BAD_IMAGES = flags.DEFINE_integer(
     "in a thousand, whichever is more.",
     lower_bound=0,
 )
+_DATA_SERVICE = flags.DEFINE_list(
+    "data_service",
+    None,
+    "Servers that make the training batches, HOST:PORT,...: machines on which "
+    "data_server.py runs. The batches are those of a run without.",
+)
 IMAGE_SIZE = flags.DEFINE_list(
     "image_size",
     ["224"],
@@ -177,6 +183,22 @@ def open_validation_source() -> data.Source | None:
     )
 
 
+def open_splits() -> dict:
+    """Opens what training uses by default, train and test, or --split alone."""
+    names = [_SPLIT.value] if _SPLIT.value else ["train", "test"]
+    return {
+        name: data.open_source(
+            _DATASET.value,
+            name,
+            data_dir=_DATA_DIR.value,
+            channels=_CHANNELS.value,
+            max_pixels=_MAX_PIXELS.value,
+            manifest=_DATA_MANIFEST.value or None,
+        )
+        for name in names
+    }
+
+
 def normalization() -> data.Normalization:
     """Returns the run's normalisation, after `open_source`."""
     return data.Normalization(
@@ -194,6 +216,27 @@ def training_stream(source, random_mask=None, seed=0) -> data.ImageStream:
     )
     return _stream(
         source, augmentation, random_mask, seed, _MAX_BAD_IMAGES.value
+    )
+
+
+def training_batches(stream, batch_size, start_index=0, **workers):
+    """Returns the batches of a stream, from --data_service if there is one.
+
+    Args:
+        stream: `ImageStream`.
+        batch_size: as in its `batches`.
+        start_index: as there.
+        **workers: `num_workers` and `worker`, as there.
+    """
+    if not _DATA_SERVICE.value:
+        return stream.batches(batch_size, start_index, **workers)
+    logging.info(
+        "Batches come from %s. None of these can replace a bad image: the "
+        "first ends the run.",
+        ", ".join(_DATA_SERVICE.value),
+    )
+    return data.served_batches(
+        stream, _DATA_SERVICE.value, batch_size, start_index, **workers
     )
 
 

@@ -143,7 +143,9 @@ def set_up():
         schedule.warmup_steps,
         run.path,
     )
-    batches = stream.batches(batch_size, start_index=step * batch_size)
+    batches = data_flags.training_batches(
+        stream, batch_size, start_index=step * batch_size
+    )
     return model, batches, total_steps - step, run_callbacks
 
 

@@ -7,6 +7,7 @@ from tf_simmim.data.damaged_records_error import DamagedRecordsError
 from tf_simmim.data.normalization import IMAGENET_MEAN
 from tf_simmim.data.normalization import IMAGENET_STD
 from tf_simmim.data.normalization import Normalization
+from tf_simmim.data.service import served_batches
 from tf_simmim.data.sources import ArraySource
 from tf_simmim.data.sources import DatasetSource
 from tf_simmim.data.sources import DigitsSource
@@ -38,4 +39,5 @@ __all__ = [
     "TFRecordSource",
     "TooManyBadImagesError",
     "open_source",
+    "served_batches",
 ]
