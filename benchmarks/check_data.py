@@ -44,7 +44,7 @@ def photographs():
     return [Image.fromarray(image) for image in images]
 
 
-def write_files(folder):
+def write_files(folder, size=_SIZE):
     """Writes random crops, each of its own place and scale."""
     rng = np.random.default_rng(0)
     photos = photographs()
@@ -56,7 +56,7 @@ def write_files(folder):
         left = rng.integers(photo.width - width + 1)
         top = rng.integers(photo.height - height + 1)
         crop = photo.crop((left, top, left + width, top + height))
-        crop.resize(_SIZE, Image.Resampling.BICUBIC).save(
+        crop.resize(size, Image.Resampling.BICUBIC).save(
             folder / f"{number:05}.jpg", quality=_QUALITY
         )
 

@@ -69,6 +69,12 @@ _MAX_BAD_IMAGES = flags.DEFINE_integer(
     "in a thousand, whichever is more.",
     lower_bound=0,
 )
+_DATA_SERVICE = flags.DEFINE_list(
+    "data_service",
+    None,
+    "Servers that make the training batches, HOST:PORT,...: machines on which "
+    "data_server.py runs. The batches are those of a run without.",
+)
 IMAGE_SIZE = flags.DEFINE_list(
     "image_size",
     ["224"],
@@ -184,6 +190,22 @@ def open_validation_source() -> data.Source | None:
     )
 
 
+def open_splits() -> dict:
+    """Opens what training uses by default, train and test, or --split alone."""
+    names = [_SPLIT.value] if _SPLIT.value else ["train", "test"]
+    return {
+        name: data.open_source(
+            _DATASET.value,
+            name,
+            data_dir=_DATA_DIR.value,
+            channels=_CHANNELS.value,
+            max_pixels=_MAX_PIXELS.value,
+            manifest=_DATA_MANIFEST.value or None,
+        )
+        for name in names
+    }
+
+
 def normalization() -> data.Normalization:
     """Returns the run's normalisation, after `open_source`."""
     return data.Normalization(
@@ -202,6 +224,30 @@ def training_stream(source, random_mask=None, seed=0) -> data.ImageStream:
     return _stream(
         *(source, augmentation, random_mask, seed, _MAX_BAD_IMAGES.value),
         _IMAGE_DTYPE.value,
+    )
+
+
+def training_batches(strategy, stream, batch_size, start_index=0):
+    """Returns the batches of a stream, from --data_service if there is one.
+
+    Args:
+        strategy: as in `data.distributed_batches`.
+        stream: as there.
+        batch_size: as there.
+        start_index: as there.
+    """
+    if _DATA_SERVICE.value:
+        logging.info(
+            "Batches come from %s. None of these can replace a bad image: the "
+            "first ends the run.",
+            ", ".join(_DATA_SERVICE.value),
+        )
+    return data.distributed_batches(
+        strategy,
+        stream,
+        batch_size,
+        servers=_DATA_SERVICE.value,
+        start_index=start_index,
     )
 
 

@@ -168,7 +168,7 @@ def set_up():
         schedule.warmup_steps,
         run.path,
     )
-    batches = data.distributed_batches(
+    batches = data_flags.training_batches(
         strategy, stream, batch_size, start_index=step * batch_size
     )
     return model, batches, total_steps - step, run_callbacks, workers

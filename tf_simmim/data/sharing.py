@@ -33,6 +33,16 @@ def parts(batch, rows):
         yield {key: each[first : first + rows] for key, each in batch.items()}
 
 
+def in_parts(batch, num_parts):
+    """Returns a data set of a batch of tensors in so many equal parts."""
+    return tf.data.Dataset.from_tensor_slices(
+        {
+            key: tf.reshape(each, [num_parts, -1, *each.shape[1:]])
+            for key, each in batch.items()
+        }
+    )
+
+
 def require_shares(
     batch_size, start_index, stop_index, num_workers, worker, num_replicas
 ):

@@ -4,12 +4,16 @@ Dimension key:
   H W: image, px   C: channels
 """
 
+import hashlib
+import os
+
 import tensorflow as tf
 
 from tf_simmim.data.damaged_records_error import DamagedRecordsError
 from tf_simmim.data.sources import decoding
 from tf_simmim.data.sources import holdout
 from tf_simmim.data.sources import record_files
+from tf_simmim.data.sources import record_index
 from tf_simmim.data.sources import source
 
 _IMAGE = "image/encoded"
@@ -21,12 +25,17 @@ class TFRecordSource(source.Source):
 
     The first is the bytes of a JPEG, PNG, GIF or BMP file; the second is one
     int64, kept as it is (many ImageNet files count from 1). There are labels
-    if the first example has one. Opening the source walks over every file to
-    count its records.
+    if the first example has one.
 
-    Every twentieth record is the test split; of fewer than twenty, the last.
-    A split is read by passing over the other. The split "all" is every
-    record.
+    If the files lie in a folder that `experiments/prepare.py` wrote, its index
+    says how many records there are and of which classes, and names and sizes
+    of the files must be as it lists them. Otherwise opening the source walks
+    over every file to count its records.
+
+    Files of the index's train and test split together are these splits, and
+    "all" is the train split. In other files every twentieth record is the test
+    split; of fewer than twenty, the last. A split is then read by passing over
+    the other, and the split "all" is every record.
 
     Args:
         pattern: str. File names, with the wildcards of `tf.io.gfile.glob`.
@@ -35,9 +44,9 @@ class TFRecordSource(source.Source):
         max_pixels: int. Larger images are bad. Default: 50 million.
 
     Raises:
-        ValueError: no file matches, a file is cut off or holds something
-            else, there is no image of that split, `channels` is neither 1
-            nor 3, or `max_pixels` is not positive.
+        ValueError: no file matches, a file is cut off, holds something else
+            or is not as the index lists it, there is no image of that split,
+            `channels` is neither 1 nor 3, or `max_pixels` is not positive.
         DamagedRecordsError: the first record was changed since it was written.
         tf.errors.InvalidArgumentError: in `decode`, naming file and record:
             the image is bad, as `decoding.decode` says.
@@ -56,21 +65,38 @@ class TFRecordSource(source.Source):
         channels = 3 if channels is None else channels
         decoding.require_colour_or_grey(channels)
         decoding.require_max_pixels(max_pixels)
-        paths = sorted(tf.io.gfile.glob(pattern))
+        paths = [
+            path
+            for path in sorted(tf.io.gfile.glob(pattern))
+            if os.path.basename(path) != record_index.FILE
+        ]
         if not paths:
             raise ValueError(
                 f"`tfrecord:{pattern}` needs TFRecord files, and no file "
                 "matches that: write them, or correct the pattern (quote it "
                 "on a command line)."
             )
-        num_records = record_files.count_records(paths)
+        index = record_index.find(paths)
+        self._shards, self._split, class_names = [], split, None
+        if index is None:
+            num_records = record_files.count_records(paths)
+        else:
+            if {"train", "test"} <= {s.split for s in index.of(paths)}:
+                chosen = "test" if split == "test" else "train"
+                # Nothing is held out of what is a split already.
+                paths, self._split = index.paths_of(chosen, paths), "all"
+            self._shards = index.of(paths)
+            num_records = [shard.records for shard in self._shards]
+            class_names = index.class_names[self._shards[0].split]
+        self._paths = paths
+        self._split_name = split
         self._files = record_files.RecordFiles(paths, num_records)
-        self._split = split
         self._max_pixels = max_pixels
         super().__init__(
             name=f"tfrecord:{pattern}",
-            num_images=holdout.count(self._files.total, split),
+            num_images=holdout.count(self._files.total, self._split),
             channels=channels,
+            class_names=class_names,
             random_access=False,
         )
         self._features = {_IMAGE: tf.io.FixedLenFeature([], tf.string)}
@@ -82,8 +108,18 @@ class TFRecordSource(source.Source):
             holdout.position(index, self._files.total, self._split)
         )
 
+    def digest(self):
+        if not self._shards:
+            return super().digest()
+        contents = "".join(shard.sha256 for shard in self._shards)
+        digest = hashlib.sha256(contents.encode()).hexdigest()
+        return f"{len(self)} images, {digest[:16]}"
+
     def damage(self):
-        return self._files.damage()
+        damage = self._files.damage()
+        if not damage and self._shards:
+            return record_index.changed(self._paths, self._shards)
+        return damage
 
     def records(self, order_seed, shuffle=True):
         split, total = self._split, self._files.total
@@ -100,7 +136,7 @@ class TFRecordSource(source.Source):
 
     def decode(self, record):
         example = tf.io.parse_single_example(record["record"], self._features)
-        where = [record["path"], f"{self._split} image", record["index"]]
+        where = [record["path"], f"{self._split_name} image", record["index"]]
         element = {
             "image": decoding.decode(
                 example[_IMAGE], self.channels, where, self._max_pixels
