@@ -1,13 +1,19 @@
-"""What `compile` of every model here takes, to make a step fit a machine."""
+"""The training step of every model here, on any number of devices.
+
+Dimension key:
+  B: replica batch   K: number of micro-batches   b: micro-batch = B/K
+"""
 
 import tensorflow as tf
 
+from tf_simmim import metrics
+from tf_simmim import optimization
+
 
 class ScalableModel(tf.keras.Model):
-    """A Keras model whose own steps know XLA and gradient accumulation.
+    """A Keras model whose steps know replicas, XLA and accumulation.
 
-    A base class: the `train_step` of a subclass hands both attributes to
-    `optimization.loss_and_gradients`.
+    A base class: the `train_step` of a subclass ends in `take_step`.
 
     Args:
         **kwargs: passed to `tf.keras.Model`.
@@ -15,12 +21,29 @@ class ScalableModel(tf.keras.Model):
     Attributes:
         uses_xla: bool, False before `compile`.
         accumulation_steps: int, 1 before `compile`.
+        loss_metric, gradient_norm_metric: `metrics.FiniteMean`.
+        skipped_steps: `metrics.SkippedSteps`.
     """
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
         self.uses_xla = False
         self.accumulation_steps = 1
+        self.loss_metric = metrics.FiniteMean(name="loss")
+        self.gradient_norm_metric = metrics.FiniteMean(name="gradient_norm")
+        self.skipped_steps = metrics.SkippedSteps()
+        # They are those of all replicas already; Keras would add them up over
+        # the workers once more.
+        self.distribute_reduction_method = "first"
+
+    @property
+    def metrics(self):
+        """The model's metrics, which `fit` resets between epochs."""
+        return [
+            self.loss_metric,
+            self.gradient_norm_metric,
+            self.skipped_steps,
+        ]
 
     def compile(
         self,
@@ -75,3 +98,67 @@ class ScalableModel(tf.keras.Model):
         """Compiles the model as `get_compile_config` says."""
         self.compile(**tf.keras.saving.deserialize_keras_object(config))
         self.optimizer.build(self.trainable_variables)
+
+    def take_step(self, loss_function, batch, shares_of):
+        """Takes one optimizer step, unless its numbers are not finite.
+
+        The gradient is that of the mean loss over all replicas, accumulated
+        over the micro-batches of each. It is summed over the replicas here,
+        once, so that its norm can be reported and the optimizer clips the
+        global gradient, as SimMIM's reference does.
+
+        If the loss or the gradient is not finite, nothing is updated but the
+        counters; see `optimization.apply_if_finite`. Moving statistics are
+        put back, see `optimization.restore_if`.
+
+        Args:
+            loss_function: function (*micro-batch) -> float32 []. The mean
+                loss of tensors [b, ...], for training.
+            batch: list of tensors [B, ...]; per replica.
+            shares_of: function (*micro-batches) -> float32 [K]. How much the
+                loss of each micro-batch counts in the replica's, of tensors
+                [K, b, ...].
+
+        Returns:
+            dict of the metrics' results.
+        """
+        step = tf.identity(self.optimizer.iterations)
+        statistics = self._moving_statistics()
+        state = optimization.read_state(statistics)
+        replicas = tf.distribute.get_replica_context()
+        parts = optimization.split_batch(batch, self.accumulation_steps)
+        shares = shares_of(*parts) / replicas.num_replicas_in_sync
+        variables = self.trainable_variables
+        loss, gradients = optimization.loss_and_gradients(
+            loss_function,
+            parts,
+            shares,
+            variables,
+            self.optimizer,
+            self.uses_xla,
+        )
+        if replicas.num_replicas_in_sync > 1:
+            *gradients, loss = replicas.all_reduce(
+                tf.distribute.ReduceOp.SUM, [*gradients, loss]
+            )
+        gradient_norm = tf.linalg.global_norm(gradients)
+        is_skipped = optimization.apply_if_finite(
+            self.optimizer, gradients, variables, loss, gradient_norm
+        )
+        optimization.restore_if(is_skipped, statistics, state)
+        # One step counts once, however many replicas report it: a run may go
+        # on with another number of them within a logging interval.
+        share = 1.0 / replicas.num_replicas_in_sync
+        self.loss_metric.update_state(loss, share)
+        self.gradient_norm_metric.update_state(gradient_norm, share)
+        self.skipped_steps.update_state(is_skipped, step + 1)
+        return {metric.name: metric.result() for metric in self.metrics}
+
+    def _moving_statistics(self):
+        # Keras counts the variables of metrics among the model's.
+        of_metrics = {v.ref() for m in self.metrics for v in m.variables}
+        return [
+            variable
+            for variable in self.non_trainable_variables
+            if variable.ref() not in of_metrics
+        ]

@@ -13,7 +13,6 @@ from tf_simmim import heads
 from tf_simmim import layers
 from tf_simmim import losses
 from tf_simmim import masking
-from tf_simmim import metrics
 from tf_simmim import optimization
 from tf_simmim import randomness
 from tf_simmim.models import scalable_model
@@ -144,22 +143,6 @@ class SimMIM(scalable_model.ScalableModel):
         self.head(tf.zeros([1, *feature_map, backbone.num_features]))
         self.built = True
 
-        self.loss_metric = metrics.FiniteMean(name="loss")
-        self.gradient_norm_metric = metrics.FiniteMean(name="gradient_norm")
-        self.skipped_steps = metrics.SkippedSteps()
-        # They are those of all replicas already; Keras would add them up over
-        # the workers once more.
-        self.distribute_reduction_method = "first"
-
-    @property
-    def metrics(self):
-        """The model's metrics, which `fit` resets between epochs."""
-        return [
-            self.loss_metric,
-            self.gradient_norm_metric,
-            self.skipped_steps,
-        ]
-
     def call(self, inputs, patch_mask=None, training=None, seed=None):
         images, element_mask = self._unpack(inputs)
         if patch_mask is None:
@@ -193,14 +176,7 @@ class SimMIM(scalable_model.ScalableModel):
     def train_step(self, data):
         """Takes one optimizer step on a batch of images or elements.
 
-        The gradient is that of the mean loss over all replicas, accumulated
-        over the micro-batches of each. It is summed over the replicas here,
-        once, so that its norm can be reported and the optimizer clips the
-        global gradient, as the reference does.
-
-        If the loss or the gradient is not finite, nothing is updated but the
-        counters; see `optimization.apply_if_finite`. Moving statistics of the
-        backbone are put back, see `optimization.restore_if`.
+        See `ScalableModel.take_step`.
 
         Args:
             data: float [B, H, W, C], or an element dict; per replica.
@@ -213,37 +189,14 @@ class SimMIM(scalable_model.ScalableModel):
         if patch_mask is None:
             patch_mask = self._draw_mask(images, step)
         seed = randomness.seed_for(self.seed, randomness.DROP_PATH, step)
-        state = optimization.read_state(self.backbone)
 
         def loss_of(images, patch_mask):
             return self._step_loss(images, patch_mask, True, seed)
 
-        batch = optimization.split_batch(
-            [images, patch_mask], self.accumulation_steps
-        )
-        replicas = tf.distribute.get_replica_context()
-        shares = losses.shares_of_loss(batch[1], self.backbone.patch_size)
-        shares /= replicas.num_replicas_in_sync
-        variables = self.trainable_variables
-        mean_loss, gradients = optimization.loss_and_gradients(
-            loss_of, batch, shares, variables, self.optimizer, self.uses_xla
-        )
-        if replicas.num_replicas_in_sync > 1:
-            *gradients, mean_loss = replicas.all_reduce(
-                tf.distribute.ReduceOp.SUM, [*gradients, mean_loss]
-            )
-        gradient_norm = tf.linalg.global_norm(gradients)
-        is_skipped = optimization.apply_if_finite(
-            self.optimizer, gradients, variables, mean_loss, gradient_norm
-        )
-        optimization.restore_if(is_skipped, self.backbone, state)
-        # One step counts once, however many replicas report it: a run may go
-        # on with another number of them within a logging interval.
-        share = 1.0 / replicas.num_replicas_in_sync
-        self.loss_metric.update_state(mean_loss, share)
-        self.gradient_norm_metric.update_state(gradient_norm, share)
-        self.skipped_steps.update_state(is_skipped, step + 1)
-        return {metric.name: metric.result() for metric in self.metrics}
+        def shares_of(images, patch_masks):
+            return losses.shares_of_loss(patch_masks, self.backbone.patch_size)
+
+        return self.take_step(loss_of, [images, patch_mask], shares_of)
 
     def test_step(self, data):
         """Measures the loss on a batch, without drop path.
