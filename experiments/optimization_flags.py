@@ -27,13 +27,13 @@ _ACCUMULATION_STEPS = flags.DEFINE_integer(
     "after another, to save memory. Changes no number beyond rounding.",
     lower_bound=1,
 )
-_REFERENCE_BATCH_SIZE = flags.DEFINE_integer(
+REFERENCE_BATCH_SIZE = flags.DEFINE_integer(
     "reference_batch_size",
     512,
     "Batch that the learning rates are given for.",
     lower_bound=1,
 )
-_BASE_LEARNING_RATE = flags.DEFINE_float(
+BASE_LEARNING_RATE = flags.DEFINE_float(
     "base_learning_rate", 1e-4, "Peak, per reference batch.", lower_bound=0.0
 )
 _WARMUP_LEARNING_RATE = flags.DEFINE_float(
@@ -105,7 +105,7 @@ _BETA_2 = flags.DEFINE_float(
 
 # Bounds let NaN pass.
 for _flag in (
-    _BASE_LEARNING_RATE,
+    BASE_LEARNING_RATE,
     _WARMUP_LEARNING_RATE,
     _MIN_LEARNING_RATE,
     _MILESTONE_GAMMA,
@@ -185,6 +185,21 @@ def total_steps(num_images: int) -> int:
     return min(steps, _TRAIN_STEPS.value or steps)
 
 
+def num_epochs(num_images: int) -> float:
+    """Returns the epochs that the run makes: the schedule's, or fewer."""
+    steps, per_epoch = total_steps(num_images), steps_per_epoch(num_images)
+    return min(_TRAIN_EPOCHS.value, steps / per_epoch)
+
+
+def peak_learning_rate() -> float:
+    """Returns --base_learning_rate, scaled to the batch."""
+    return optimization.scale_learning_rate(
+        BASE_LEARNING_RATE.value,
+        GLOBAL_BATCH_SIZE.value,
+        REFERENCE_BATCH_SIZE.value,
+    )
+
+
 def accumulation_steps() -> int:
     """Returns --accumulation_steps, which fit the batch of a replica.
 
@@ -211,7 +226,7 @@ def create_schedule(num_images: int):
 
     def scale(rate):
         return optimization.scale_learning_rate(
-            rate, GLOBAL_BATCH_SIZE.value, _REFERENCE_BATCH_SIZE.value
+            rate, GLOBAL_BATCH_SIZE.value, REFERENCE_BATCH_SIZE.value
         )
 
     per_epoch = steps_per_epoch(num_images)
@@ -221,7 +236,7 @@ def create_schedule(num_images: int):
         "warmup_steps": min(warmup_steps, schedule_steps(num_images) - 1),
         "warmup_learning_rate": scale(_WARMUP_LEARNING_RATE.value),
     }
-    peak = scale(_BASE_LEARNING_RATE.value)
+    peak = scale(BASE_LEARNING_RATE.value)
     if _SCHEDULE.value == "multistep":
         milestones = [
             round(float(epoch) * per_epoch) for epoch in _MILESTONE_EPOCHS.value

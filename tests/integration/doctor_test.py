@@ -1,0 +1,43 @@
+"""Runs experiments/doctor.py as a user does."""
+
+import os
+
+from tests.integration import programs
+
+
+def test_it_describes_a_run_and_leaves_nothing(tmp_path):
+    result = programs.run(
+        "doctor.py",
+        *programs.TINY,
+        "--measure_seconds=0.5",
+        f"--workdir={tmp_path}/run",
+    )
+    assert result.returncode == 0, result.stderr
+    rows = [line.split()[0] for line in result.stdout.splitlines() if line]
+    for name in ("Images", "Mask", "AvgDist", "Learning", "Updates"):
+        assert name in rows
+    for name in ("Parameters", "Arithmetic", "Memory", "Input", "Step", "Time"):
+        assert name in rows
+    assert "10 of 16 squares of 8 px: 62.5%" in result.stdout
+    assert "Warning: 89 updates are few" in result.stdout
+    assert os.listdir(tmp_path) == []
+
+
+def test_without_images_it_says_what_needs_none(tmp_path):
+    result = programs.run(
+        "doctor.py",
+        *programs.TINY,
+        f"--dataset=folder:{tmp_path}/missing",
+        "--measure_seconds=0.5",
+    )
+    assert result.returncode == 0, result.stderr
+    assert f"{tmp_path}/missing" in result.stdout
+    assert "GFLOP an image" in result.stdout
+    assert "Input" not in result.stdout
+
+
+def test_impossible_flags_end_it_with_one_line():
+    result = programs.run("doctor.py", *programs.TINY, "--mask_patch_size=7")
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    assert "mask_patch_size" in result.stderr
