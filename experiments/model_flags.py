@@ -88,6 +88,13 @@ _REMATERIALIZE = flags.DEFINE_bool(
     "Compute the activations of blocks twice instead of keeping them: less "
     "memory, more time. For a ViT or Swin.",
 )
+_VISIBLE_ONLY = flags.DEFINE_bool(
+    "visible_only",
+    None,
+    "Encode visible patches alone: MAE's encoder, not SimMIM. For a ViT with "
+    "--relative_position=none (say with --absolute_position=sincos) and "
+    "--head=decoder or cross_attention.",
+)
 _MASK_PATCH_SIZE = flags.DEFINE_integer(
     "mask_patch_size", 32, "Side of the squares to hide, px.", lower_bound=1
 )
@@ -130,6 +137,7 @@ _ARCHITECTURE = (
     _ABSOLUTE_POSITION,
     _RELATIVE_POSITION,
     _REMATERIALIZE,
+    _VISIBLE_ONLY,
     _MASKING,
 )
 

@@ -48,8 +48,18 @@ def _mask(*shape):
     return np.random.default_rng(1).integers(0, 2, shape).astype(np.int32)
 
 
-def _vit(**kwargs):
-    return backbones.ViT(
+@tf.keras.saving.register_keras_serializable(package="tf_simmim_tests")
+class _FourVisible(backbones.ViT):
+    """A ViT that expects four visible patches, as SimMIM would tell it."""
+
+    def call(self, images, patch_mask=None, training=None, seed=None):
+        # Not of the empty mask that the constructor calls it with.
+        num_visible = None if seed is None else 4
+        return super().call(images, patch_mask, training, seed, num_visible)
+
+
+def _vit(vit=backbones.ViT, **kwargs):
+    return vit(
         **{
             "image_size": IMAGE,
             "patch_size": 8,
@@ -103,6 +113,22 @@ def _simmim_of_swin(**kwargs):
     backbone = _swin(drop_path_rate=0.0, dtype=kwargs.get("dtype"))
     return models.SimMIM(
         **{"backbone": backbone, "mask_patch_size": 8, **kwargs}
+    )
+
+
+def _simmim_of_visible_only(**kwargs):
+    backbone = _vit(
+        visible_only=True,
+        relative_position="none",
+        dtype=kwargs.get("dtype"),
+    )
+    return models.SimMIM(
+        **{
+            "backbone": backbone,
+            "mask_patch_size": 8,
+            "head": "cross_attention",
+            **kwargs,
+        }
     )
 
 
@@ -321,6 +347,24 @@ CASES = [
         {"images": IMAGES, "patch_mask": _mask(B, *GRID), "seed": SEED},
         unbatched=("seed",),
     ),
+    Case(
+        "ViTVisibleOnly",
+        _bind(
+            _vit,
+            vit=_FourVisible,
+            relative_position="none",
+            drop_path_rate=0.4,
+            visible_only=True,
+        ),
+        {
+            "images": IMAGES,
+            "patch_mask": np.random.default_rng(2)
+            .permuted(np.tile(np.int32([[1, 1, 0, 0, 0, 0]]), [B, 1]), axis=1)
+            .reshape([B, *GRID]),
+            "seed": SEED,
+        },
+        unbatched=("seed",),
+    ),
     *(
         Case(
             name,
@@ -354,6 +398,11 @@ CASES = [
         "SimMIMOfSwin",
         _simmim_of_swin,
         {"inputs": IMAGES, "patch_mask": _mask(B, 4, 6)},
+    ),
+    Case(
+        "SimMIMOfVisibleOnly",
+        _simmim_of_visible_only,
+        {"inputs": IMAGES, "patch_mask": _mask(B, *GRID)},
     ),
     Case("SimMIM", _simmim, {"inputs": IMAGES, "patch_mask": _mask(B, *GRID)}),
 ]

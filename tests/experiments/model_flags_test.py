@@ -72,6 +72,17 @@ def test_flags_reach_a_swin(window, want):
     assert swin.window_size == want
 
 
+VISIBLE_ONLY = ("--backbone=vit_nano", "--visible_only", "--mask_patch_size=16")
+
+
+@pytest.mark.parametrize("head", ["decoder", "cross_attention"])
+def test_the_visible_only_mode_reaches_a_vit(head):
+    model = create(*VISIBLE_ONLY, f"--head={head}")
+    assert model.backbone.visible_only
+    default = create("--backbone=vit_nano", "--mask_patch_size=16")
+    assert not default.backbone.visible_only
+
+
 @pytest.mark.parametrize("name", masking.STRATEGIES)
 def test_the_mask_strategy_reaches_the_model_and_the_stream(name):
     model = create(
@@ -136,7 +147,7 @@ def test_flags_reach_a_convolutional_network_and_the_head():
             ["--backbone=vit_nano", "--window_size=7", "--depths=2,2"],
             "--backbone=vit_nano is a ViT, which takes --patch_size, "
             "--embed_dim, --depth, --num_heads, --absolute_position, "
-            "--relative_position, --rematerialize. "
+            "--relative_position, --rematerialize, --visible_only. "
             "Received: --depths, --window_size.",
         ),
         (
@@ -148,6 +159,18 @@ def test_flags_reach_a_convolutional_network_and_the_head():
             ["--backbone=resnet18", "--patch_size=4", "--num_heads=3"],
             "--backbone=resnet18 is a Convolutional, which takes --depths, "
             "--widths, --masking. Received: --patch_size, --num_heads.",
+        ),
+        (
+            list(VISIBLE_ONLY),
+            "`head` must be one that attends to visible cells for a backbone "
+            'with `visible_only`: "decoder" or "cross_attention" '
+            "(--head=decoder, --head=cross_attention). Received: 'linear'.",
+        ),
+        (
+            ["--backbone=vit_tiny", "--visible_only"],
+            '`relative_position` must be "none" with `visible_only`, e.g. '
+            'beside absolute_position="sincos": a bias is for the whole grid. '
+            "Received: 'shared'.",
         ),
         (
             ["--backbone=swin_tiny", "--num_heads=3"],

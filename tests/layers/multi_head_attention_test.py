@@ -116,6 +116,39 @@ class MultiHeadAttentionTest(tf.test.TestCase, parameterized.TestCase):
         for token in range(M):
             self.assertAllClose(y[:, token], y[:, 0], atol=1e-5)
 
+    @parameterized.parameters("float32", "mixed_float16")
+    def test_hidden_tokens_are_as_good_as_absent(self, policy):
+        layer = self._layer(dtype=policy)
+        hidden = np.array([[0, 1, 0, 1, 0], [1, 0, 0, 0, 0]]) == 1
+        y = layer(self.x, hidden_tokens=tf.constant(hidden))
+        for b in range(B):
+            visible = ~hidden[b]
+            want = layer(self.x[b : b + 1, visible])
+            self.assertAllClose(y[b][visible], want[0], rtol=1e-3, atol=1e-3)
+        noise = 9 * hidden[..., np.newaxis].astype(np.float32)
+        after = layer(self.x + noise, hidden_tokens=tf.constant(hidden))
+        self.assertAllEqual(after[~hidden], y[~hidden])
+
+    def test_hidden_tokens_go_with_a_position_bias_and_queries(self):
+        layer = self._layer()
+        hidden = np.array([[0, 1, 0, 0, 1], [0, 0, 0, 0, 0]]) == 1
+        kept, queries = [0, 2, 3], np.array([[3, 0], [4, 1]], np.int32)
+        options = dict(position_bias=self.bias, hidden_tokens=hidden)
+        y = layer(self.x, **options)
+        bias = self.bias[:, kept][:, :, kept]
+        want = layer(self.x[:1, kept], position_bias=bias)
+        self.assertAllClose(y[0].numpy()[kept], want[0], rtol=1e-5, atol=1e-5)
+        self.assertAllClose(
+            layer(self.x, queries=queries, **options),
+            tf.gather(y, queries, batch_dims=1),
+            rtol=1e-5,
+            atol=1e-5,
+        )
+
+    def test_nothing_but_hidden_tokens_is_finite(self):
+        y = self._layer()(self.x, hidden_tokens=np.ones([B, M], bool))
+        self.assertAllInRange(y, -1e3, 1e3)
+
     def test_gradient_reaches_every_weight_and_the_position_bias(self):
         layer = self._layer()
         bias = tf.constant(self.bias)

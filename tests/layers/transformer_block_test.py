@@ -67,6 +67,14 @@ class TransformerBlockTest(tf.test.TestCase, parameterized.TestCase):
         got = block(self.x, queries=queries, **options)
         self.assertAllClose(got, want, rtol=1e-5, atol=1e-5)
 
+    def test_visible_tokens_are_the_same_without_the_hidden_ones(self):
+        block = self._block()
+        hidden = np.array([[0, 1, 0, 1, 0]] * B) == 1
+        y = block(self.x, hidden_tokens=hidden).numpy()
+        want = block(self.x[:, ::2])
+        self.assertAllClose(y[:, ::2], want, rtol=1e-4, atol=1e-4)
+        self.assertNotAllClose(block(self.x)[:, ::2], want)
+
     def test_position_bias_matters(self):
         block = self._block()
         without = block(self.x)

@@ -111,6 +111,9 @@ class EveryStrategyTest(tf.test.TestCase, parameterized.TestCase):
         self.assertAllEqual(squares.sum(axis=(1, 2)), [count] * 3)
         self.assertEqual(mask.num_mask_patches, n)
         self.assertEqual(mask.num_hidden, count)
+        self.assertAllEqual(
+            (samples == 0).sum(axis=(1, 2)), [mask.num_visible_patches] * 3
+        )
 
     @parameterized.parameters(*STRATEGIES)
     def test_the_seed_decides_the_mask(self, name):

@@ -14,6 +14,8 @@ from tf_simmim import randomness
 from tf_simmim import sizes
 from tf_simmim.backbones import checks
 from tf_simmim.backbones import rematerialization
+from tf_simmim.backbones import visible_tokens
+from tf_simmim.backbones import vit_layers
 
 ABSOLUTE_POSITIONS = ("none", "learned", "sincos")
 RELATIVE_POSITIONS = ("none", "shared", "per_block")
@@ -27,6 +29,9 @@ class ViT(tf.keras.Model):
     token before positions are added. The defaults are the reference's choices
     for pretraining: no absolute positions, one relative position bias shared
     by all blocks, LayerScale, biases on queries and values only.
+
+    With `visible_only` the blocks see visible patches alone, and the mask token
+    replaces hidden ones after the final norm: MAE's encoder, not SimMIM.
 
     All weights exist as soon as the object does.
 
@@ -52,6 +57,9 @@ class ViT(tf.keras.Model):
             compute the rest again for the gradient: less memory for more
             time, the same numbers. Not for the last block, whose gradient
             comes first and gains nothing.
+        visible_only: bool. With a mask, encode visible patches (and the class
+            token) alone. Needs relative_position="none"; MAE's positions are
+            "sincos". False in the reference.
         **kwargs: passed to `tf.keras.Model`.
 
     Call arguments:
@@ -60,6 +68,9 @@ class ViT(tf.keras.Model):
         training: bool. Switches drop path on.
         seed: int64 [2] or None. Seed of drop path for the global batch; None
             draws one from TensorFlow's global generator.
+        num_visible: int or None. With `visible_only`, the number of patches
+            that the mask leaves visible in every image: others cost nothing
+            then. None takes any mask, for the work of whole images.
 
     Returns:
         float [B, h, w, D] in the compute dtype: the patch tokens after the
@@ -68,17 +79,21 @@ class ViT(tf.keras.Model):
     Raises:
         ValueError: a size, ratio or option that cannot work, with the nearest
             sizes that do; or images or a mask of another size.
+        tf.errors.InvalidArgumentError: not `num_visible` patches are visible;
+            under XLA features are NaN instead.
 
     Source: Dosovitskiy et al., 2020, https://arxiv.org/abs/2010.11929, as
         changed by Bao et al., BEiT, 2021, https://arxiv.org/abs/2106.08254,
         and used by Xie et al., SimMIM, 2021,
-        https://arxiv.org/abs/2111.09886, section 4.1.2.
+        https://arxiv.org/abs/2111.09886, section 4.1.2. `visible_only`: He et
+        al., Masked Autoencoders, 2021, https://arxiv.org/abs/2111.06377,
+        section 3. Differs in that the mask token has the encoder's width and
+        joins before the head's own embedding.
     """
 
     # Weights that the reference's optimizer groups exempt from weight decay
     # by name (it also exempts biases and other vectors).
     reference_no_weight_decay = ("class_token", "position_embedding")
-    prunes_last_block = True
 
     def __init__(
         self,
@@ -97,6 +112,7 @@ class ViT(tf.keras.Model):
         drop_path_rate=0.0,
         epsilon=1e-6,
         rematerialize=False,
+        visible_only=False,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -113,6 +129,12 @@ class ViT(tf.keras.Model):
         checks.require_heads(embed_dim, num_heads)
         checks.require_positive(depth=depth, channels=channels)
         checks.require_drop_path_rate(drop_path_rate)
+        if visible_only and relative_position != "none":
+            raise ValueError(
+                '`relative_position` must be "none" with `visible_only`, e.g. '
+                'beside absolute_position="sincos": a bias is for the whole '
+                f"grid. Received: {relative_position!r}."
+            )
         self.image_size = image_size
         self.patch_size = patch_size
         self.embed_dim = embed_dim
@@ -128,6 +150,8 @@ class ViT(tf.keras.Model):
         self.drop_path_rate = drop_path_rate
         self.epsilon = epsilon
         self.rematerialize = rematerialize
+        self.visible_only = visible_only
+        self.prunes_last_block = not visible_only
 
         self.grid_size = tuple(side // patch_size for side in image_size)
         self.stride = patch_size
@@ -153,47 +177,31 @@ class ViT(tf.keras.Model):
             self.class_token_layer = layers.ClassToken(
                 dtype=policy, name="class_token"
             )
-        if self.absolute_position == "learned":
-            self.position_embedding = layers.LearnedPositionEmbedding(
-                dtype=policy, name="position_embedding"
-            )
-        elif self.absolute_position == "sincos":
-            self.position_embedding = layers.SinCosPositionEmbedding(
-                self.grid_size, dtype=policy, name="position_embedding"
-            )
-        num_biases = {"none": 0, "shared": 1, "per_block": self.depth}
-        self.relative_position_biases = [
-            layers.RelativePositionBias(
-                self.grid_size,
-                self.num_heads,
-                self.class_token,
-                dtype=policy,
-                name=f"relative_position_bias_{i}",
-            )
-            for i in range(num_biases[self.relative_position])
-        ]
-        self.blocks = [
-            layers.TransformerBlock(
-                self.num_heads,
-                mlp_ratio=self.mlp_ratio,
-                qkv_bias=self.qkv_bias,
-                layer_scale_init=self.layer_scale_init,
-                drop_path=self.drop_path_rate * i / max(self.depth - 1, 1),
-                epsilon=self.epsilon,
-                output_stddev=0.02 / (2.0 * (i + 1)) ** 0.5,
-                dtype=policy,
-                name=f"block_{i}",
-            )
-            for i in range(self.depth)
-        ]
+        self.position_embedding = vit_layers.create_position_embedding(self)
+        self.relative_position_biases = (
+            vit_layers.create_relative_position_biases(self)
+        )
+        self.blocks = vit_layers.create_blocks(self)
         self.norm = tf.keras.layers.LayerNormalization(
             epsilon=self.epsilon, dtype=policy, name="norm"
         )
 
-    def call(self, images, patch_mask=None, training=None, seed=None):
-        tokens = self._embed(images, patch_mask)
-        *_, tokens = self._block_outputs(tokens, training, seed)
-        return self._to_feature_map(self.norm(tokens))  # [B, h, w, D]
+    def call(
+        self,
+        images,
+        patch_mask=None,
+        training=None,
+        seed=None,
+        num_visible=None,
+    ):
+        if self.visible_only and patch_mask is not None:
+            tokens = self._encode_visible(
+                images, patch_mask, training, seed, num_visible
+            )
+        else:
+            tokens = self._embed(images, patch_mask)
+            tokens = self._encode(tokens, training, seed)
+        return self._to_feature_map(tokens)  # [B, h, w, D]
 
     def before_last_block(
         self, images, patch_mask=None, training=None, seed=None
@@ -208,7 +216,15 @@ class ViT(tf.keras.Model):
 
         Returns:
             float [B, M, D], for `last_block`.
+
+        Raises:
+            ValueError: a mask with `visible_only`.
         """
+        if self.visible_only and patch_mask is not None:
+            raise ValueError(
+                "`patch_mask` must be None here with `visible_only`, which "
+                f"prunes no block. Received shape: {patch_mask.shape}."
+            )
         tokens = self._embed(images, patch_mask)
         biases = self._position_biases(tokens)
         for i in range(self.depth - 1):
@@ -285,19 +301,7 @@ class ViT(tf.keras.Model):
         Raises:
             ValueError: the variable is not one of this backbone.
         """
-        groups = [(0, self.patch_embedding), (0, self.mask_token)]
-        if self.class_token:
-            groups.append((0, self.class_token_layer))
-        if self.absolute_position != "none":
-            groups.append((0, self.position_embedding))
-        groups += [(i + 1, block) for i, block in enumerate(self.blocks)]
-        shared = self.relative_position == "shared"
-        groups += [
-            (self.depth + 1 if shared else i + 1, bias)
-            for i, bias in enumerate(self.relative_position_biases)
-        ]
-        groups.append((self.depth + 1, self.norm))
-        return checks.find_layer_id(groups, variable)
+        return checks.find_layer_id(vit_layers.by_depth(self), variable)
 
     def _embed(self, images, patch_mask):
         checks.require_images(images, self.image_size, self.channels)
@@ -316,10 +320,30 @@ class ViT(tf.keras.Model):
             tokens = self.position_embedding(tokens)
         return tokens
 
-    def _block_outputs(self, tokens, training, seed):
+    def _encode_visible(self, images, patch_mask, training, seed, num_visible):
+        """Returns [B, M, D]: features of visible tokens, else mask tokens."""
+        checks.require_mask(patch_mask, self.grid_size)
+        tokens = self._embed(images, patch_mask=None)
+        hidden = visible_tokens.hidden_tokens(patch_mask, self.class_token)
+        if num_visible is not None:
+            num_visible += self.class_token
+
+        def encoder(tokens, hidden):
+            return self._encode(tokens, training, seed, hidden)
+
+        tokens = visible_tokens.encode(encoder, tokens, hidden, num_visible)
+        return self.mask_token(tokens, patch_mask=hidden)
+
+    def _encode(self, tokens, training, seed, hidden=None):
+        *_, tokens = self._block_outputs(tokens, training, seed, hidden)
+        return self.norm(tokens)  # [B, M, D]
+
+    def _block_outputs(self, tokens, training, seed, hidden=None):
         biases = self._position_biases(tokens)
         for i in range(self.depth):
-            tokens = self._run_block(i, tokens, biases[i], training, seed)
+            tokens = self._run_block(
+                i, tokens, biases[i], training, seed, hidden=hidden
+            )
             yield tokens
 
     def _position_biases(self, tokens):
@@ -329,14 +353,16 @@ class ViT(tf.keras.Model):
             biases = (biases or [None]) * self.depth
         return biases
 
-    def _run_block(self, i, tokens, bias, training, seed, queries=None):
+    def _run_block(
+        self, i, tokens, bias, training, seed, queries=None, hidden=None
+    ):
         block = self.blocks[i]
         if seed is not None:
             seed = randomness.fold_in(seed, i)
         if self.rematerialize and training and i < self.depth - 1:
             inputs = [tokens] if bias is None else [tokens, bias]
             return rematerialization.run(
-                block, *inputs, seed=seed, training=True
+                block, *inputs, seed=seed, training=True, hidden_tokens=hidden
             )
         return block(
             tokens,
@@ -344,6 +370,7 @@ class ViT(tf.keras.Model):
             seed=seed,
             training=training,
             queries=queries,
+            hidden_tokens=hidden,
         )
 
     def _to_feature_map(self, tokens):
@@ -369,4 +396,5 @@ class ViT(tf.keras.Model):
             "drop_path_rate": self.drop_path_rate,
             "epsilon": self.epsilon,
             "rematerialize": self.rematerialize,
+            "visible_only": self.visible_only,
         }

@@ -6,6 +6,7 @@ from tf_simmim.heads.mlp_head import MLPHead
 from tf_simmim.heads.prediction_head import PredictionHead
 from tf_simmim.heads.table import HEADS
 from tf_simmim.heads.table import create
+from tf_simmim.heads.table import create_for
 
 __all__ = [
     "HEADS",
@@ -14,4 +15,5 @@ __all__ = [
     "MLPHead",
     "PredictionHead",
     "create",
+    "create_for",
 ]

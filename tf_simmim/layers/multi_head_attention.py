@@ -10,6 +10,8 @@ import tensorflow as tf
 from tf_simmim.layers import truncated_normal
 
 QKV_BIASES = ("query_value", "query_key_value", "none")
+# Beside any logit in use, its softmax is exactly 0 in float32.
+_HIDDEN_LOGIT = -1e9
 
 
 @tf.keras.saving.register_keras_serializable(package="tf_simmim")
@@ -40,6 +42,7 @@ class MultiHeadAttention(tf.keras.layers.Layer):
             the logits.
         queries: int32 [B, n] or None. Numbers of the tokens to compute, each
             of which attends to all; None for all. Not with a bias a window.
+        hidden_tokens: bool [B, M] or None. True = attended to by none.
 
     Returns:
         float [B, n, D], in the layer's compute dtype.
@@ -109,7 +112,9 @@ class MultiHeadAttention(tf.keras.layers.Layer):
         )
         super().build(input_shape)
 
-    def call(self, tokens, position_bias=None, queries=None):
+    def call(
+        self, tokens, position_bias=None, queries=None, hidden_tokens=None
+    ):
         kernel, bias = self.qkv_kernel, self._qkv_bias(tokens.dtype)
         if queries is None:
             q, k, v = self._heads(tokens, kernel, bias)
@@ -126,6 +131,10 @@ class MultiHeadAttention(tf.keras.layers.Layer):
         if position_bias is not None:
             position_bias = tf.cast(position_bias, tf.float32)
             logits = _add_bias(logits, position_bias, queries)
+        if hidden_tokens is not None:
+            # A number, not -inf: where all are hidden, that would be NaN.
+            hidden = hidden_tokens[:, tf.newaxis, tf.newaxis]  # [B, 1, 1, M]
+            logits = tf.where(hidden, _HIDDEN_LOGIT, logits)
         weights = tf.cast(tf.nn.softmax(logits), v.dtype)
         x = tf.transpose(tf.matmul(weights, v), [0, 2, 1, 3])  # [B, n, K, E]
         x = tf.reshape(x, [-1, x.shape[1], tokens.shape[-1]])  # [B, n, D]

@@ -38,6 +38,7 @@ class ScaledCosineAttention(multi_head_attention.MultiHeadAttention):
         position_bias: float [K, M, M], or [W, K, M, M]; or None. See
             `MultiHeadAttention`.
         queries: int32 [B, n] or None. See `MultiHeadAttention`.
+        hidden_tokens: bool [B, M] or None. See `MultiHeadAttention`.
 
     Returns:
         float [B, n, D], in the layer's compute dtype.

@@ -39,6 +39,7 @@ class TransformerBlock(tf.keras.layers.Layer):
         training: bool.
         queries: int32 [B, n] or None. Numbers of the tokens to compute, each
             of which attends to all; None for all.
+        hidden_tokens: bool [B, M] or None. True = attended to by none.
 
     Returns:
         float [B, n, D], in the layer's compute dtype.
@@ -97,12 +98,15 @@ class TransformerBlock(tf.keras.layers.Layer):
         seed=None,
         training=None,
         queries=None,
+        hidden_tokens=None,
     ):
         seeds = [None, None]
         if seed is not None:
             seeds = [randomness.fold_in(seed, branch) for branch in range(2)]
 
-        x = self.attention(self.attention_norm(tokens), position_bias, queries)
+        x = self.attention(
+            self.attention_norm(tokens), position_bias, queries, hidden_tokens
+        )
         if self.layer_scale_init is not None:
             x = self.attention_scale(x)
         if queries is not None:

@@ -68,6 +68,7 @@ class PatchMask:
         mask_grid_size: (R, C), the grid of mask patches.
         num_mask_patches: int, n.
         num_hidden: int, the number of mask patches hidden in every sample.
+        num_visible_patches: int, the number of model patches left visible.
         numbers_per_sample: int, the random numbers that a mask takes.
 
     Raises:
@@ -114,6 +115,12 @@ class PatchMask:
                 "lower it, or take a smaller `mask_patch_size`. "
                 f"Received: mask_patch_size={mask_patch_size}."
             )
+
+    @property
+    def num_visible_patches(self) -> int:
+        """The number of model patches left visible in every sample."""
+        repeats = self.mask_patch_size // self.patch_size
+        return (self.num_mask_patches - self.num_hidden) * repeats**2
 
     def sample(self, seed: tf.Tensor) -> tf.Tensor:
         """Draws the mask of one image.

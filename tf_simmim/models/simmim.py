@@ -15,6 +15,7 @@ from tf_simmim import losses
 from tf_simmim import masking
 from tf_simmim import optimization
 from tf_simmim import randomness
+from tf_simmim.heads import cells as cells_lib
 from tf_simmim.models import scalable_model
 
 
@@ -47,7 +48,8 @@ class SimMIM(scalable_model.ScalableModel):
             "window_normalized"; see `losses.target_statistics`.
         reconstruction_loss: "l1" (the paper's), "l2" or "smooth_l1".
         head: "linear" (the paper's), "mlp", "decoder" or "cross_attention";
-            see `tf_simmim.heads`.
+            see `tf_simmim.heads`. Only the last two for a backbone with
+            `visible_only` (MAE's encoder, not SimMIM).
         seed: int. Of the masks drawn in the step, and of drop path.
         **kwargs: passed to `tf.keras.Model`. The backbone has its own `dtype`;
             without one, both follow Keras' global policy.
@@ -132,12 +134,8 @@ class SimMIM(scalable_model.ScalableModel):
             mask_strategy,
             name="masking",
         )
-        self.head = heads.create(
-            head,
-            backbone.stride,
-            backbone.channels,
-            dtype=self.dtype_policy,
-            name="head",
+        self.head = heads.create_for(
+            backbone, head, dtype=self.dtype_policy, name="head"
         )
         feature_map = [side // backbone.stride for side in backbone.image_size]
         self.head(tf.zeros([1, *feature_map, backbone.num_features]))
@@ -241,7 +239,11 @@ class SimMIM(scalable_model.ScalableModel):
             backbone, "prunes_last_block", False
         )
         run = backbone.before_last_block if is_pruned else backbone
-        x = run(images, patch_mask=patch_mask, training=training, seed=seed)
+        options = {"training": training, "seed": seed}
+        if getattr(backbone, "visible_only", False):
+            mask = self.masking.random_mask
+            options["num_visible"] = mask.num_visible_patches
+        x = run(images, patch_mask=patch_mask, **options)
 
         def on_hidden_cells():
             if is_pruned:
@@ -297,7 +299,8 @@ class SimMIM(scalable_model.ScalableModel):
         target = (losses.to_patches(images, stride) - mean) / scale
         patch_size = self.backbone.patch_size
         if cells is not None:
-            target, patch_size = _gather_cells(target, cells), stride
+            target = cells_lib.take_cells(cells_lib.as_tokens(target), cells)
+            patch_size = stride
         return losses.masked_reconstruction_loss(
             target,
             prediction,
@@ -351,10 +354,3 @@ class SimMIM(scalable_model.ScalableModel):
         """Recreates the model, and its backbone, from `get_config`."""
         backbone = tf.keras.saving.deserialize_keras_object(config["backbone"])
         return cls(**{**config, "backbone": backbone})
-
-
-def _gather_cells(feature_map, cells):
-    """Returns [B, n, D]: chosen cells of a map [B, h', w', D]."""
-    _, height, width, depth = feature_map.shape
-    flat = tf.reshape(feature_map, [-1, height * width, depth])
-    return tf.gather(flat, cells, batch_dims=1)
