@@ -123,8 +123,8 @@ class SimMIMSavingsTest(tf.test.TestCase, parameterized.TestCase):
     def test_normalised_targets_are_the_same(self, target):
         self.assert_exact(self.create(vit(), target=target))
 
-    @pytest.mark.slow
     @parameterized.parameters(vit, swin)
+    @pytest.mark.slow
     def test_xla_has_the_same_loss_and_gradients(self, create):
         self.assert_exact(self.create(create()), jit_compile=True)
 
