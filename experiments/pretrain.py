@@ -58,7 +58,7 @@ def main(argv):
     try:
         with stop, strategy_flags.lost_workers(), data_flags.named_errors():
             for model, batches, num_steps, run_callbacks in phases:
-                gc.collect()  # the model of the phase before
+                gc.collect()  # models of phases before
                 model.fit(
                     batches,
                     steps_per_epoch=num_steps,
@@ -221,7 +221,8 @@ def set_up():
         schedule.warmup_steps,
         run.path,
     )
-    return itertools.chain([first], fits), workers
+    # An iterator, which lets go of the first model when it is over.
+    return itertools.chain(iter([first]), fits), workers
 
 
 if __name__ == "__main__":
