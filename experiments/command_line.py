@@ -12,6 +12,7 @@ from tf_simmim import training
 # The modules here whose flags make up a run's flags.txt.
 _FLAG_MODULES = (
     "compute_flags",
+    "curriculum_flags",
     "data_flags",
     "model_flags",
     "optimization_flags",

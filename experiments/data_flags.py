@@ -213,10 +213,19 @@ def normalization() -> data.Normalization:
     )
 
 
-def training_stream(source, random_mask=None, seed=0) -> data.ImageStream:
-    """Returns the augmented, shuffled stream of a run."""
+def training_stream(
+    source, random_mask=None, seed=0, size=None
+) -> data.ImageStream:
+    """Returns the augmented, shuffled stream of a run.
+
+    Args:
+        source: `data.Source`.
+        random_mask: `masking.PatchMask` or None.
+        seed: int.
+        size: (height, width), px. Default: --image_size.
+    """
     augmentation = data.PretrainingAugmentation(
-        image_size(),
+        size or image_size(),
         crop_scale=_floats(_CROP_SCALE.value),
         crop_ratio=_floats(_CROP_RATIO.value),
         horizontal_flip=_HORIZONTAL_FLIP.value,
@@ -252,14 +261,14 @@ def training_batches(strategy, stream, batch_size, start_index=0):
 
 
 def evaluation_stream(
-    source, random_mask=None, seed=0, replace_bad_images=True
+    source, random_mask=None, seed=0, replace_bad_images=True, size=None
 ) -> data.ImageStream:
     """Returns the images of a source without augmentation.
 
     In an order of their own, always the same, so that the first ones are a
     fair sample of a source that is sorted by class.
     """
-    crop = data.ResizeAndCentreCrop(image_size())
+    crop = data.ResizeAndCentreCrop(size or image_size())
     max_bad_images = _MAX_BAD_IMAGES.value if replace_bad_images else 0
     return _stream(source, crop, random_mask, seed, max_bad_images)
 
@@ -285,6 +294,10 @@ def _stream(
         max_bad_images=max_bad_images,
         image_dtype=image_dtype,
     )
+    for other in _streams:
+        if other.source is source:
+            # What is known of its files, whatever size they are read in.
+            stream.bad_images = other.bad_images
     _streams.append(stream)
     return stream
 
@@ -307,7 +320,8 @@ def named_errors():
 
 def log_bad_images():
     """Logs how many images were replaced, one line for each source."""
-    for stream in _streams:
+    streams = {id(stream.bad_images): stream for stream in _streams}
+    for stream in streams.values():
         if stream.bad_images:
             logging.warning(
                 "%d of the %d images of %s could not be used; others took "

@@ -13,6 +13,7 @@ import sys
 
 import command_line
 import compute_flags
+import curriculum_flags
 import data_flags
 import model_flags
 import optimization_flags
@@ -32,6 +33,7 @@ import tensorflow as tf
 # So that --help shows them.
 for _module in (
     compute_flags,
+    curriculum_flags,
     data_flags,
     model_flags,
     optimization_flags,
@@ -76,14 +78,22 @@ def main(argv):
             "k-NN needs labelled images to vote, and held-out ones of the same "
             f"classes to be judged. Received classes: {names[0]}, {names[1]}."
         )
-    model = model_flags.create_simmim(
-        data_flags.image_size(), train_source.channels, seed
-    )
-    random_mask = model_flags.random_mask(model.backbone)
+    run = run_flags.run_directory()
+    store = training.CheckpointStore(run.checkpoints)
+    if store.latest() is None:
+        raise ValueError(
+            f"{run.path} has no checkpoint yet: the run has to reach the first "
+            "of --checkpoint_every_steps, or its end."
+        )
+    manifest = store.newest_valid()
+    phase = curriculum_flags.phase_to_evaluate(manifest)
+    model = curriculum_flags.create_simmim(phase, train_source.channels, seed)
     train, test = (
         data_flags.first_batches(
             data_flags.evaluation_stream(
-                source, random_mask, seed, replace_bad_images=False
+                *(source, model.masking.random_mask, seed),
+                replace_bad_images=False,
+                size=phase.image_size,
             ),
             _EVALUATION_BATCH_SIZE.value,
             num_images,
@@ -104,16 +114,9 @@ def main(argv):
             model.backbone, train, test, **options
         )
 
-    run = run_flags.run_directory()
-    store = training.CheckpointStore(run.checkpoints)
-    if store.latest() is None:
-        raise ValueError(
-            f"{run.path} has no checkpoint yet: the run has to reach the first "
-            "of --checkpoint_every_steps, or its end."
-        )
     untrained = knn()
     checkpoint = tf.train.Checkpoint(model=model)
-    step = store.restore(checkpoint, set_aside=False)["step"]
+    store.restore(checkpoint, set_aside=False, manifest=manifest)
     pretrained = knn()
     train_pixels, train_labels = evaluation.raw_pixel_features(train)
     test_pixels, test_labels = evaluation.raw_pixel_features(test)
@@ -123,6 +126,7 @@ def main(argv):
     loss = evaluation.reconstruction_loss(model, test)
 
     report = evaluation.knn_report(pretrained, untrained, pixels)
+    step = manifest["step"]
     results = {"step": step, "validation_loss": loss, "knn": report}
     loss_text = f"Held-out reconstruction loss: {loss:.3f}"
     if model_flags.loss_is_in_pixels():

@@ -95,10 +95,10 @@ _VISIBLE_ONLY = flags.DEFINE_bool(
     "--relative_position=none (say with --absolute_position=sincos) and "
     "--head=decoder or cross_attention.",
 )
-_MASK_PATCH_SIZE = flags.DEFINE_integer(
+MASK_PATCH_SIZE = flags.DEFINE_integer(
     "mask_patch_size", 32, "Side of the squares to hide, px.", lower_bound=1
 )
-_MASK_RATIO = flags.DEFINE_float(
+MASK_RATIO = flags.DEFINE_float(
     "mask_ratio",
     0.6,
     "Fraction of the squares to hide, counted up.",
@@ -162,12 +162,26 @@ def loss_is_in_pixels() -> bool:
     return (_TARGET.value, _RECONSTRUCTION_LOSS.value) == ("pixels", "l1")
 
 
-def create_simmim(image_size, channels, seed) -> models.SimMIM:
-    """Creates the model that the flags describe."""
+def create_simmim(
+    image_size, channels, seed, mask_ratio=None, mask_patch_size=None
+) -> models.SimMIM:
+    """Creates the model that the flags describe.
+
+    Args:
+        image_size: (height, width), px.
+        channels: int.
+        seed: int.
+        mask_ratio: float. Default: --mask_ratio.
+        mask_patch_size: int, px. Default: --mask_patch_size.
+    """
+    if mask_ratio is None:
+        mask_ratio = MASK_RATIO.value
+    if mask_patch_size is None:
+        mask_patch_size = MASK_PATCH_SIZE.value
     if _MASK_STRATEGY.value != "pixel":
         # The stricter rule first, so that the size it suggests really works.
         sizes.require_multiple(
-            image_size, "image_size", _MASK_PATCH_SIZE.value, "mask_patch_size"
+            image_size, "image_size", mask_patch_size, "mask_patch_size"
         )
     backbone = backbones.create(
         _BACKBONE.value,
@@ -178,8 +192,8 @@ def create_simmim(image_size, channels, seed) -> models.SimMIM:
     )
     return models.SimMIM(
         backbone,
-        mask_patch_size=_MASK_PATCH_SIZE.value,
-        mask_ratio=_MASK_RATIO.value,
+        mask_patch_size=mask_patch_size,
+        mask_ratio=mask_ratio,
         mask_strategy=_MASK_STRATEGY.value,
         target=_TARGET.value,
         reconstruction_loss=_RECONSTRUCTION_LOSS.value,
@@ -223,6 +237,6 @@ def random_mask(backbone) -> masking.PatchMask:
         _MASK_STRATEGY.value,
         backbone.image_size,
         backbone.patch_size,
-        _MASK_PATCH_SIZE.value,
-        _MASK_RATIO.value,
+        MASK_PATCH_SIZE.value,
+        MASK_RATIO.value,
     )

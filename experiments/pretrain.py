@@ -9,12 +9,15 @@ Ctrl-C and SIGTERM end it after the current step, with a checkpoint; its exit
 code is then 130 or 143.
 """
 
+import gc
+import itertools
 import sys
 
 import command_line
 import compute_flags
+import curriculum_flags
 import data_flags
-import model_flags
+import model_flags  # noqa: F401  (flags)
 import optimization_flags
 import run_flags
 import strategy_flags
@@ -23,6 +26,7 @@ from absl import flags
 from absl import logging
 
 import tf_simmim  # noqa: F401  (sets TensorFlow up; before TensorFlow itself)
+from tf_simmim import convert
 from tf_simmim import data
 from tf_simmim import training
 
@@ -32,6 +36,7 @@ import tensorflow as tf
 # So that --help shows them.
 for _module in (
     compute_flags,
+    curriculum_flags,
     data_flags,
     model_flags,
     optimization_flags,
@@ -47,16 +52,21 @@ def main(argv):
     run = set_up()
     if run is None:
         return
-    model, batches, num_steps, run_callbacks, workers = run
+    phases, workers = run
     stop = training.callbacks.GracefulStop(workers)
+    run_callbacks = []
     try:
         with stop, strategy_flags.lost_workers(), data_flags.named_errors():
-            model.fit(
-                batches,
-                steps_per_epoch=num_steps,
-                verbose=0,
-                callbacks=[*run_callbacks, stop],
-            )
+            for model, batches, num_steps, run_callbacks in phases:
+                gc.collect()  # models of phases before
+                model.fit(
+                    batches,
+                    steps_per_epoch=num_steps,
+                    verbose=0,
+                    callbacks=[*run_callbacks, stop],
+                )
+                if stop.exit_code is not None:
+                    break
     except (
         training.CheckpointWriteError,
         training.NonFiniteStepsError,
@@ -79,11 +89,15 @@ def main(argv):
 @strategy_flags.lost_workers()
 @data_flags.named_errors()
 def set_up():
-    """Creates what `fit` needs, or returns None for a run that is complete."""
+    """Creates what `fit` needs, or returns None for a run that is complete.
+
+    Returns:
+        (iterator over the phases still to train, `training.Workers`). It makes
+        a phase from the one before, so that has to be over.
+    """
     strategy = strategy_flags.create_strategy()
     workers = training.Workers(strategy)
     seed = run_flags.SEED.value
-    tf.keras.utils.set_random_seed(seed)
     compute_flags.set_precision()
 
     batch_size = optimization_flags.GLOBAL_BATCH_SIZE.value
@@ -93,21 +107,24 @@ def set_up():
     total_steps = optimization_flags.total_steps(len(source))
     schedule = optimization_flags.create_schedule(len(source))
 
-    with strategy.scope():
-        model = model_flags.create_simmim(
-            data_flags.image_size(), source.channels, seed
-        )
-        optimizer = optimization_flags.create_optimizer(model, schedule)
-        model.compile(
-            optimizer=optimizer,
-            jit_compile=compute_flags.JIT_COMPILE.value,
-            accumulation_steps=optimization_flags.accumulation_steps(),
-            steps_per_execution=strategy_flags.STEPS_PER_EXECUTION.value,
-        )
-    stream = data_flags.training_stream(
-        source, model_flags.random_mask(model.backbone), seed
-    )
-    model.normalize = stream.normalization.normalize
+    phases = curriculum_flags.create_phases(len(source))
+    curriculum_flags.require_possible(phases, source.channels, seed)
+
+    def create(phase):
+        tf.keras.utils.set_random_seed(seed)
+        with strategy.scope():
+            model = curriculum_flags.create_simmim(phase, source.channels, seed)
+            optimizer = optimization_flags.create_optimizer(model, schedule)
+            model.compile(
+                optimizer=optimizer,
+                jit_compile=compute_flags.JIT_COMPILE.value,
+                accumulation_steps=optimization_flags.accumulation_steps(),
+                steps_per_execution=strategy_flags.STEPS_PER_EXECUTION.value,
+            )
+        model.normalize = data_flags.normalization().normalize
+        return tf.train.Checkpoint(model=model, optimizer=optimizer)
+
+    checkpoint = create(phases[0])
 
     with workers.together():
         run = run_flags.run_directory()
@@ -120,13 +137,15 @@ def set_up():
         workers,
     )
     store.sweep()
-    checkpoint = tf.train.Checkpoint(model=model, optimizer=optimizer)
-    step = 0
+    step = number = 0
     if store.latest() is not None:
         with workers.together():
             command_line.require_same_settings(
                 run.flags_file, free=run_flags.CHANGEABLE
             )
+        number = curriculum_flags.trained_phase(phases, store)
+        if number:
+            checkpoint = create(phases[number])
         manifest = store.restore(checkpoint)
         step = manifest["step"]
         logging.info("Continuing %s from step %d.", run.path, step)
@@ -149,15 +168,49 @@ def set_up():
         return None
     store.require_space(checkpoint)
     with workers.together():
-        run_callbacks = run_flags.create_callbacks(
-            *(run, store, checkpoint, stream, schedule, step, total_steps),
-            *(strategy, workers),
-        )
+        validation_source = data_flags.open_validation_source()
+
+    def prepare(number, checkpoint, step):
+        """Yields what `fit` needs, for one phase after the other."""
+        while step < total_steps:
+            due = training.phase_at(phases, step)
+            if due != number:
+                number, before = due, checkpoint.model
+                checkpoint = create(phases[number])
+                convert.transfer_training(before, checkpoint.model)
+                del before
+            phase, model = phases[number], checkpoint.model
+            stream = data_flags.training_stream(
+                source, model.masking.random_mask, seed, phase.image_size
+            )
+            with workers.together():
+                run_callbacks = run_flags.create_callbacks(
+                    *(run, store, checkpoint, stream, validation_source),
+                    *(phases, number, schedule, step, total_steps),
+                    *(strategy, workers),
+                )
+            if workers.is_chief:
+                run.write_model(model)
+            if len(phases) > 1:
+                logging.info(
+                    "Phase %d of %d: %s.",
+                    number + 1,
+                    len(phases),
+                    curriculum_flags.text(phase),
+                )
+            batches = data_flags.training_batches(
+                strategy, stream, batch_size, start_index=step * batch_size
+            )
+            end = training.last_step(phases, number, total_steps)
+            yield model, batches, end - step, run_callbacks
+            step = end
+
+    fits = prepare(number, checkpoint, step)
+    first = next(fits)
     # Last, when nothing can be refused any more.
     if workers.is_chief:
         run.write_flags(command_line.resolved_text())
         run.write_environment()
-        run.write_model(model)
     logging.info(
         "%d training images, %d steps of %d, learning rate up to %.1e after "
         "%d steps; the run is in %s.",
@@ -168,10 +221,8 @@ def set_up():
         schedule.warmup_steps,
         run.path,
     )
-    batches = data_flags.training_batches(
-        strategy, stream, batch_size, start_index=step * batch_size
-    )
-    return model, batches, total_steps - step, run_callbacks, workers
+    # An iterator, which lets go of the first model when it is over.
+    return itertools.chain(iter([first]), fits), workers
 
 
 if __name__ == "__main__":

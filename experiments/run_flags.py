@@ -7,6 +7,7 @@ import re
 import sys
 
 import command_line
+import curriculum_flags
 import data_flags
 import model_flags
 import optimization_flags
@@ -111,13 +112,16 @@ def create_callbacks(
     store,
     checkpoint,
     stream,
+    validation_source,
+    phases,
+    number,
     schedule,
     start_step,
     total_steps,
     strategy,
     workers,
 ):
-    """Returns the callbacks of a pretraining run.
+    """Returns the callbacks of one phase of a pretraining run.
 
     Where several workers train, those that are not the chief take part in
     what all have to do (checkpoints, validation, ends) and write nothing.
@@ -136,10 +140,12 @@ def create_callbacks(
     )
 
     held_out, validation, validation_steps = stream, None, None
-    validation_source = data_flags.open_validation_source()
     if validation_source is not None:
         held_out = data_flags.evaluation_stream(
-            validation_source, stream.random_mask, stream.seed
+            validation_source,
+            stream.random_mask,
+            stream.seed,
+            size=phases[number].image_size,
         )
         # A TPU knows batches of one size only.
         drop_remainder = isinstance(strategy, tf.distribute.TPUStrategy)
@@ -161,7 +167,8 @@ def create_callbacks(
     shown = []
     if workers.is_chief:
         shown = _callbacks_for_people(
-            run, schedule, held_out, start_step, total_steps, tenth, summaries
+            *(run, schedule, held_out, start_step, total_steps, tenth),
+            *(summaries, phases[number].first_step),
         )
     return [
         *shown,
@@ -186,6 +193,8 @@ def create_callbacks(
                 "global_batch_size": batch_size,
                 "images": stream.source.digest(),
                 "num_replicas": strategy.num_replicas_in_sync,
+                "phase": curriculum_flags.describe(phases, number),
+                "model": checkpoint.model.get_config(),
             },
         ),
         callbacks.NonFiniteWatch(
@@ -198,7 +207,14 @@ def create_callbacks(
 
 
 def _callbacks_for_people(
-    run, schedule, held_out, start_step, total_steps, tenth, summaries
+    run,
+    schedule,
+    held_out,
+    start_step,
+    total_steps,
+    tenth,
+    summaries,
+    first_step,
 ):
     """Returns the callbacks that only show or warn of something."""
     log_every = LOG_EVERY_STEPS.value
@@ -228,6 +244,7 @@ def _callbacks_for_people(
                 every_steps=log_every,
                 patience_steps=schedule.warmup_steps + 10 * log_every,
                 metrics_file=run.metrics_file,
+                first_step=first_step,
             )
         )
     return [

@@ -53,6 +53,30 @@ class RelativePositionBiasTest(tf.test.TestCase, parameterized.TestCase):
         self.assertAllClose(got, want, rtol=0, atol=3e-4)
         self.assertEqual(got.dtype, np.float32)
 
+    @parameterized.parameters(
+        ((5, 4), (7, 3)), ((2, 6), (6, 8)), ((1, 3), (4, 4))
+    )
+    def test_degree_1_gives_averages_of_neighbours(self, source, target):
+        rng = np.random.default_rng(0)
+        shape = [(2 * source[0] - 1) * (2 * source[1] - 1) + 3, K]
+        table = rng.gamma(0.3, size=shape).astype(np.float32)
+        got = position_resampling.resample_relative_position_bias(
+            table, source, target, degree=1
+        )
+        self.assertAllInRange(got, table.min(), table.max())
+        # Linear, and exact for constants.
+        squares = position_resampling.resample_relative_position_bias(
+            table**2, source, target, degree=1
+        )
+        self.assertTrue((got**2 <= squares * (1 + 1e-5)).all())
+        positions = rng.gamma(0.3, size=[1, 1 + 6 * 5, 4]).astype(np.float32)
+        got = position_resampling.resample_position_embedding(
+            positions, (6, 5), (8, 4), degree=1
+        )
+        self.assertEqual(got.shape, (1, 33, 4))
+        self.assertAllInRange(got, positions.min(), positions.max())
+        self.assertAllEqual(got[0, 0], positions[0, 0])
+
     def test_positions_by_hand(self):
         positions = position_resampling.offset_positions
         # 1 + r + r^2 = 7 for r = 2.

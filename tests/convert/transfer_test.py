@@ -6,6 +6,8 @@ from absl.testing import parameterized
 
 from tf_simmim import backbones
 from tf_simmim import convert
+from tf_simmim import models
+from tf_simmim import optimization
 
 
 def vit(image_size=(32, 48), **options):
@@ -121,6 +123,145 @@ class TransferWeightsTest(tf.test.TestCase, parameterized.TestCase):
     def test_unknown_method_is_refused_even_where_none_is_needed(self):
         with self.assertRaisesRegex(ValueError, "`method` must be one of"):
             convert.transfer_weights(vit(), vit(), "linear")
+
+
+def simmim(backbone, optimizer="adamw", mask_ratio=0.5, **options):
+    """Returns a compiled model whose optimizer is built."""
+    model = models.SimMIM(backbone, 16, mask_ratio, **options)
+    optimizer = optimization.create_optimizer(
+        optimizer, model, optimization.WarmupCosine(1e-2, 20, 3)
+    )
+    model.compile(optimizer)
+    return model
+
+
+def train(model, steps=2):
+    height, width = model.backbone.image_size
+    images = np.random.default_rng(1).normal(size=[3, height, width, 2])
+    images = tf.cast(images, tf.float32)
+    for _ in range(steps):
+        model.train_step(images)
+    return model
+
+
+def state(model):
+    """Returns {name: array} of what a checkpoint of the model would hold."""
+    variables = {v.name: v for v in model.weights}
+    optimizer = model.optimizer.variables
+    optimizer = optimizer() if callable(optimizer) else optimizer
+    variables |= {f"optimizer {v.name}": v for v in optimizer}
+    return {name: v.numpy() for name, v in variables.items()}
+
+
+class TransferTrainingTest(tf.test.TestCase, parameterized.TestCase):
+    def tearDown(self):
+        super().tearDown()
+        tf.keras.mixed_precision.set_global_policy("float32")
+
+    @parameterized.product(
+        optimizer=["adamw", "lamb"], policy=["float32", "mixed_float16"]
+    )
+    def test_the_same_size_goes_on_as_if_nothing_had_happened(
+        self, optimizer, policy
+    ):
+        tf.keras.mixed_precision.set_global_policy(policy)
+        options = dict(absolute_position="learned")
+        source = train(simmim(vit(**options), optimizer))
+        target = simmim(vit(**options), optimizer)
+        convert.transfer_training(source, target)
+        self.assertEqual(target.optimizer.iterations.numpy(), 2)
+        self.assertEqual(
+            target.loss_metric.result(), source.loss_metric.result()
+        )
+        if policy == "mixed_float16":
+            self.assertEqual(
+                target.optimizer.loss_scale, source.optimizer.loss_scale
+            )
+        for model in (source, target):
+            train(model)
+        got, want = state(target).values(), state(source).values()
+        for one, other in zip(got, want, strict=True):
+            self.assertAllEqual(one, other)
+
+    @parameterized.product(optimizer=["adamw", "lamb"], create=[vit, swin])
+    def test_moments_of_positions_are_averages_and_others_copies(
+        self, optimizer, create
+    ):
+        options = {"absolute_position": "learned"} if create is vit else {}
+        source = train(simmim(create((32, 48), **options), optimizer))
+        target = simmim(create((64, 64), **options), optimizer)
+        convert.transfer_training(source, target)
+        # The second model has other names: position by position.
+        before, after = state(source), state(target)
+        pairs = list(zip(before.items(), after.values(), strict=True))
+        num_resampled = 0
+        for (name, old), new in pairs:
+            if "position" not in name:
+                self.assertAllEqual(new, old)
+            elif name.startswith("optimizer"):
+                num_resampled += 1
+                self.assertAllInRange(new, old.min(), old.max())
+                self.assertGreater(np.abs(new).max(), 0.0)
+        self.assertGreaterEqual(num_resampled, 4)
+        train(target, steps=1)
+        self.assertEqual(target.optimizer.iterations.numpy(), 3)
+        self.assertAllInSet(target.skipped_steps.count(), [0])
+
+    def test_no_update_grows_by_resampling(self):
+        source = train(simmim(swin((32, 48))), steps=4)
+        target = simmim(swin((64, 64), window_size=5))
+        convert.transfer_training(source, target)
+
+        def largest(model):
+            slots = {
+                name: value
+                for name, value in state(model).items()
+                if name.startswith("optimizer") and "bias_table" in name
+            }
+            first = [v for n, v in slots.items() if n.startswith("optimizer m")]
+            second = [
+                v for n, v in slots.items() if n.startswith("optimizer v")
+            ]
+            return [
+                np.max(np.abs(m) / np.sqrt(v + 1e-30))
+                for m, v in zip(first, second, strict=True)
+            ]
+
+        for new, old in zip(largest(target), largest(source), strict=True):
+            self.assertLessEqual(new, old * (1 + 1e-5))
+
+    def test_two_replicas_get_the_same(self):
+        devices = [device.name for device in tf.config.list_logical_devices()]
+        strategy = tf.distribute.MirroredStrategy(
+            devices[:2],
+            cross_device_ops=tf.distribute.ReductionToOneDevice(),
+        )
+        source = train(simmim(swin((32, 48))))
+        target = simmim(swin((64, 64)))
+        convert.transfer_training(source, target)
+        with strategy.scope():
+            mirrored = simmim(swin((64, 64)))
+        convert.transfer_training(source, mirrored)
+        got, want = state(mirrored).values(), state(target).values()
+        for one, other in zip(got, want, strict=True):
+            self.assertAllEqual(one, other)
+        for replica in tf.nest.flatten(
+            [v.values for v in mirrored.trainable_variables[:3]]
+        ):
+            self.assertTrue(np.isfinite(replica.numpy()).all())
+
+    def test_other_heads_and_optimizers_are_refused_and_nothing_changes(self):
+        source = train(simmim(vit()))
+        for target, message in (
+            (simmim(vit(), head="mlp"), "head with 2 and 4 variables"),
+            (simmim(vit(depth=3)), "windows alone"),
+            (simmim(vit(), "lamb"), "optimizer"),
+        ):
+            before = state(target)
+            with self.assertRaisesRegex(ValueError, message):
+                convert.transfer_training(source, target)
+            for name, value in state(target).items():
+                self.assertAllEqual(value, before[name])
 
 
 if __name__ == "__main__":

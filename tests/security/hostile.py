@@ -146,7 +146,11 @@ def lambda_layer():
 
 
 def edit_model(run, **changes):
-    """Changes entries of a run's model.json; returns the run's folder."""
+    """Changes entries of a run's model, wherever it says what it is.
+
+    That is model.json and the newest checkpoint's manifest. Returns the run's
+    folder.
+    """
     path = run / "model.json"
     config = json.loads(path.read_text())
     for name, value in changes.items():
@@ -156,7 +160,20 @@ def edit_model(run, **changes):
         else:
             config[name] = value
     path.write_text(json.dumps(config))
+    folder = _newest(run)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["metadata"]["model"] = config
+    sign(folder, manifest)
     return run
+
+
+def write_model(run, text):
+    """Makes model.json any text, and the only one to say what the model is."""
+    (run / "model.json").write_text(text)
+    folder = _newest(run)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    del manifest["metadata"]["model"]
+    sign(folder, manifest)
 
 
 def _newest(run):

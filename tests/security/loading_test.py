@@ -146,10 +146,8 @@ def test_a_run_of_a_stranger_is_data(clean_run, tmp_path, marker):
     spoil("traversal", hostile.traverse)
     spoil("link", hostile.link_checkpoint)
     spoil("model link", hostile.link_file, "model.json", secret)
-    nested = copy(clean_run, tmp_path, "nested")
-    (nested / "model.json").write_text("[" * 100_000)
-    large = copy(clean_run, tmp_path, "large")
-    (large / "model.json").write_text(" " * 2_000_000)
+    spoil("nested", hostile.write_model, "[" * 100_000)
+    spoil("large", hostile.write_model, " " * 2_000_000)
     copy(clean_run, tmp_path, "clean")
 
     expected = {

@@ -53,6 +53,25 @@ class CheckpointStoreTest(tf.test.TestCase):
         self.assertEqual(manifest["step"], 123)
         self.assertEqual(manifest["metadata"], {"seed": 3})
 
+    def test_the_newest_valid_manifest_comes_without_renaming_anything(self):
+        self.save(1, 2, 3)
+        damage(self.directory / "step-00000003")
+        manifest = self.store.newest_valid()
+        self.assertEqual(manifest["step"], 2)
+        self.assertEqual(manifest["metadata"], {"seed": 3})
+        self.assertIn("step-00000003", self.names())
+
+    def test_a_manifest_restores_its_own_checkpoint_though_the_run_goes_on(
+        self,
+    ):
+        self.save(1)
+        manifest = self.store.newest_valid()
+        self.store.save(make_checkpoint(width=7), 2, {})
+        live = make_checkpoint()
+        restored = self.store.restore(live, set_aside=False, manifest=manifest)
+        self.assertEqual(restored, manifest)
+        self.assertAllEqual(live.kernel, np.full([3, 5], 1.0))
+
     def test_numbers_as_keys_of_the_metadata_are_no_damage(self):
         # As text they sort in another order.
         self.store.save(make_checkpoint(), 1, {2: 0.1, 10: float("inf")})

@@ -102,6 +102,13 @@ class SharedCheckpointStoreTest(tf.test.TestCase):
             tf.io.gfile.listdir(self.folder), ["step-00000003"]
         )
 
+    def test_all_hear_of_the_newest_valid_checkpoint(self):
+        def run(store, checkpoint, variable):
+            store.save(checkpoint, 2, {"phase": 1})
+            return store.newest_valid()["metadata"]
+
+        self.assertEqual(self.run_on_all(run), [{"phase": 1}] * 2)
+
     def test_what_the_chief_cannot_write_is_an_error_on_all(self):
         def run(store, checkpoint, variable):
             store.save(checkpoint, 1, {})
@@ -114,9 +121,13 @@ class SharedCheckpointStoreTest(tf.test.TestCase):
         def run(store, checkpoint, variable):
             store.restore(checkpoint)
 
-        chief, other = self.run_on_all(run)
-        self.assertIsInstance(chief, training.NoValidCheckpointError)
-        self.assertRegex(str(other), "Worker 0, host0:1, has ended")
+        def ask(store, checkpoint, variable):
+            store.newest_valid()
+
+        for function in (run, ask):
+            chief, other = self.run_on_all(function)
+            self.assertIsInstance(chief, training.NoValidCheckpointError)
+            self.assertRegex(str(other), "Worker 0, host0:1, has ended")
 
 
 if __name__ == "__main__":

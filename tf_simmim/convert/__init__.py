@@ -7,6 +7,7 @@ from tf_simmim.convert.position_resampling import (
 from tf_simmim.convert.reference import load_reference_weights
 from tf_simmim.convert.reference import reference_weight_maps
 from tf_simmim.convert.reference import reference_weights
+from tf_simmim.convert.transfer import transfer_training
 from tf_simmim.convert.transfer import transfer_weights
 from tf_simmim.convert.weight_map import WeightMap
 
@@ -17,5 +18,6 @@ __all__ = [
     "reference_weights",
     "resample_position_embedding",
     "resample_relative_position_bias",
+    "transfer_training",
     "transfer_weights",
 ]

@@ -18,7 +18,11 @@ _REFERENCE_PRECISION = 1e-6
 
 
 def resample_relative_position_bias(
-    table, source_window, target_window, method: str = "geometric"
+    table,
+    source_window,
+    target_window,
+    method: str = "geometric",
+    degree: int = 3,
 ) -> np.ndarray:
     """Returns the relative position biases of one window for another.
 
@@ -41,6 +45,9 @@ def resample_relative_position_bias(
         source_window: (h, w), cells. The window that the table belongs to.
         target_window: (h, w), cells.
         method: str, one of `METHODS`.
+        degree: 3 for the spline; or 1 for straight lines between the known
+            offsets, so that no value is outside of its neighbours' (for the
+            state of optimizers).
 
     Returns:
         float [R', K], of the table's dtype.
@@ -71,7 +78,7 @@ def resample_relative_position_bias(
     for axis, (source, target) in enumerate(pairs):
         if source != target:
             places = offset_positions(source, target, method)
-            biases = _read_spline(places, biases, target, axis)
+            biases = _read_spline(places, biases, target, axis, degree)
     biases = biases.reshape(-1, table.shape[1]).astype(table.dtype)
     return np.concatenate([biases, class_rows])  # [R', K]
 
@@ -99,7 +106,7 @@ def offset_positions(source: int, target: int, method: str) -> np.ndarray:
 
 
 def resample_position_embedding(
-    embedding, source_grid, target_grid
+    embedding, source_grid, target_grid, degree: int = 3
 ) -> np.ndarray:
     """Returns learned absolute positions for another grid, by bicubic resizing.
 
@@ -108,6 +115,8 @@ def resample_position_embedding(
             before them is kept as it is.
         source_grid: (h, w), cells.
         target_grid: (h, w), cells.
+        degree: 3; or 1 for bilinear resizing, so that no value is outside of
+            its neighbours' (for the state of optimizers).
 
     Returns:
         float [1, M', D].
@@ -127,7 +136,10 @@ def resample_position_embedding(
     first = num_tokens - num_patches
     patches = embedding[:, first:].reshape(1, *source_grid, -1)
     patches = tf.image.resize(
-        patches, target_grid, method="bicubic", antialias=True
+        patches,
+        target_grid,
+        method="bicubic" if degree == 3 else "bilinear",
+        antialias=True,
     )
     patches = patches.numpy().reshape(1, -1, embedding.shape[2])
     return np.concatenate([embedding[:, :first], patches], axis=1)
@@ -150,13 +162,13 @@ def _reference_ratio(n, new):
     return ratio
 
 
-def _read_spline(places, values, target, axis):
+def _read_spline(places, values, target, axis, degree):
     """Returns the values at a window's whole offsets, along one axis."""
     offsets = np.arange(1.0 - target, target)
     if len(places) == 1:
         return np.repeat(values, len(offsets), axis)
     spline = interpolate.make_interp_spline(
-        places, values, k=min(3, len(places) - 1), axis=axis
+        places, values, k=min(degree, len(places) - 1), axis=axis
     )
     # Beyond the known offsets the last one is repeated.
     return spline(np.clip(offsets, places[0], places[-1]))

@@ -1,4 +1,8 @@
-"""The weights of a backbone, carried to another image size or window."""
+"""Weights and training, carried to another image size, window or mask."""
+
+import functools
+
+import tensorflow as tf
 
 from tf_simmim import layers
 from tf_simmim.convert import position_resampling
@@ -29,13 +33,73 @@ def transfer_weights(source, target, method: str = "geometric") -> None:
         ValueError: the backbones differ in more than that; the message lists
             the weights. Or `method` is unknown. No weight has been changed.
     """
+    weights = _resampled_weights(source, target, method)
+    for variable, value in weights:
+        variable.assign(value)
+
+
+def transfer_training(source, target, method: str = "geometric") -> None:
+    """Carries a model that is being trained to another image size or mask.
+
+    After it, `target` goes on training where `source` stopped: its backbone
+    has the weights of `transfer_weights`, and its head, optimizer (with
+    `iterations` and a loss scale) and metrics have the state of the source's.
+
+    Slots of positions that are resampled, such as Adam's moments, are
+    resampled along with them, but by straight lines between their neighbours
+    where a weight takes a cubic spline. So they are averages, second moments
+    m2 stay positive, and since an average m1 of first moments obeys
+
+        m1^2 <= average(first moments^2),
+
+    no update |m1| / sqrt(m2) is larger than the largest of its neighbours.
+
+    The result is a function of the two models alone: a run that continues
+    from a checkpoint of `source` gets the same.
+
+    Args:
+        source: a compiled `models.SimMIM`, whose optimizer is built.
+        target: another, made from the same settings but for the image size,
+            the window and the mask.
+        method: "geometric" or "geometric_crop"; see
+            `resample_relative_position_bias`.
+
+    Raises:
+        ValueError: the models differ in more than that, or their optimizers
+            do; the message lists what. Or `method` is unknown. Nothing has
+            been changed.
+    """
+    pairs = _resampled_weights(source.backbone, target.backbone, method)
+    resample = _position_resamplers(source.backbone, target.backbone, method)
+    pairs += _paired(source.head.weights, target.head.weights, "head")
+    slots = (
+        _optimizer_state(source.optimizer),
+        _optimizer_state(target.optimizer),
+    )
+    pairs += _paired(*slots, "optimizer", resample)
+    metrics = (
+        [v for metric in model.metrics for v in metric.variables]
+        for model in (source, target)
+    )
+    pairs += _paired(*metrics, "metrics")
+    for variable, value in pairs:
+        variable.assign(value)
+
+
+def _resampled_weights(source, target, method):
+    """Returns [(variable of the target, value)], of all its weights."""
     if method not in position_resampling.METHODS:
         raise ValueError(
             f"`method` must be one of {position_resampling.METHODS}. "
             f"Received: {method!r}."
         )
     ours, theirs = _by_name(target), _by_name(source)
-    resampled = _resampled_positions(source, target, method)
+    resampled = {
+        name: resample(theirs[name].numpy())
+        for name, resample in _position_resamplers(
+            source, target, method
+        ).items()
+    }
     differing = sorted(ours.keys() ^ theirs.keys())
     differing += [
         name
@@ -48,8 +112,45 @@ def transfer_weights(source, target, method: str = "geometric") -> None:
             "of images and windows alone. Weights that one of them lacks, or "
             f"that have another shape: {differing}."
         )
-    for name, variable in ours.items():
-        variable.assign(resampled.get(name, theirs[name]))
+    return [
+        (variable, resampled.get(name, theirs[name]))
+        for name, variable in ours.items()
+    ]
+
+
+def _paired(theirs, ours, what, resample=None):
+    """Returns [(variable of the target, value)] of two lists, in order."""
+    pairs = []
+    for of, to in zip(theirs, ours, strict=False):
+        value = of.numpy()
+        for name, function in (resample or {}).items():
+            # `m/vi_t/NAME:0` of one optimizer, `vi_t/NAME/m:0` of another.
+            if f"/{name}/" in f"/{of.name.partition(':')[0]}/":
+                value = function(value, degree=1)
+        pairs.append((to, value))
+    shapes = [tuple(v.shape) for v in ours], [v.shape for _, v in pairs]
+    if len(theirs) != len(ours) or shapes[0] != shapes[1]:
+        raise ValueError(
+            "`source` and `target` must be models that differ in the sizes of "
+            f"images, windows and masks alone. Received: {what} with "
+            f"{len(theirs)} and {len(ours)} variables, of which these have "
+            "another shape: "
+            f"{[v.name for v, s in pairs if v.shape != s.shape]}."
+        )
+    return pairs
+
+
+def _optimizer_state(optimizer):
+    """Returns all variables of an optimizer, of Keras' new kind or old."""
+    variables = optimizer.variables
+    variables = list(variables() if callable(variables) else variables)
+    # What wraps an optimizer to scale the loss has some of its own.
+    known = {id(v) for v in variables}
+    return variables + [
+        v
+        for v in tf.train.TrackableView(optimizer).descendants()
+        if isinstance(v, tf.Variable) and id(v) not in known
+    ]
 
 
 def _by_name(backbone):
@@ -58,12 +159,15 @@ def _by_name(backbone):
 
 
 def _inner(name):
-    return name.partition("/")[2]
+    return name.partition(":")[0].partition("/")[2]
 
 
-def _resampled_positions(source, target, method):
-    """Returns {name: array} of what depends on the grid or the window."""
-    arrays = {}
+def _position_resamplers(source, target, method):
+    """Returns {name: function} of what depends on the grid or the window.
+
+    A function takes an array of the source's and `degree`; see
+    `position_resampling`.
+    """
     ours, theirs = (
         {
             _inner(layer.weights[0].name): layer
@@ -72,16 +176,20 @@ def _resampled_positions(source, target, method):
         }
         for backbone in (target, source)
     )
+    functions = {}
     for name in ours.keys() & theirs.keys():
         to, of = ours[name], theirs[name]
-        array = of.weights[0].numpy()
         if isinstance(to, layers.RelativePositionBias):
-            array = position_resampling.resample_relative_position_bias(
-                array, of.grid_size, to.grid_size, method
+            functions[name] = functools.partial(
+                position_resampling.resample_relative_position_bias,
+                source_window=of.grid_size,
+                target_window=to.grid_size,
+                method=method,
             )
         elif source.grid_size != target.grid_size:
-            array = position_resampling.resample_position_embedding(
-                array, source.grid_size, target.grid_size
+            functions[name] = functools.partial(
+                position_resampling.resample_position_embedding,
+                source_grid=source.grid_size,
+                target_grid=target.grid_size,
             )
-        arrays[name] = array
-    return arrays
+    return functions

@@ -3,6 +3,10 @@
 from tf_simmim.training import callbacks
 from tf_simmim.training.checkpoint_write_error import CheckpointWriteError
 from tf_simmim.training.checkpoints import CheckpointStore
+from tf_simmim.training.curriculum import Phase
+from tf_simmim.training.curriculum import create_phases
+from tf_simmim.training.curriculum import last_step
+from tf_simmim.training.curriculum import phase_at
 from tf_simmim.training.environment import describe_environment
 from tf_simmim.training.environment import fingerprint
 from tf_simmim.training.environment import warn_if_changed
@@ -23,13 +27,17 @@ __all__ = [
     "JsonLines",
     "NoValidCheckpointError",
     "NonFiniteStepsError",
+    "Phase",
     "RunDirectory",
     "SharedCheckpointStore",
     "Workers",
     "callbacks",
+    "create_phases",
     "create_strategy",
     "describe_environment",
     "fingerprint",
+    "last_step",
     "load_pretrained",
+    "phase_at",
     "warn_if_changed",
 ]

@@ -165,7 +165,20 @@ class CheckpointStore:
             )
         return max(committed, default=None)
 
-    def restore(self, checkpoint, set_aside=True) -> dict:
+    def newest_valid(self) -> dict:
+        """Returns the manifest of the newest checkpoint that is undamaged.
+
+        For a model that depends on what its `metadata` says; `restore` comes
+        next. Nothing is renamed.
+
+        Raises:
+            NoValidCheckpointError: there is none, or all are damaged.
+            ValueError: a checkpoint may not be read by this user.
+        """
+        _, manifest, _ = self._newest_valid()
+        return manifest
+
+    def restore(self, checkpoint, set_aside=True, manifest=None) -> dict:
         """Restores the newest checkpoint that is undamaged.
 
         Newer, damaged ones are named in the log, one line each.
@@ -177,6 +190,8 @@ class CheckpointStore:
             set_aside: bool. Whether to rename damaged ones to `corrupt-...`,
                 as the process that trains must, since it will write
                 checkpoints of these steps again.
+            manifest: dict from `newest_valid`, to restore that checkpoint
+                although the run may have gone on; None for the newest.
 
         Returns:
             dict: the manifest, with `step`, `metadata` and `fingerprint`
@@ -189,7 +204,13 @@ class CheckpointStore:
                 this user; or it is sound but belongs to another model, and
                 nothing was restored.
         """
-        folder, manifest, damaged = self._newest_valid()
+        if manifest is None:
+            folder, manifest, damaged = self._newest_valid()
+        else:
+            folder, damaged = (
+                self.directory / folders.name(manifest["step"]),
+                {},
+            )
         prefix = str(folder / _PREFIX)
         checkpoint_match.require_match(prefix, checkpoint)
         status = checkpoint.read(prefix).assert_existing_objects_matched()

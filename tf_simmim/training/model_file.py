@@ -43,11 +43,29 @@ def read_model(file, checkpoint_bytes: int) -> models.SimMIM:
             cannot be built or that has no place in the checkpoint.
     """
     file = Path(file)
-    config = _read_json(file)
+    return build_model(_read_json(file), file, checkpoint_bytes)
+
+
+def build_model(config, file, checkpoint_bytes: int) -> models.SimMIM:
+    """Builds the model of a configuration, with fresh weights.
+
+    Args:
+        config: what `models.SimMIM.get_config` gave, through JSON.
+        file: path of the file that it was in, for errors.
+        checkpoint_bytes: int, as of `read_model`.
+
+    Returns:
+        models.SimMIM, not compiled.
+
+    Raises:
+        ValueError: as from `read_model`.
+    """
+    file = Path(file)
     try:
+        config = dict(config)
         backbone = config.pop("backbone")
         name, options = backbone["registered_name"], backbone["config"]
-    except (AttributeError, KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise _refusal(file, "it describes no backbone") from error
     known = _backbone_classes()
     if not isinstance(name, str) or name not in known:
@@ -174,6 +192,6 @@ def _require_bytes(num_weights, checkpoint_bytes):
 
 def _refusal(file, why):
     return ValueError(
-        "`path` must hold a model.json that tf_simmim has written. "
+        f"`path` must hold a {file.name} that tf_simmim has written. "
         f"Received: {file}; {why}."
     )

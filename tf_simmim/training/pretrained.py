@@ -5,6 +5,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from tf_simmim import models
+from tf_simmim.training import checkpoint_folders
 from tf_simmim.training import checkpoints
 from tf_simmim.training import model_file
 from tf_simmim.training import run_directory
@@ -15,8 +16,13 @@ def load_pretrained(path) -> models.SimMIM:
 
     `load_pretrained("runs/demo").backbone` is what one pretrains for.
 
-    The folder may be a stranger's: its files are read as data. `model.json`
-    can choose among our backbones only, and a checkpoint holds numbers.
+    Each checkpoint says what model it is of, so that this works at any moment
+    of a run, also while it goes on to another image size. (`model.json` says
+    it for checkpoints from before they did.)
+
+    The folder may be a stranger's: its files are read as data. A model's
+    configuration can choose among our backbones only, and a checkpoint holds
+    numbers.
 
     Args:
         path: path of a run directory.
@@ -25,8 +31,8 @@ def load_pretrained(path) -> models.SimMIM:
         models.SimMIM, not compiled.
 
     Raises:
-        ValueError: it is not the folder of a run, or its model.json is not
-            what tf_simmim writes.
+        ValueError: it is not the folder of a run, or its model's
+            configuration is not what tf_simmim writes.
         NoValidCheckpointError: there is no checkpoint, or all are damaged.
     """
     if not (Path(path) / "model.json").is_file():
@@ -36,11 +42,19 @@ def load_pretrained(path) -> models.SimMIM:
             f"are not loaded. Received: {path}."
         )
     run = run_directory.RunDirectory(path, create=False)
-    model = model_file.read_model(
-        run.model_file, _largest_checkpoint(run.checkpoints)
-    )
+    num_bytes = _largest_checkpoint(run.checkpoints)
     store = checkpoints.CheckpointStore(run.checkpoints)
-    store.restore(tf.train.Checkpoint(model=model), set_aside=False)
+    manifest = store.newest_valid()
+    metadata = manifest.get("metadata")
+    if isinstance(metadata, dict) and "model" in metadata:
+        folder = run.checkpoints / checkpoint_folders.name(manifest["step"])
+        model = model_file.build_model(
+            metadata["model"], folder / "manifest.json", num_bytes
+        )
+    else:
+        model = model_file.read_model(run.model_file, num_bytes)
+    checkpoint = tf.train.Checkpoint(model=model)
+    store.restore(checkpoint, set_aside=False, manifest=manifest)
     return model
 
 

@@ -15,7 +15,8 @@ class RunDirectory:
 
         flags.txt         the run's settings, reusable as a flagfile
         environment.json  versions, devices, thread settings, commit
-        model.json        the model's configuration, see `load_pretrained`
+        model.json        the model's configuration, as it is at present; a
+                          checkpoint has its own, see `load_pretrained`
         metrics.jsonl     one line per logging interval
         skipped_steps.jsonl  one line per step that was skipped, if any were
         tensorboard/      the same for TensorBoard, with pictures
@@ -54,6 +55,7 @@ class RunDirectory:
         self.tensorboard = self.path / "tensorboard"
         self.reconstructions = self.path / "reconstructions"
         self.checkpoints = self.path / "checkpoints"
+        self._summary_writer = None
         if create:
             self._create()
         for file in self.path.iterdir():
@@ -110,12 +112,16 @@ class RunDirectory:
         )
 
     def summary_writer(self) -> tf.summary.SummaryWriter:
-        """Returns a new writer for TensorBoard.
+        """Returns the writer for TensorBoard, always the same one.
 
-        Make one per process and share it: TensorBoard follows only the newest
-        file of a folder.
+        Make one object of this class per process and share it: TensorBoard
+        follows only the newest file of a folder.
         """
-        return tf.summary.create_file_writer(str(self.tensorboard))
+        if self._summary_writer is None:
+            self._summary_writer = tf.summary.create_file_writer(
+                str(self.tensorboard)
+            )
+        return self._summary_writer
 
     def write_model(self, model) -> None:
         """Writes `model.json`, the configuration of a `models.SimMIM`."""

@@ -78,6 +78,15 @@ class SharedCheckpointStore:
                 self._store.directory, step, OSError("see the chief's log")
             )
 
+    def newest_valid(self) -> dict:
+        """As `CheckpointStore.newest_valid`; the same on all workers.
+
+        Raises:
+            NoValidCheckpointError, ValueError: as there; or a worker sees
+                another folder than the chief does.
+        """
+        return self._on_all(lambda is_chief: self._store.newest_valid())
+
     def restore(self, checkpoint) -> dict:
         """As `CheckpointStore.restore`; the same checkpoint on all workers.
 
@@ -85,15 +94,21 @@ class SharedCheckpointStore:
             NoValidCheckpointError, ValueError: as there; or a worker sees
                 another folder than the chief does.
         """
+        return self._on_all(
+            lambda is_chief: self._store.restore(checkpoint, set_aside=is_chief)
+        )
+
+    def _on_all(self, manifest_of):
+        """Calls a function everywhere; its manifests must be of one step."""
         manifest = {}
         # The chief first: it sets damaged ones aside.
         with self._workers.together():
             if self._workers.is_chief:
-                manifest = self._store.restore(checkpoint)
+                manifest = manifest_of(True)
         step = self._workers.exchange(manifest.get("step", _NONE))[0]
         with self._workers.together():
             if not self._workers.is_chief:
-                manifest = self._store.restore(checkpoint, set_aside=False)
+                manifest = manifest_of(False)
                 if manifest["step"] != step:
                     raise ValueError(
                         "`directory` must be one folder, shared by all "

@@ -124,6 +124,24 @@ class CollapseAlarmTest(tf.test.TestCase, parameterized.TestCase):
                 alarm.at_step(10 * i, {"loss": 0.5})
         self.assertLen(logs.output, 1 + num_warnings)
 
+    @parameterized.parameters((0, 1), (20, 0))
+    def test_rows_of_another_level_do_not_count(self, first_step, num_warnings):
+        file = Path(self.get_temp_dir()) / f"{first_step}.jsonl"
+        rows = [{"step": 10 * i, "loss": 0.5} for i in range(1, 5)]
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        alarm = collapse_alarm.CollapseAlarm(
+            0.5, 10, 50, metrics_file=file, first_step=first_step
+        )
+        model = tf.keras.Sequential()
+        model.compile("sgd")
+        model.optimizer.iterations.assign(40)
+        alarm.set_model(model)
+        alarm.on_train_begin()
+        with self.assertLogs("absl", "WARNING") as logs:
+            logging.warning("one line, so that there is one")
+            alarm.at_step(50, {"loss": 0.5})
+        self.assertLen(logs.output, 1 + num_warnings)
+
     def test_a_missing_number_in_the_file_starts_the_count_again(self):
         file = Path(self.get_temp_dir()) / "null.jsonl"
         losses = [0.5, 0.5, 0.5, None]

@@ -64,6 +64,8 @@ class CollapseAlarm(StepCallback):
         tolerance: float in [0, 1). The loss counts as being there from
             `(1 - tolerance) * level` upwards.
         metrics_file: path of metrics.jsonl, or None to count from zero.
+        first_step: int >= 0. Rows up to this step do not count: their images
+            or masks were others, and so was their level.
 
     Raises:
         ValueError: `level` is not positive.
@@ -76,6 +78,7 @@ class CollapseAlarm(StepCallback):
         patience_steps,
         tolerance=0.03,
         metrics_file=None,
+        first_step=0,
     ):
         super().__init__(every_steps)
         if not level > 0:
@@ -84,6 +87,7 @@ class CollapseAlarm(StepCallback):
         self.patience_steps = patience_steps
         self.tolerance = tolerance
         self.metrics_file = metrics_file
+        self.first_step = first_step
         self._steps_at_level = 0
         self._has_fired = False
 
@@ -93,7 +97,8 @@ class CollapseAlarm(StepCallback):
             return
         self._steps_at_level, self._has_fired = 0, False
         for row in json_lines.JsonLines(self.metrics_file).rows(self.step):
-            if row["step"] % self.every_steps == 0:
+            is_due = row["step"] % self.every_steps == 0
+            if is_due and row["step"] > self.first_step:
                 self._fires(row["loss"])
 
     def at_step(self, step, logs):
