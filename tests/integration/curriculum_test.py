@@ -10,6 +10,9 @@ import pytest
 from tests.integration import programs
 from tf_simmim import training
 
+# Every program takes a start of TensorFlow and more than one trace.
+pytestmark = pytest.mark.slow
+
 # An epoch has 89 steps: the second phase begins after 7 of them.
 SCHEDULES = (
     "--image_size_schedule=24@0,32x40@0.08",
@@ -102,7 +105,6 @@ def test_a_run_is_evaluated_at_the_size_of_its_newest_checkpoint(runs):
     assert report["validation_loss"] == pytest.approx(logged, rel=1e-5)
 
 
-@pytest.mark.slow
 def test_a_single_phase_equals_no_schedule_bit_for_bit(tmp_path):
     plain, scheduled = tmp_path / "plain", tmp_path / "scheduled"
     programs.pretrain(plain, "--train_steps=4")
@@ -118,7 +120,6 @@ def test_a_single_phase_equals_no_schedule_bit_for_bit(tmp_path):
     assert programs.rows(plain) == programs.rows(scheduled)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("moment", [5, BOUNDARY, 10])
 def test_a_killed_run_loads_and_ends_bit_for_bit(runs, tmp_path, moment):
     """Killed as soon as a checkpoint is there, before whatever comes next."""
@@ -145,7 +146,6 @@ def test_a_killed_run_loads_and_ends_bit_for_bit(runs, tmp_path, moment):
     assert programs.rows(workdir) == programs.rows(whole)
 
 
-@pytest.mark.slow
 def test_three_phases_stopped_in_each_end_bit_for_bit(tmp_path):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     flags = (
@@ -165,7 +165,6 @@ def test_three_phases_stopped_in_each_end_bit_for_bit(tmp_path):
         assert kept[row["step"]] == row
 
 
-@pytest.mark.slow
 def test_replicas_change_their_phase_together(runs, tmp_path):
     whole, _, _ = runs
     programs.pretrain(
