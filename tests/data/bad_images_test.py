@@ -5,6 +5,7 @@ import tempfile
 import time
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 
@@ -111,6 +112,7 @@ class BadImagesTest(tf.test.TestCase, parameterized.TestCase):
         self.assertAllEqual(replaced["image"], want["image"])
         self.assertNotAllEqual(replaced["image"], images.element(5)["image"])
 
+    @pytest.mark.slow
     def test_a_restart_at_any_step_gives_the_same_rest(self):
         self.spoil(0, 3, 4, 10)
         whole = self.taken(self.stream())

@@ -13,6 +13,8 @@ from tf_simmim.data.sources import digits
 from tf_simmim.data.sources import folder
 from tf_simmim.data.sources import tfrecord
 
+pytestmark = pytest.mark.slow
+
 tf_service = tf.data.experimental.service
 NUM_IMAGES = 23
 

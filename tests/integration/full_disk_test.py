@@ -34,6 +34,7 @@ def pretrain_with_limit(workdir, num_bytes, *arguments):
     )
 
 
+@pytest.mark.slow
 def test_checkpoints_that_fail_end_the_run_at_the_third(tmp_path):
     programs.pretrain(tmp_path, "--train_steps=5")
     before = programs.tensors(tmp_path, 5)

@@ -10,6 +10,8 @@ from tf_simmim import backbones
 from tf_simmim import convert
 from tf_simmim import training
 
+pytestmark = pytest.mark.slow
+
 # Flags of the tiny ViT that say what network it is.
 _VIT = ("--backbone", "--embed_dim", "--depth", "--absolute", "--relative")
 TINY = (

@@ -164,6 +164,8 @@ class SimMIMSavingsTest(tf.test.TestCase, parameterized.TestCase):
         seen = []
 
         class Spy(tf.keras.layers.Layer):
+            is_pointwise = True
+
             def call(self, features):
                 seen.append(tuple(features.shape))
                 return head(features)

@@ -58,6 +58,7 @@ class SimMIMVisibleOnlyTest(tf.test.TestCase, parameterized.TestCase):
         self.element = {"image": self.images, "patch_mask": self.mask}
 
     @parameterized.parameters("decoder", "cross_attention")
+    @pytest.mark.slow
     def test_learns_a_fixed_batch(self, head):
         smooth = np.sin(np.arange(H * W * C) / 30).reshape(1, H, W, C)
         scale = np.arange(1, B + 1).reshape(B, 1, 1, 1) / B
@@ -138,6 +139,7 @@ class SimMIMVisibleOnlyTest(tf.test.TestCase, parameterized.TestCase):
                 first[2:3], alone["reconstruction"], rtol=1e-5, atol=1e-5
             )
 
+    @pytest.mark.slow
     def test_two_replicas_train_like_one(self):
         self.compare_training(2, {})
 

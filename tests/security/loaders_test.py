@@ -25,9 +25,11 @@ KEYWORDS = {
     "safe_mode": False,
     "weights_only": False,
 }
-# Keras calls `from_config` for whoever loads one of our models through Keras;
+# Keras calls `from_config` and `compile_from_config` for whoever loads one of
+# our models through Keras;
 # `load_pretrained` does not (tests/training/model_file_test.py).
 ALLOWED = {
+    ("tf_simmim/models/scalable_model.py", "deserialize_keras_object"),
     ("tf_simmim/models/simmim.py", "deserialize_keras_object"),
 }
 

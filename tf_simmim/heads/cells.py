@@ -24,12 +24,13 @@ def take_cells(tokens: tf.Tensor, cells: tf.Tensor) -> tf.Tensor:
 
     Args:
         tokens: float [B, h * w, D].
-        cells: int [B, n]. Row-major numbers of cells.
+        cells: [B, n]. Row-major numbers of cells; whole, of any dtype, since
+            Keras takes all inputs for floats when it loads a model.
 
     Returns:
         float [B, n, D], in the order of `cells`.
     """
-    return tf.gather(tokens, cells, batch_dims=1)
+    return tf.gather(tokens, tf.cast(cells, tf.int32), batch_dims=1)
 
 
 def require_cells(features, cells) -> None:
