@@ -125,6 +125,7 @@ class BadImagesTest(tf.test.TestCase, parameterized.TestCase):
             want = {k: v[step * BATCH_SIZE :] for k, v in whole.items()}
             self.assert_same(rest, want)
 
+    @pytest.mark.slow
     def test_workers_together_take_what_one_takes_alone(self):
         self.spoil(0, 3, 4, 10)
         whole = self.taken(self.stream())["index"].reshape(-1, 2, 2)

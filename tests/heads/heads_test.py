@@ -1,6 +1,7 @@
 """What every prediction head must do, tested alike for all of them."""
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 
@@ -120,6 +121,7 @@ class HeadsTest(tf.test.TestCase, parameterized.TestCase):
             self.assertGreater(np.abs(gradient).max(), 1e-5)
 
     @parameterized.parameters(*OPTIONS)
+    @pytest.mark.slow
     def test_a_simmim_learns_with_it(self, name):
         """To well below what one colour for all pixels would cost."""
         tf.keras.utils.set_random_seed(0)

@@ -56,6 +56,7 @@ def assert_one_plain_error(result):
     assert result.stderr.count("Error: ") == 1
 
 
+@pytest.mark.slow
 def test_bad_images_are_named_once_replaced_and_counted(mixed, finished):
     workdir, result = finished
     assert result.returncode == 0, result.stderr
@@ -121,6 +122,7 @@ def test_too_many_bad_images_end_the_run_which_a_higher_cap_continues(
     assert programs.rows(tmp_path) == programs.rows(reference)
 
 
+@pytest.mark.slow
 def test_a_folder_of_bad_images_alone_is_one_error(tmp_path):
     folder = tmp_path / "images"
     folder.mkdir()

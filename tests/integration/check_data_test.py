@@ -70,6 +70,7 @@ def test_bad_files_are_listed_and_end_in_exit_code_2(tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_odd_files_are_clean(tmp_path):
     files = {**FOLDER, "a/odd.jpg": odd_files.encoded(mode="CMYK")}
     odd_files.write(tmp_path / "pets", files)
@@ -81,6 +82,7 @@ def test_odd_files_are_clean(tmp_path):
     assert os.listdir(tmp_path) == ["pets"]
 
 
+@pytest.mark.slow
 def test_images_in_train_and_validation_are_not_clean(tmp_path):
     odd_files.write(tmp_path / "pets", FOLDER)
     odd_files.write(
@@ -124,6 +126,7 @@ def test_mistakes_end_in_exit_code_1_and_a_sentence(
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_a_report_takes_the_place_of_no_file(tmp_path):
     odd_files.write(tmp_path, {"pets/0.jpg": JPEG, "notes.txt": b"mine"})
     for name in ("notes.txt", "pets", "pets.manifest.jsonl"):
@@ -135,6 +138,7 @@ def test_a_report_takes_the_place_of_no_file(tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["notes.txt", "pets"]
 
 
+@pytest.mark.slow
 def test_an_empty_validation_split_holds_nothing_out(tmp_path):
     odd_files.write(tmp_path / "pets", FOLDER)
     result = check(tmp_path, "pets", "--validation_split=", "--manifest=")
@@ -142,6 +146,7 @@ def test_an_empty_validation_split_holds_nothing_out(tmp_path):
     assert "22 for train, 0 for validation" in result.stdout
 
 
+@pytest.mark.slow
 def test_a_reader_that_stops_early_changes_nothing(tmp_path):
     odd_files.write(tmp_path / "pets", {**FOLDER, "a/cut.jpg": JPEG[:-50]})
     process = subprocess.Popen(
@@ -159,6 +164,7 @@ def test_a_reader_that_stops_early_changes_nothing(tmp_path):
     assert "cut.jpg" in (tmp_path / "all.txt").read_text()
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_no_manifest(tmp_path):
     odd_files.write(tmp_path / "pets", {"0.jpg": JPEG})
     for number in range(1, 20000):

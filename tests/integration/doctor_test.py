@@ -2,9 +2,12 @@
 
 import os
 
+import pytest
+
 from tests.integration import programs
 
 
+@pytest.mark.slow
 def test_it_describes_a_run_and_leaves_nothing(tmp_path):
     result = programs.run(
         "doctor.py",
@@ -23,6 +26,7 @@ def test_it_describes_a_run_and_leaves_nothing(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_without_images_it_says_what_needs_none(tmp_path):
     result = programs.run(
         "doctor.py",

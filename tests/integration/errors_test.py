@@ -47,6 +47,7 @@ def test_a_mistake_is_named_without_a_traceback(arguments, message, tmp_path):
     assert not list(tmp_path.glob("runs/*/flags.txt"))
 
 
+@pytest.mark.slow
 def test_a_file_that_is_no_image_is_named(tmp_path):
     images = tmp_path / "images"
     images.mkdir()

@@ -54,6 +54,7 @@ def test_checkpoints_that_fail_end_the_run_at_the_third(tmp_path):
     assert [row["step"] for row in programs.rows(tmp_path)][-1] == 20
 
 
+@pytest.mark.slow
 def test_a_run_that_ends_without_a_checkpoint_fails(tmp_path):
     result = pretrain_with_limit(tmp_path, 50_000, "--train_steps=3")
     assert result.returncode == 1, result.stderr
@@ -84,6 +85,7 @@ def fill(path):
             pass
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_leaves_what_was_there_and_no_litter(
     small_disk, tmp_path
 ):

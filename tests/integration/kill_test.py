@@ -28,6 +28,7 @@ def kill_each(folder, reference, kills):
     return len(results) - 1, [result for result in results if result[1]]
 
 
+@pytest.mark.slow
 def test_a_run_killed_four_times_equals_the_uninterrupted_one(
     reference, tmp_path
 ):

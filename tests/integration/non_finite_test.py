@@ -3,10 +3,12 @@
 import json
 
 import numpy as np
+import pytest
 
 from tests.integration import programs
 
 
+@pytest.mark.slow
 def test_a_run_that_blows_up_stops_with_its_last_good_weights(tmp_path):
     result = programs.run(
         "pretrain.py",

@@ -86,6 +86,7 @@ def test_killed_and_continued_it_ends_alike_and_trains(images, tmp_path):
     assert programs.checkpoints(tmp_path / "run") == ["step-00000002"]
 
 
+@pytest.mark.slow
 def test_mistakes_and_damage_are_one_sentence(images, tmp_path):
     def prepare(*more):
         result = programs.run(

@@ -124,6 +124,7 @@ def test_a_run_whose_checkpoints_have_gone_does_not_begin_anew(runs, tmp_path):
     assert programs.rows(workdir) == programs.rows(whole)
 
 
+@pytest.mark.slow
 def test_other_settings_in_the_same_folder_are_refused(runs):
     whole, _, _ = runs
     before = (whole / "flags.txt").read_text()

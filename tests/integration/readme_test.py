@@ -4,6 +4,8 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 from tests.integration import programs
 
 
@@ -23,6 +25,7 @@ def run_script(readme, check, cwd):
     return script, result
 
 
+@pytest.mark.slow
 def test_the_training_script_has_ten_lines_and_runs(tmp_path):
     check = "assert features.shape == (8, 6, 6, 192)"
     script, result = run_script("README.md", check, tmp_path)
@@ -30,6 +33,7 @@ def test_the_training_script_has_ten_lines_and_runs(tmp_path):
     assert "loss" in result.stdout
 
 
+@pytest.mark.slow
 def test_the_saved_features_load_with_any_batch_size(tmp_path):
     check = """
 loaded = tf.saved_model.load("features/1").signatures["serving_default"]

@@ -50,7 +50,11 @@ def whole(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    "number, code", [(signal.SIGTERM, 143), (signal.SIGINT, 130)]
+    "number, code",
+    [
+        pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow),
+        (signal.SIGINT, 130),
+    ],
 )
 def test_a_stopped_run_saves_and_goes_on_bit_for_bit(
     whole, tmp_path, number, code
@@ -72,6 +76,7 @@ def test_a_stopped_run_saves_and_goes_on_bit_for_bit(
     assert programs.rows(workdir) == programs.rows(whole)
 
 
+@pytest.mark.slow
 def test_a_second_signal_in_the_middle_of_a_save_harms_nothing(whole, tmp_path):
     workdir = tmp_path / "run"
     with training(workdir) as process:
@@ -88,6 +93,7 @@ def test_a_second_signal_in_the_middle_of_a_save_harms_nothing(whole, tmp_path):
     assert all(name.startswith("step-") for name in names)
 
 
+@pytest.mark.slow
 def test_a_second_trainer_is_refused_and_the_first_is_undisturbed(tmp_path):
     workdir = tmp_path / "run"
     with training(workdir, "--train_steps=100000") as process:

@@ -38,6 +38,7 @@ def assert_close(workdir, wanted_workdir, step):
         assert row == pytest.approx(wanted_row, rel=ATOL)
 
 
+@pytest.mark.slow
 def test_two_workers_train_like_one_device(one, tmp_path):
     workdir = tmp_path / "run"
     cluster.pretrain(workdir, STEPS)

@@ -156,6 +156,7 @@ class ScalableModelTest(tf.test.TestCase, parameterized.TestCase):
         result = train(run_eagerly=True, accumulation_steps=2)
         self.assert_same(result, plain("vit"))
 
+    @pytest.mark.slow
     def test_gradients_are_exchanged_and_applied_once_per_update(self):
         calls = []
 

@@ -87,6 +87,7 @@ class SimMIMConvolutionalTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual(first["reconstruction"].shape, [B, H, W, C])
         self.assertEqual(first["features"].shape, [B, 2, 3, 12])
 
+    @pytest.mark.slow
     def test_two_replicas_train_like_one(self):
         """With drop path and batch statistics at work."""
         self.compare_replicas("resnet18")
@@ -159,6 +160,7 @@ class SimMIMConvolutionalTest(tf.test.TestCase, parameterized.TestCase):
                 self.assertAllInRange(gradient, -1e4, 1e4)
 
     @parameterized.parameters(1, 2)
+    @pytest.mark.slow
     def test_a_run_comes_back_with_its_statistics(self, replicas):
         with strategy_of(replicas).scope():
             model = create("resnet18")

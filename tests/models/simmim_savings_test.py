@@ -108,6 +108,7 @@ class SimMIMSavingsTest(tf.test.TestCase, parameterized.TestCase):
         model = self.create(vit("float64", **VITS[name]), "float64")
         self.assert_exact(model, tolerance=1e-12)
 
+    @pytest.mark.slow
     def test_a_swin_has_the_same_loss_and_gradients(self):
         model = self.create(swin("float64"), "float64")
         self.assertTrue(model.backbone.prunes_last_block)
@@ -134,6 +135,7 @@ class SimMIMSavingsTest(tf.test.TestCase, parameterized.TestCase):
         # bfloat16 has 8 bits, 0.004; sums in another order.
         self.assert_exact(model, tolerance=0.02)
 
+    @pytest.mark.slow
     def test_masks_that_hide_less_more_or_parts_of_cells_are_exact(self):
         for create in (vit, swin):
             model = self.create(create("float64"), "float64")

@@ -5,6 +5,7 @@ windows do not divide.
 """
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 
@@ -67,6 +68,7 @@ class SimMIMOfSwinTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual(first["features"].shape, [B, 4, 6, 16])
         self.assertAllEqual(first["reconstruction"], second["reconstruction"])
 
+    @pytest.mark.slow
     def test_two_replicas_train_like_one(self):
         """With drop path, masks drawn in the step, and clipping at work."""
         strategies = (

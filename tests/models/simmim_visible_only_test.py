@@ -109,6 +109,7 @@ class SimMIMVisibleOnlyTest(tf.test.TestCase, parameterized.TestCase):
                 ):
                     step({**self.element, "patch_mask": mask})
 
+    @pytest.mark.slow
     def test_xla_skips_a_step_of_such_masks(self):
         model = create(compiling={"jit_compile": True}, depth=1)
         before = weights(model)

@@ -120,6 +120,7 @@ def test_files_of_whole_models_are_refused_in_one_sentence(tmp_path, marker):
         assert "\n" not in message
 
 
+@pytest.mark.slow
 def test_a_run_of_a_stranger_is_data(clean_run, tmp_path, marker):
     """Every hostile run is refused, for the reason that it is hostile."""
     hostile.plant_module(tmp_path, marker)

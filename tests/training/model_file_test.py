@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 
@@ -126,6 +127,7 @@ class ModelFileTest(tf.test.TestCase, parameterized.TestCase):
         ({"extractor": "os.system"}, "no model can be built"),
         ({"extractor": ["resnet18"]}, "no model can be built"),
     )
+    @pytest.mark.slow
     def test_a_convolutional_network_comes_back_if_it_has_a_place(
         self, changes, message
     ):

@@ -48,6 +48,7 @@ def test_arithmetic_of_a_convolution_counts_its_kernel():
     assert cost.forward_flops == stem + depthwise + mlp + head
 
 
+@pytest.mark.slow
 def test_memory_grows_with_depth_and_falls_with_rematerialization():
     kept = {
         (depth, rematerialize): step_cost.step_cost(

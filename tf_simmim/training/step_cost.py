@@ -7,6 +7,7 @@ import tensorflow as tf
 
 # Operations that only look at a tensor in another shape: no memory of its own.
 _VIEWS = {"Identity", "Reshape", "Squeeze", "ExpandDims", "StopGradient"}
+_CALLS = {"PartitionedCall", "StatefulPartitionedCall"}
 # Operations of the gradient that read a shape, and keep no tensor for it.
 _SHAPE_READERS = {"Shape", "ShapeN", "Size", "Rank", "BroadcastGradientArgs"}
 # What is in memory anyway: inputs, weights, constants.
@@ -115,6 +116,8 @@ def _kept_bytes(of_forward, of_gradient):
     made_forward = {
         tensor.ref() for operation in of_forward for tensor in operation.outputs
     }
+    library = of_forward[0].graph.as_graph_def().library
+    functions = {f.signature.name: f for f in library.function}
     kept = {}
     for operation in of_gradient:
         if operation.type in _SHAPE_READERS:
@@ -122,11 +125,38 @@ def _kept_bytes(of_forward, of_gradient):
         for tensor in operation.inputs:
             if tensor.ref() not in made_forward:
                 continue
-            while tensor.op.type in _VIEWS:
-                tensor = tensor.op.inputs[0]
+            tensor = _source(tensor, functions)
             if tensor.op.type not in _RESIDENT:
                 kept[tensor.ref()] = _size(tensor)
     return sum(kept.values())
+
+
+def _source(tensor, functions):
+    """Returns the tensor that another is only a view of, or itself."""
+    while True:
+        operation = tensor.op
+        argument = None
+        if operation.type in _VIEWS:
+            argument = 0
+        elif operation.type in _CALLS:
+            function = functions[operation.get_attr("f").name]
+            argument = _argument_of(function, tensor.value_index)
+        if argument is None:
+            return tensor
+        tensor = operation.inputs[argument]
+
+
+def _argument_of(function, output):
+    """Returns which argument a function hands out again, or None."""
+    arguments = [argument.name for argument in function.signature.input_arg]
+    nodes = {node.name: node for node in function.node_def}
+    name = function.ret[function.signature.output_arg[output].name]
+    while name not in arguments:
+        node, _, index = name.split(":")
+        if nodes[node].op not in ("Identity", "IdentityN"):
+            return None
+        name = nodes[node].input[int(index)]
+    return arguments.index(name)
 
 
 def _size(tensor):

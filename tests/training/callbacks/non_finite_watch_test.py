@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 
@@ -135,6 +136,7 @@ class NonFiniteWatchTest(tf.test.TestCase, parameterized.TestCase):
         ):
             self.train(stream, last_step=30, total_steps=total)
 
+    @pytest.mark.slow
     def test_a_run_interrupted_around_a_fault_ends_the_same(self):
         stream = create_stream([3, 5, 8])  # steps 2, 3 and 5
         whole = self.train(stream, last_step=7)
@@ -151,6 +153,7 @@ class NonFiniteWatchTest(tf.test.TestCase, parameterized.TestCase):
             ):
                 np.testing.assert_array_equal(a.numpy(), b.numpy(), a.name)
 
+    @pytest.mark.slow
     def test_a_fault_that_was_saved_and_not_reported_is_reported_later(self):
         """As when the process is killed between checkpoint and row."""
         stream = create_stream([3, 5])
