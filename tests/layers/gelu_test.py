@@ -99,6 +99,13 @@ class GeluTest(tf.test.TestCase, parameterized.TestCase):
             value = run.prune(argument, tensor.deref())(x)
             self.assertAllEqual(value, x)
 
+    def test_what_is_known_of_a_shape_stays_known(self):
+        for shape in ([None, 3], [2, 3], [None, None]):
+            function = tf.function(gelu)
+            spec = tf.TensorSpec(shape)
+            output = function.get_concrete_function(spec).output_shapes
+            self.assertEqual(output.as_list(), shape)
+
     def test_graphs_are_freed(self):
         """TensorFlow's registry of gradients would keep them."""
         graphs = []

@@ -1,15 +1,11 @@
 """GELU that keeps one tensor for its gradient instead of four."""
 
+import functools
 import math
 
 import tensorflow as tf
 
 
-# A custom gradient is registered wherever it is traced, and the registry keeps
-# the tensors around it, hence their whole graph, for as long as the process
-# lives. In a function of its own that is a graph of ten operations per shape.
-@tf.function
-@tf.custom_gradient
 def gelu(x):
     """Multiplies each value by the normal distribution function of it.
 
@@ -22,7 +18,7 @@ def gelu(x):
     keeps x, and computes Phi again.
 
     Args:
-        x: float tensor of any shape.
+        x: float tensor of any shape, of known rank.
 
     Returns:
         Same shape and dtype.
@@ -31,12 +27,26 @@ def gelu(x):
         https://arxiv.org/abs/1606.08415, section 2; exact, as in the
         reference.
     """
+    return _function_for(tuple(x.shape), x.dtype)(x)
 
-    def gradient(upstream):
-        density = tf.exp(-0.5 * tf.square(x)) * (2.0 * math.pi) ** -0.5
-        return upstream * (_distribution(x) + x * density)
 
-    return x * _distribution(x), gradient
+# TensorFlow registers a custom gradient wherever it is traced, and its registry
+# keeps the tensors around it, hence their whole graph, for as long as the
+# process lives. In a function of its own that is a graph of ten operations. It
+# has one shape and no other: a function that takes several loses what is known
+# of them, and XLA wants to know.
+@functools.cache
+def _function_for(shape, dtype):
+    @tf.function(input_signature=[tf.TensorSpec(shape, dtype)])
+    @tf.custom_gradient
+    def gelu(x):
+        def gradient(upstream):
+            density = tf.exp(-0.5 * tf.square(x)) * (2.0 * math.pi) ** -0.5
+            return upstream * (_distribution(x) + x * density)
+
+        return x * _distribution(x), gradient
+
+    return gelu
 
 
 def _distribution(x):
