@@ -117,6 +117,7 @@ def test_images_in_train_and_validation_are_not_clean(tmp_path):
         ),
     ],
 )
+@pytest.mark.slow
 def test_mistakes_end_in_exit_code_1_and_a_sentence(
     arguments, message, tmp_path
 ):
@@ -175,6 +176,9 @@ def test_ctrl_c_leaves_no_manifest(tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # What a shell runs in the background ignores Ctrl-C, as do the
+        # programs that it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     # The manifest is being written while files are examined.
     while len(os.listdir(tmp_path)) == 1:

@@ -4,38 +4,45 @@ import pytest
 
 from tests.integration import programs
 
+QUICK = [
+    (["--flagfile=vitc.flags"], "There is no flagfile vitc.flags"),
+    (["--dataset=folder:/no/such/folder"], "/no/such/folder"),
+    (["--dataset=builtin:digits", "leftover"], "leftover"),
+    (
+        [*programs.TINY, "--image_size=30"],
+        "nearest sizes that work",
+    ),
+]
+OTHERS = [
+    (["--dataset=builtin:digit"], "builtin:digits"),
+    (["--dataset=tfds:mnist", "--data_dir=/nowhere"], "/nowhere"),
+    (["--dataset=builtin:digits", "--mask_ratio=1.5"], "mask_ratio"),
+    (["--dataset=builtin:digits", "--backbone=vit_huge"], "vit_base"),
+    (
+        ["--dataset=builtin:digits", "--global_batch_size=5000"],
+        "--global_batch_size must not exceed",
+    ),
+    (["--global_batch_size=16"], "--dataset"),
+    (
+        [*programs.TINY, "--base_learning_rate=nan"],
+        "base_learning_rate=nan: must be a finite number",
+    ),
+    (
+        ["--dataset=builtin:digits", "--train_epochs=5"],
+        "--warmup_epochs must be over before --train_epochs",
+    ),
+    (
+        [*programs.TINY, "--validation_dataset=folder:/no/such/folder"],
+        "/no/such/folder",
+    ),
+]
+
 
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["--flagfile=vitc.flags"], "There is no flagfile vitc.flags"),
-        (["--dataset=builtin:digit"], "builtin:digits"),
-        (["--dataset=folder:/no/such/folder"], "/no/such/folder"),
-        (["--dataset=tfds:mnist", "--data_dir=/nowhere"], "/nowhere"),
-        (["--dataset=builtin:digits", "--mask_ratio=1.5"], "mask_ratio"),
-        (["--dataset=builtin:digits", "--backbone=vit_huge"], "vit_base"),
-        (["--dataset=builtin:digits", "leftover"], "leftover"),
-        (
-            [*programs.TINY, "--image_size=30"],
-            "nearest sizes that work",
-        ),
-        (
-            ["--dataset=builtin:digits", "--global_batch_size=5000"],
-            "--global_batch_size must not exceed",
-        ),
-        (["--global_batch_size=16"], "--dataset"),
-        (
-            [*programs.TINY, "--base_learning_rate=nan"],
-            "base_learning_rate=nan: must be a finite number",
-        ),
-        (
-            ["--dataset=builtin:digits", "--train_epochs=5"],
-            "--warmup_epochs must be over before --train_epochs",
-        ),
-        (
-            [*programs.TINY, "--validation_dataset=folder:/no/such/folder"],
-            "/no/such/folder",
-        ),
+        *QUICK,
+        *(pytest.param(*mistake, marks=pytest.mark.slow) for mistake in OTHERS),
     ],
 )
 def test_a_mistake_is_named_without_a_traceback(arguments, message, tmp_path):

@@ -49,12 +49,10 @@ def whole(tmp_path_factory):
     return workdir
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "number, code",
-    [
-        pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow),
-        (signal.SIGINT, 130),
-    ],
+    [(signal.SIGTERM, 143), (signal.SIGINT, 130)],
 )
 def test_a_stopped_run_saves_and_goes_on_bit_for_bit(
     whole, tmp_path, number, code

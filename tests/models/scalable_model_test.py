@@ -106,12 +106,14 @@ class ScalableModelTest(tf.test.TestCase, parameterized.TestCase):
 
     # Drop path is on, masks are drawn in the step, and clipping is at work.
     @parameterized.parameters(
-        ("vit", 1, 4, False), ("vit", 2, 2, True), ("swin", 2, 2, False)
+        ("vit", 2, 2, True),
     )
     def test_every_way_of_taking_a_step_gives_the_same_numbers(self, *way):
         self.check(*way)
 
     @parameterized.parameters(
+        ("vit", 1, 4, False),
+        ("swin", 2, 2, False),
         ("vit", 1, 1, True),
         ("vit", 1, 2, True),
         ("vit", 2, 1, True),

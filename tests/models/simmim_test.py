@@ -5,6 +5,7 @@ tests/conformance; parity with the reference in tests/golden.
 """
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 
@@ -229,6 +230,7 @@ class SimMIMTest(tf.test.TestCase, parameterized.TestCase):
             )
 
     @parameterized.parameters(*OPTIMIZERS)
+    @pytest.mark.slow
     def test_two_replicas_train_like_one(self, optimizer):
         """With drop path, masks drawn in the step, and clipping at work."""
         strategies = (
@@ -333,6 +335,7 @@ class SimMIMTest(tf.test.TestCase, parameterized.TestCase):
         for old, new in zip(before, everything(faulty), strict=True):
             np.testing.assert_array_equal(new, old)
 
+    @pytest.mark.slow
     def test_float16_overflow_lowers_the_scale_and_keeps_the_clock(self):
         tf.keras.mixed_precision.set_global_policy("mixed_float16")
         self.addCleanup(tf.keras.mixed_precision.set_global_policy, "float32")

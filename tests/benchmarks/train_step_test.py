@@ -1,0 +1,79 @@
+"""Tests for benchmarks/train_step.py, scaling.py and peers.py."""
+
+import importlib.util
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.integration import programs
+
+
+def run(name, *arguments):
+    return subprocess.run(
+        [sys.executable, str(programs.ROOT / "benchmarks" / name), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+
+
+def rows(output):
+    """Returns the cells of the rows of all tables, without heads."""
+    lines = re.findall(r"^\| (.*) \|$", output, re.M)
+    cells = [line.split(" | ") for line in lines]
+    return [row for row in cells if "images/s" not in row]
+
+
+@pytest.mark.slow
+def test_every_variant_of_a_step_has_a_row():
+    result = run(
+        "train_step.py",
+        "--models=vit_nano@64",
+        "--variants=naive,graph,bfloat16",
+        *("--batch_size=3", "--num_rounds=2"),
+    )
+    assert result.returncode == 0, result.stderr
+    table = rows(result.stdout)
+    assert [row[0] for row in table] == ["naive", "graph", "bfloat16"]
+    assert table[0][2:4] == ["1.00", "1.00"]
+    for row in table:
+        images, _, _, utilisation, megabytes = row[1:]
+        assert float(images) > 0
+        assert 0 < float(utilisation.split()[0]) < 1.5
+        assert float(megabytes) >= 0
+
+
+@pytest.mark.slow
+def test_tables_of_scaling_have_their_rows():
+    result = run(
+        "scaling.py",
+        "--over=image_size,workers",
+        *("--preset=vit_nano", "--image_size=64", "--image_sizes=128,64"),
+        *("--batch_size=2", "--num_rounds=2"),
+    )
+    assert result.returncode == 0, result.stderr
+    table = {row[0]: row[1:] for row in rows(result.stdout)}
+    assert list(table) == ["128 px", "64 px", "workers: 1", "workers: 2"]
+    # Four times the patches, and attention besides.
+    assert float(table["64 px"][3]) > 4
+    assert table["workers: 2"][0] == table["workers: 1"][0]
+    assert float(table["workers: 2"][1]) > 0
+
+
+@pytest.mark.slow
+def test_without_pytorch_the_comparison_says_what_to_install():
+    if importlib.util.find_spec("torch"):
+        pytest.skip("PyTorch is installed")
+    result = run("peers.py", "--models=vit_nano@64", "--batch_size=2")
+    assert result.returncode == 1
+    assert "pip install -e '.[bench]'" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_unknown_names_are_refused():
+    result = run("train_step.py", "--models=vit_huge@224")
+    assert result.returncode != 0
+    assert "vit_small@224" in result.stderr
