@@ -9,11 +9,11 @@ import tensorflow as tf
 
 from tf_simmim import layers
 from tf_simmim.heads import cells as cells_lib
-from tf_simmim.heads import prediction_head
+from tf_simmim.heads import transformer_head
 
 
 @tf.keras.saving.register_keras_serializable(package="tf_simmim")
-class CrossAttentionHead(tf.keras.layers.Layer):
+class CrossAttentionHead(transformer_head.TransformerHead):
     """Asks the feature map what is under each cell, by its place alone.
 
         q[i] = query token + position[i]         of the cells to predict
@@ -56,56 +56,18 @@ class CrossAttentionHead(tf.keras.layers.Layer):
         blocks.
     """
 
-    is_pointwise = False
-
-    def __init__(
-        self,
-        stride,
-        channels=3,
-        embed_dim=256,
-        depth=1,
-        num_heads=8,
-        **kwargs,
-    ):
-        super().__init__(**kwargs)
-        if depth < 1:
-            raise ValueError(f"`depth` must be positive. Received: {depth}.")
-        self.stride = stride
-        self.channels = channels
-        self.embed_dim = embed_dim
-        self.depth = depth
-        self.num_heads = num_heads
-        policy = self.dtype_policy
-        self.embedding = tf.keras.layers.Dense(
-            embed_dim,
-            kernel_initializer=layers.TruncatedNormal(),
-            dtype=policy,
-            name="embedding",
-        )
-        self.blocks = [
-            layers.CrossAttentionBlock(
-                num_heads, dtype=policy, name=f"block_{i}"
-            )
-            for i in range(depth)
-        ]
-        self.norm = tf.keras.layers.LayerNormalization(
-            epsilon=1e-6, dtype=policy, name="norm"
-        )
-        self.prediction = prediction_head.PredictionHead(
-            stride, channels, dtype=policy, name="prediction"
+    def create_block(self, name):
+        return layers.CrossAttentionBlock(
+            self.num_heads, dtype=self.dtype_policy, name=name
         )
 
     def build(self, input_shape):
-        cells_lib.require_map(input_shape)
+        super().build(input_shape)
         self.query_token = self.add_weight(
             name="query_token",
             shape=(1, 1, self.embed_dim),
             initializer=layers.TruncatedNormal(),
         )
-        self.positions = layers.SinCosPositionEmbedding(
-            tuple(input_shape[1:3]), dtype=self.dtype_policy, name="positions"
-        )
-        super().build(input_shape)
 
     def call(self, features, cells=None):
         tokens = self.embedding(cells_lib.as_tokens(features))
@@ -118,15 +80,5 @@ class CrossAttentionHead(tf.keras.layers.Layer):
             queries = cells_lib.take_cells(queries, cells)  # [B, n, E]
         for block in self.blocks:
             queries = block(queries, tokens)
-        y = self.prediction(self.norm(queries))  # [B, n, F]
+        y = self.predict_cells(queries)  # [B, n, F]
         return cells_lib.as_map(y, features) if cells is None else y
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "stride": self.stride,
-            "channels": self.channels,
-            "embed_dim": self.embed_dim,
-            "depth": self.depth,
-            "num_heads": self.num_heads,
-        }

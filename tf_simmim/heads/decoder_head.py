@@ -9,11 +9,11 @@ import tensorflow as tf
 
 from tf_simmim import layers
 from tf_simmim.heads import cells as cells_lib
-from tf_simmim.heads import prediction_head
+from tf_simmim.heads import transformer_head
 
 
 @tf.keras.saving.register_keras_serializable(package="tf_simmim")
-class DecoderHead(tf.keras.layers.Layer):
+class DecoderHead(transformer_head.TransformerHead):
     """A light Transformer over the whole feature map, then a linear layer.
 
         x = features W + b + positions
@@ -49,72 +49,20 @@ class DecoderHead(tf.keras.layers.Layer):
         encoder has seen the mask tokens, so that none are put in here.
     """
 
-    is_pointwise = False
-
-    def __init__(
-        self,
-        stride,
-        channels=3,
-        embed_dim=256,
-        depth=1,
-        num_heads=8,
-        **kwargs,
-    ):
-        super().__init__(**kwargs)
-        if depth < 1:
-            raise ValueError(f"`depth` must be positive. Received: {depth}.")
-        self.stride = stride
-        self.channels = channels
-        self.embed_dim = embed_dim
-        self.depth = depth
-        self.num_heads = num_heads
-        policy = self.dtype_policy
-        self.embedding = tf.keras.layers.Dense(
-            embed_dim,
-            kernel_initializer=layers.TruncatedNormal(),
-            dtype=policy,
-            name="embedding",
+    def create_block(self, name):
+        return layers.TransformerBlock(
+            self.num_heads,
+            qkv_bias="query_key_value",
+            layer_scale_init=None,
+            dtype=self.dtype_policy,
+            name=name,
         )
-        self.blocks = [
-            layers.TransformerBlock(
-                num_heads,
-                qkv_bias="query_key_value",
-                layer_scale_init=None,
-                dtype=policy,
-                name=f"block_{i}",
-            )
-            for i in range(depth)
-        ]
-        self.norm = tf.keras.layers.LayerNormalization(
-            epsilon=1e-6, dtype=policy, name="norm"
-        )
-        self.prediction = prediction_head.PredictionHead(
-            stride, channels, dtype=policy, name="prediction"
-        )
-
-    def build(self, input_shape):
-        cells_lib.require_map(input_shape)
-        self.positions = layers.SinCosPositionEmbedding(
-            tuple(input_shape[1:3]), dtype=self.dtype_policy, name="positions"
-        )
-        super().build(input_shape)
 
     def call(self, features, cells=None):
         x = self.positions(self.embedding(cells_lib.as_tokens(features)))
         for block in self.blocks:
             x = block(x)  # [B, h * w, E]
         if cells is None:
-            y = self.prediction(self.norm(x))
-            return cells_lib.as_map(y, features)  # [B, h, w, F]
+            return cells_lib.as_map(self.predict_cells(x), features)
         cells_lib.require_cells(features, cells)
-        return self.prediction(self.norm(cells_lib.take_cells(x, cells)))
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "stride": self.stride,
-            "channels": self.channels,
-            "embed_dim": self.embed_dim,
-            "depth": self.depth,
-            "num_heads": self.num_heads,
-        }
+        return self.predict_cells(cells_lib.take_cells(x, cells))
