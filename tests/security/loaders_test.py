@@ -31,6 +31,8 @@ KEYWORDS = {
 ALLOWED = {
     ("tf_simmim/models/scalable_model.py", "deserialize_keras_object"),
     ("tf_simmim/models/simmim.py", "deserialize_keras_object"),
+    # It computes with PyTorch, beside us, and has it load nothing.
+    ("benchmarks/peer_torch.py", "torch"),
 }
 
 
