@@ -29,6 +29,7 @@ class PresetsTest(tf.test.TestCase, parameterized.TestCase):
         count = sum(w.shape.num_elements() for w in model.trainable_variables)
         self.assertEqual(count, 89_874_104)
 
+    @pytest.mark.slow
     def test_swin_large_has_the_published_number_of_parameters(self):
         model = models.SimMIM(presets.create("swin_large", 192))
         count = sum(w.shape.num_elements() for w in model.trainable_variables)
