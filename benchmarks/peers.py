@@ -65,6 +65,24 @@ _VIT_OPTIONS = dict(
 )
 
 
+def has_peer(name):
+    """Whether a name is PRESET@SIDE, of a network that is on both sides."""
+    preset, _, side = name.partition("@")
+    kinds = backbones.ViT, backbones.Swin
+    return (
+        preset in backbones.PRESETS
+        and backbones.backbone_class(preset) in kinds
+        and side.isdecimal()
+    )
+
+
+flags.register_validator(
+    "models",
+    lambda names: all(map(has_peer, names)),
+    "must be PRESET@SIDE each, of a ViT or a Swin: vit_small@224,swin_tiny@192",
+)
+
+
 def create_model(name):
     """Returns our model of "PRESET@SIDE", and its options in their words."""
     preset, side = name.split("@")

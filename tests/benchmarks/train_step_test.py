@@ -73,7 +73,15 @@ def test_without_pytorch_the_comparison_says_what_to_install():
     assert "Traceback" not in result.stderr
 
 
-def test_unknown_names_are_refused():
-    result = run("train_step.py", "--models=vit_huge@224")
+@pytest.mark.parametrize(
+    "program, model",
+    [
+        ("train_step.py", "vit_huge@224"),
+        # Hugging Face has no masked image modeling with it.
+        ("peers.py", "resnet50@224"),
+    ],
+)
+def test_unknown_names_are_refused(program, model):
+    result = run(program, f"--models={model}")
     assert result.returncode != 0
     assert "vit_small@224" in result.stderr
