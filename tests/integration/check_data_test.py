@@ -24,6 +24,7 @@ def check(cwd, *arguments):
     return result
 
 
+@pytest.mark.slow
 def test_bad_files_are_listed_and_end_in_exit_code_2(tmp_path):
     files = {
         **FOLDER,

@@ -1,10 +1,11 @@
-"""Starts `pretrain.py` as workers that train together on this machine."""
+"""Starts processes that train together on this machine, or serve data."""
 
 import contextlib
 import json
 import os
 import socket
 import subprocess
+import time
 
 from tests.integration import programs
 
@@ -56,6 +57,41 @@ def pretrain(workdir, *arguments):
     with training(workdir, *arguments) as processes:
         codes = [process.wait(TIMEOUT_SECONDS) for process in processes]
     assert codes == [0] * len(codes), log(workdir, 0) + log(workdir, 1)
+
+
+@contextlib.contextmanager
+def data_server(log_path):
+    """Starts `data_server.py`.
+
+    Args:
+        log_path: pathlib.Path. What it writes to stderr.
+
+    Yields:
+        str: "HOST:PORT" for --data_service.
+    """
+    address, worker_address = _free_addresses(2)
+    ports = [each.rpartition(":")[2] for each in (address, worker_address)]
+    with open(log_path, "w", encoding="utf-8") as stderr:
+        server = subprocess.Popen(
+            programs.command(
+                "data_server.py",
+                f"--port={ports[0]}",
+                f"--worker_port={ports[1]}",
+            ),
+            cwd=programs.ROOT,
+            stderr=stderr,
+        )
+    try:
+        deadline = time.monotonic() + TIMEOUT_SECONDS
+        while "Serving at" not in log_path.read_text(encoding="utf-8"):
+            text = log_path.read_text(encoding="utf-8")
+            assert server.poll() is None, text
+            assert time.monotonic() < deadline, text
+            time.sleep(0.05)
+        yield f"localhost:{ports[0]}"
+    finally:
+        server.kill()
+        server.wait()
 
 
 def log(workdir, index):

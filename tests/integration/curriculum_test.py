@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pytest
 
+from tests.integration import cluster
 from tests.integration import programs
 from tf_simmim import training
 
@@ -177,3 +178,38 @@ def test_replicas_change_their_phase_together(runs, tmp_path):
     want, got = programs.rows(whole), programs.rows(tmp_path)
     for one, other in zip(want, got, strict=True):
         assert other["loss"] == pytest.approx(one["loss"], rel=1e-5)
+
+
+def test_workers_change_their_phase_together_and_go_on_in_the_second(
+    runs, tmp_path
+):
+    whole, _, _ = runs
+    workdir = tmp_path / "run"
+    for steps in (9, LAST):  # after the boundary
+        cluster.pretrain(workdir, *FLAGS, f"--train_steps={steps}")
+    got = {row["step"]: row for row in programs.rows(workdir)}
+    for row in programs.rows(whole):
+        assert got[row["step"]]["loss"] == pytest.approx(row["loss"], rel=1e-5)
+
+
+def test_several_steps_an_execution_change_nothing(runs, tmp_path):
+    whole, _, _ = runs
+    programs.pretrain(
+        tmp_path,
+        *(*FLAGS, f"--train_steps={LAST}"),
+        # Divides neither phase.
+        "--steps_per_execution=4",
+    )
+    programs.assert_same_state(whole, tmp_path, LAST)
+
+
+def test_data_servers_change_their_phase_too(runs, tmp_path):
+    whole, _, _ = runs
+    with cluster.data_server(tmp_path / "server.stderr") as address:
+        programs.pretrain(
+            tmp_path / "run",
+            *(*FLAGS, f"--train_steps={LAST}"),
+            f"--data_service={address}",
+        )
+    programs.assert_same_state(whole, tmp_path / "run", LAST)
+    assert programs.rows(tmp_path / "run") == programs.rows(whole)

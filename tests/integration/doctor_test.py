@@ -40,6 +40,7 @@ def test_without_images_it_says_what_needs_none(tmp_path):
     assert "Input" not in result.stdout
 
 
+@pytest.mark.slow
 def test_impossible_flags_end_it_with_one_line():
     result = programs.run("doctor.py", *programs.TINY, "--mask_patch_size=7")
     assert result.returncode == 1

@@ -5,8 +5,6 @@ import pytest
 from tests.integration import programs
 
 QUICK = [
-    (["--flagfile=vitc.flags"], "There is no flagfile vitc.flags"),
-    (["--dataset=folder:/no/such/folder"], "/no/such/folder"),
     (["--dataset=builtin:digits", "leftover"], "leftover"),
     (
         [*programs.TINY, "--image_size=30"],
@@ -14,6 +12,8 @@ QUICK = [
     ),
 ]
 OTHERS = [
+    (["--flagfile=vitc.flags"], "There is no flagfile vitc.flags"),
+    (["--dataset=folder:/no/such/folder"], "/no/such/folder"),
     (["--dataset=builtin:digit"], "builtin:digits"),
     (["--dataset=tfds:mnist", "--data_dir=/nowhere"], "/nowhere"),
     (["--dataset=builtin:digits", "--mask_ratio=1.5"], "mask_ratio"),

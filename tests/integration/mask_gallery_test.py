@@ -1,6 +1,7 @@
 """mask_gallery.py as a user runs it."""
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from tests.integration import programs
@@ -25,6 +26,7 @@ def test_writes_a_picture_of_modest_size_and_prints_a_table(tmp_path):
     assert 8 < float(default[5]) < 25
 
 
+@pytest.mark.slow
 def test_shows_the_middle_of_a_photograph_of_ones_own(tmp_path):
     pixels = np.zeros([20, 60, 3], np.uint8)
     pixels[:, 20:40] = (255, 0, 0)
@@ -45,6 +47,7 @@ def test_shows_the_middle_of_a_photograph_of_ones_own(tmp_path):
     assert not is_black.any()
 
 
+@pytest.mark.slow
 def test_what_is_no_photograph_ends_in_a_sentence(tmp_path):
     result = programs.run("mask_gallery.py", "--image=a.png", cwd=tmp_path)
     assert result.returncode == 1

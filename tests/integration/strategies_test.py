@@ -1,9 +1,12 @@
 """One run on one device, on two, and on two workers: the same numbers."""
 
 import signal
+import subprocess
 
 import numpy as np
 import pytest
+import tensorflow as tf
+from sklearn import datasets
 
 from tests.integration import cluster
 from tests.integration import programs
@@ -65,6 +68,69 @@ def test_two_replicas_train_like_one_and_a_run_changes_strategy(one, tmp_path):
             np.testing.assert_allclose(
                 array, wanted[name], rtol=0, atol=ATOL, err_msg=name
             )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    # Float16 rounds to three digits, and sums in another order.
+    "precision, tolerance",
+    [("float32", ATOL), ("float16", 1e-2)],
+)
+def test_workers_accumulate_under_xla_like_one_device(
+    tmp_path, precision, tolerance
+):
+    options = (
+        "--train_steps=8",
+        f"--precision={precision}",
+        "--jit_compile",
+        "--accumulation_steps=2",
+    )
+    one, workdir = tmp_path / "one", tmp_path / "run"
+    programs.pretrain(one, *options)
+    cluster.pretrain(workdir, *options)
+    rows, wanted_rows = programs.rows(workdir), programs.rows(one)
+    assert len(rows) == len(wanted_rows) == 2
+    for row, wanted_row in zip(rows, wanted_rows, strict=True):
+        assert row == pytest.approx(wanted_row, rel=tolerance)
+
+
+@pytest.mark.slow
+def test_replicas_read_a_folder_like_one_device_and_stop_in_time(tmp_path):
+    images = tmp_path / "images"
+    images.mkdir()
+    for index, pixels in enumerate(datasets.load_digits().images[:200]):
+        encoded = tf.io.encode_png(np.uint8(15 * pixels)[..., np.newaxis])
+        (images / f"{index:03}.png").write_bytes(encoded.numpy())
+    options = (
+        f"--dataset=folder:{images}",
+        "--train_epochs=20",
+        "--num_validation_images=20",
+    )
+    one, workdir, stopped = (tmp_path / name for name in ("one", "two", "end"))
+    mirrored = ("--strategy=mirrored", "--num_cpu_replicas=2")
+    programs.pretrain(one, *options, STEPS)
+    programs.pretrain(workdir, *options, STEPS, *mirrored)
+    assert_close(workdir, one, 10)
+
+    # Threads of both replicas are reading when the signal comes.
+    process = subprocess.Popen(
+        programs.command(
+            "pretrain.py",
+            *programs.TINY,
+            *(*options, *mirrored),
+            f"--workdir={stopped}",
+        ),
+        cwd=programs.ROOT,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    try:
+        stop_test.wait_for_row(stopped / "metrics.jsonl", process)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+    finally:
+        process.kill()
+        process.wait()
 
 
 @pytest.mark.slow

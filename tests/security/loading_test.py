@@ -292,6 +292,7 @@ def test_pretraining_never_reads_the_model_that_a_folder_brings(
     assert hostile.PLANTED_MODULE not in (run / "model.json").read_text()
 
 
+@pytest.mark.slow
 def test_evaluation_takes_no_other_flags_from_a_stranger(tmp_path, marker):
     """One of absl's own flags writes a file."""
     line = f"--profile_file={marker}"

@@ -173,6 +173,7 @@ class MutationTest(tf.test.TestCase):
 
 
 class DecoderTest(tf.test.TestCase):
+    @pytest.mark.slow
     def test_a_crash_is_reported_with_the_bytes(self):
         decoder = Decoder()
         self.addCleanup(decoder.close)

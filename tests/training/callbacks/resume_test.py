@@ -9,6 +9,7 @@ import json
 import tempfile
 from pathlib import Path
 
+import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 
@@ -106,6 +107,7 @@ class ResumeTest(tf.test.TestCase, parameterized.TestCase):
         ([3, 6, 9], False),
         ([6], True),
     )
+    @pytest.mark.slow
     def test_stopped_and_resumed_run_is_bit_identical(self, stops, politely):
         for stop in stops:
             expected = contextlib.nullcontext()
