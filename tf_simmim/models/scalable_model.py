@@ -99,6 +99,16 @@ class ScalableModel(tf.keras.Model):
         self.compile(**tf.keras.saving.deserialize_keras_object(config))
         self.optimizer.build(self.trainable_variables)
 
+    def evaluate(self, *args, **kwargs):
+        """Evaluates as Keras does, on averaged weights if there are any."""
+        with optimization.averaged_weights(self):
+            return super().evaluate(*args, **kwargs)
+
+    def predict(self, *args, **kwargs):
+        """Predicts as Keras does, with averaged weights if there are any."""
+        with optimization.averaged_weights(self):
+            return super().predict(*args, **kwargs)
+
     def take_step(self, loss_function, batch, shares_of, measures=()):
         """Takes one optimizer step, unless its numbers are not finite.
 
