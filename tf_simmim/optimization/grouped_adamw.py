@@ -35,6 +35,9 @@ class GroupedAdamW(tf.keras.optimizers.AdamW):
         ValueError: `learning_rate_scales` and `weight_decays` differ in
             length; or, from `build`, there are as many variables not.
 
+    Attributes:
+        averages: list of tf.Variable, in order; empty without `use_ema`.
+
     State: that of `tf.keras.optimizers.AdamW`, and the shared rate of the
         latest update. `learning_rate` is that of a scale of 1.
     """
@@ -55,6 +58,7 @@ class GroupedAdamW(tf.keras.optimizers.AdamW):
                 f"and {len(weight_decays)} numbers."
             )
         self._scale = 1.0  # of the variable that is being updated
+        self.averages = []
         super().__init__(learning_rate, name=name, **kwargs)
         # Decay is that of a group, and made in `update_step`.
         self.exclude_from_weight_decay(var_names=[""])
@@ -75,6 +79,9 @@ class GroupedAdamW(tf.keras.optimizers.AdamW):
                 f"Received: {num_variables} variables."
             )
         super().build(var_list)
+        if self.use_ema and not self.averages:
+            # By a name of ours, which checkpoints know it by.
+            self.averages = list(self._model_variables_moving_average)
 
     @property
     def learning_rate(self):
@@ -87,11 +94,6 @@ class GroupedAdamW(tf.keras.optimizers.AdamW):
     @learning_rate.setter
     def learning_rate(self, learning_rate):
         tf.keras.optimizers.AdamW.learning_rate.fset(self, learning_rate)
-
-    @property
-    def averages(self):
-        """Averages of the variables, in order; an empty list without any."""
-        return self._model_variables_moving_average if self.use_ema else []
 
     def apply_gradients(self, grads_and_vars, *args, **kwargs):
         """Updates variables, as `tf.keras.optimizers.AdamW` does."""
