@@ -4,6 +4,7 @@ import json
 import pathlib
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 
@@ -35,13 +36,20 @@ def swin(config):
     )
 
 
+CASES = (("classifier_vit.npz", vit), ("classifier_swin.npz", swin))
+
+
 class ClassifierParityTest(tf.test.TestCase, parameterized.TestCase):
-    @parameterized.product(
-        backbone=[("classifier_vit.npz", vit), ("classifier_swin.npz", swin)],
-        jit_compile=[False, True],
-    )
-    def test_features_and_logits(self, backbone, jit_compile):
-        file, create = backbone
+    @parameterized.parameters(*CASES)
+    def test_features_and_logits(self, file, create):
+        self.check(file, create, jit_compile=False)
+
+    @parameterized.parameters(*CASES)
+    @pytest.mark.slow
+    def test_features_and_logits_under_xla(self, file, create):
+        self.check(file, create, jit_compile=True)
+
+    def check(self, file, create, jit_compile):
         with np.load(FOLDER / file) as archive:
             golden = {name: archive[name] for name in archive.files}
         config = json.loads(bytes(golden["meta_json"]))
