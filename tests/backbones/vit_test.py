@@ -202,6 +202,21 @@ class ViTTest(
                 want = DEPTH + 1
             self.assertEqual(vit.layer_id(variable), want, variable.name)
 
+    def test_without_a_final_norm_features_are_those_of_the_last_block(self):
+        vit = self.create(final_norm=False)
+        whole = self.create()
+        source = {v.name.partition("/")[2]: v for v in whole.weights}
+        for variable in vit.weights:
+            variable.assign(source.pop(variable.name.partition("/")[2]))
+        self.assertEqual(set(source), {"norm/gamma:0", "norm/beta:0"})
+        features, want = vit(self.images), whole(self.images)
+        tokens = tf.reshape(features, [B, -1, features.shape[-1]])
+        got = tf.reshape(whole.norm(tokens), features.shape)
+        self.assertAllClose(got, want, atol=1e-5)
+        self.assertNotAllClose(features, want)
+        (last,) = vit.block_features(self.images, [DEPTH - 1])
+        self.assertAllClose(last, features, atol=1e-5)
+
     @parameterized.parameters(
         ({"image_size": (9, 12)}, "`image_size` must be a mult.*8x12 or 12x12"),
         ({"image_size": 30}, r"`patch_size` \(4 px\).*28x28 or 32x32"),

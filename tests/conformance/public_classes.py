@@ -152,6 +152,22 @@ def _simmim(**kwargs):
     )
 
 
+def _classifier(**kwargs):
+    backbone = _vit(
+        drop_path_rate=0.4, final_norm=False, dtype=kwargs.get("dtype")
+    )
+    return models.Classifier(
+        **{
+            "backbone": backbone,
+            "num_classes": 3,
+            "class_names": ["a", "b", "c"],
+            "label_smoothing": 0.3,
+            "seed": 3,
+            **kwargs,
+        }
+    )
+
+
 def _bind(cls, **defaults):
     return lambda **kwargs: cls(**{**defaults, **kwargs})
 
@@ -320,6 +336,18 @@ CASES = [
         unbatched=("position_bias", "seed"),
     ),
     Case(
+        "ClassificationHead",
+        _bind(
+            heads.ClassificationHead,
+            num_classes=5,
+            normalize=True,
+            stddev=0.3,
+            epsilon=1e-4,
+        ),
+        {"features": _floats(B, *GRID, D)},
+        output_dtype="float32",
+    ),
+    Case(
         "PredictionHead",
         _bind(heads.PredictionHead, stride=4, channels=2),
         {"features": _floats(B, *GRID, D)},
@@ -403,6 +431,13 @@ CASES = [
         "SimMIMOfVisibleOnly",
         _simmim_of_visible_only,
         {"inputs": IMAGES, "patch_mask": _mask(B, *GRID)},
+    ),
+    Case(
+        "Classifier",
+        _classifier,
+        {"inputs": IMAGES, "seed": SEED},
+        unbatched=("seed",),
+        output_dtype="float32",
     ),
     Case("SimMIM", _simmim, {"inputs": IMAGES, "patch_mask": _mask(B, *GRID)}),
 ]

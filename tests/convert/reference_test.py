@@ -149,6 +149,32 @@ class ReferenceWeightsTest(tf.test.TestCase, parameterized.TestCase):
         with self.assertRaisesRegex(ValueError, "Unknown: .*'decoder.0.bias'"):
             convert.load_reference_weights(backbone, weights)
 
+    def test_a_classifier_has_the_names_of_a_fine_tuned_model(self):
+        source, target = (
+            models.Classifier(
+                vit(relative_position="per_block", final_norm=False), 3
+            )
+            for _ in range(2)
+        )
+        randomize(source)
+        weights = convert.reference_weights(source)
+        self.assertContainsSubset(
+            {
+                "fc_norm.weight",
+                "fc_norm.bias",
+                "head.weight",
+                "head.bias",
+                "blocks.1.attn.relative_position_bias_table",
+            },
+            weights,
+        )
+        self.assertNoCommonElements(
+            {"mask_token", "norm.weight", "norm.bias"}, weights
+        )
+        self.assertEqual(weights["head.weight"].shape, (3, 12))
+        convert.load_reference_weights(target, weights)
+        self.assertAllEqual(target(self.images), source(self.images))
+
     def test_another_kind_of_model_is_refused(self):
         with self.assertRaisesRegex(
             ValueError, "`model` must be .*Received: Sequential"

@@ -125,6 +125,86 @@ class TransferWeightsTest(tf.test.TestCase, parameterized.TestCase):
             convert.transfer_weights(vit(), vit(), "linear")
 
 
+class TransferToClassifierTest(tf.test.TestCase, parameterized.TestCase):
+    def test_a_shared_bias_goes_to_every_block_and_the_norm_stays_behind(self):
+        source = randomize(vit())
+        target = backbones.for_classification(source, drop_path_rate=0.2)
+        report = convert.transfer_weights(source, target)
+        table = source.relative_position_biases[0].table
+        self.assertLen(target.relative_position_biases, 2)
+        for bias in target.relative_position_biases:
+            self.assertAllEqual(bias.table, table)
+        before = {own(v): v for v in source.weights}
+        for variable in target.weights:
+            if "relative_position_bias" not in variable.name:
+                self.assertAllEqual(variable, before[own(variable)])
+        # The bias is one number for two blocks' attention: the same features.
+        images = tf.ones([2, 32, 48, 2])
+        tokens = tf.reshape(target(images), [2, 6, 12])
+        want = tf.reshape(source(images), [2, 6, 12])
+        self.assertAllClose(source.norm(tokens), want, atol=1e-5)
+        self.assertEqual(
+            report.cloned,
+            tuple(
+                f"relative_position_bias_{i}/relative_position_bias_table"
+                for i in range(2)
+            ),
+        )
+        self.assertEqual(report.left, ("norm/gamma", "norm/beta"))
+        self.assertEqual((report.resampled, report.fresh), ((), ()))
+        self.assertLen(report.copied, len(target.weights) - 2)
+
+    def test_clones_are_resampled_for_another_size(self):
+        source = randomize(vit(absolute_position="learned"))
+        target = backbones.for_classification(source, image_size=(64, 64))
+        report = convert.transfer_weights(source, target)
+        want = convert.resample_relative_position_bias(
+            source.relative_position_biases[0].table.numpy(), (2, 3), (4, 4)
+        )
+        for bias in target.relative_position_biases:
+            self.assertAllEqual(bias.table, want)
+        self.assertEqual(
+            report.resampled, ("position_embedding/position_embedding",)
+        )
+        self.assertLen(report.cloned, 2)
+
+    @parameterized.parameters(vit, swin)
+    def test_a_model_fills_the_backbone_of_another(self, create):
+        source = models.SimMIM(randomize(create()), 16)
+        target = models.Classifier(
+            backbones.for_classification(source.backbone), 4
+        )
+        before = [weight.numpy() for weight in target.head.weights]
+        report = convert.transfer_weights(source, target)
+        self.assertAllEqual(
+            target.backbone.mask_token.mask_token,
+            source.backbone.mask_token.mask_token,
+        )
+        for got, want in zip(target.head.weights, before, strict=True):
+            self.assertAllEqual(got, want)
+        self.assertLen(report.fresh, 4 if create is vit else 2)
+        self.assertIn("head/linear/kernel", report.summary())
+        self.assertIn("weights copied", report.summary())
+
+    @parameterized.parameters(
+        # The other way there is no bias for all blocks.
+        ({"relative_position": "per_block"}, {}, "relative_position_bias_1"),
+        ({"final_norm": False}, {}, "norm/beta"),
+        ({}, {"class_token": False}, "class_token"),
+        ({}, {"relative_position": "none"}, "relative_position_bias_0"),
+        ({"relative_position": "none"}, {}, "relative_position_bias_0"),
+        ({}, {"relative_position": "per_block", "depth": 3}, "block_2"),
+    )
+    def test_what_else_differs_is_refused(self, options, changes, message):
+        source = randomize(vit(**options))
+        target = vit(**changes)
+        before = target.get_weights()
+        with self.assertRaisesRegex(ValueError, f"alone.*{message}"):
+            convert.transfer_weights(source, target)
+        for got, want in zip(target.get_weights(), before, strict=True):
+            self.assertAllEqual(got, want)
+
+
 def simmim(backbone, optimizer="adamw", mask_ratio=0.5, **options):
     """Returns a compiled model whose optimizer is built."""
     model = models.SimMIM(backbone, 16, mask_ratio, **options)

@@ -150,6 +150,47 @@ class ModelFileTest(tf.test.TestCase, parameterized.TestCase):
             with self.assertRaisesRegex(ValueError, message):
                 model_file.read_model(self.path, num_bytes)
 
+    def write_classifier(self, **changes):
+        """Writes a classifier's file; returns the model and its bytes."""
+        model = models.Classifier(
+            backbones.ViT(**{**OPTIONS, "final_norm": False}),
+            num_classes=3,
+            class_names=["a", "b", "\u00fc"],
+            label_smoothing=0.2,
+            seed=5,
+        )
+        run_directory.RunDirectory(self.get_temp_dir()).write_model(model)
+        config = {**json.loads(self.path.read_text()), **changes}
+        self.path.write_text(json.dumps(config))
+        return model, sum(4 * w.shape.num_elements() for w in model.weights)
+
+    def test_a_classifier_comes_back_with_the_names_of_its_classes(self):
+        model, num_bytes = self.write_classifier()
+        copy = model_file.read_model(self.path, num_bytes)
+        self.assertIsInstance(copy, models.Classifier)
+        self.assertEqual(copy.class_names, ("a", "b", "\u00fc"))
+        self.assertEqual(copy.get_config(), model.get_config())
+        self.assertEqual(
+            [w.shape for w in copy.weights], [w.shape for w in model.weights]
+        )
+
+    @parameterized.parameters(
+        ({"num_classes": 10**9}, "its weights need"),
+        ({"num_classes": -(10**9)}, "`num_classes` must be an int"),
+        ({"num_classes": 3.0}, "`num_classes` must be an int"),
+        ({"num_classes": [3]}, "`num_classes` must be an int"),
+        ({"num_classes": None}, "`num_classes` must be an int"),
+        ({"class_names": ["a", "b"]}, "`class_names` must be 3 different"),
+        ({"class_names": ["a", "b", 3]}, "`class_names` must be 3 different"),
+        ({"class_names": [["a"]]}, "`class_names` must be a number, a word"),
+        ({"label_smoothing": "x"}, "no model can be built"),
+        ({"mask_ratio": 0.5}, "no argument of Classifier"),
+    )
+    def test_a_classifier_that_cannot_be_is_refused(self, changes, message):
+        _, num_bytes = self.write_classifier(**changes)
+        with self.assertRaisesRegex(ValueError, message):
+            model_file.read_model(self.path, num_bytes)
+
     def _write_swin(self, **options):
         swin = backbones.Swin(
             **{

@@ -13,6 +13,7 @@ The last line equals a call, the one before it the same at `cells`, int32
 [B, n]; so do their gradients.
 """
 
+from tf_simmim.backbones.classification import for_classification
 from tf_simmim.backbones.convolutional import Convolutional
 from tf_simmim.backbones.presets import PRESETS
 from tf_simmim.backbones.presets import backbone_class
@@ -27,4 +28,5 @@ __all__ = [
     "ViT",
     "backbone_class",
     "create",
+    "for_classification",
 ]

@@ -85,6 +85,14 @@ class Swin(tf.keras.Model):
     # Weights that the reference's optimizer groups exempt from weight decay
     # by name (it also exempts biases and other vectors).
     reference_no_weight_decay = ("mask_token",)
+    # In fine-tuning it looks for these names as well, and finds them.
+    reference_no_weight_decay_when_classifying = (
+        *reference_no_weight_decay,
+        "relative_position_bias_table",
+        "logit_scale",
+        "position_hidden_kernel",
+        "position_output_kernel",
+    )
 
     def __init__(
         self,

@@ -9,7 +9,6 @@ Dimension key:
 
 import tensorflow as tf
 
-from tf_simmim import layers
 from tf_simmim import randomness
 from tf_simmim import sizes
 from tf_simmim.backbones import checks
@@ -60,6 +59,8 @@ class ViT(tf.keras.Model):
         visible_only: bool. With a mask, encode visible patches (and the class
             token) alone. Needs relative_position="none"; MAE's positions are
             "sincos". False in the reference.
+        final_norm: bool. Whether a norm follows the last block. The reference
+            has none where it fine-tunes: see `models.Classifier`.
         **kwargs: passed to `tf.keras.Model`.
 
     Call arguments:
@@ -74,7 +75,7 @@ class ViT(tf.keras.Model):
 
     Returns:
         float [B, h, w, D] in the compute dtype: the patch tokens after the
-        final norm, without the class token.
+        final norm (if there is one), without the class token.
 
     Raises:
         ValueError: a size, ratio or option that cannot work, with the nearest
@@ -113,6 +114,7 @@ class ViT(tf.keras.Model):
         epsilon=1e-6,
         rematerialize=False,
         visible_only=False,
+        final_norm=True,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -151,39 +153,18 @@ class ViT(tf.keras.Model):
         self.epsilon = epsilon
         self.rematerialize = rematerialize
         self.visible_only = visible_only
+        self.final_norm = final_norm
         self.prunes_last_block = not visible_only
 
         self.grid_size = tuple(side // patch_size for side in image_size)
         self.stride = patch_size
         self.num_features = embed_dim
         self.num_blocks = depth
-        self._create_layers()
+        vit_layers.add_layers(self)
         # One forward pass creates every weight under its full name.
         self(
             tf.zeros([1, *image_size, channels]),
             patch_mask=tf.zeros([1, *self.grid_size], tf.int32),
-        )
-
-    def _create_layers(self):
-        policy = self.dtype_policy
-        self.patch_embedding = layers.PatchEmbedding(
-            self.patch_size,
-            self.embed_dim,
-            dtype=policy,
-            name="patch_embedding",
-        )
-        self.mask_token = layers.MaskToken(dtype=policy, name="mask_token")
-        if self.class_token:
-            self.class_token_layer = layers.ClassToken(
-                dtype=policy, name="class_token"
-            )
-        self.position_embedding = vit_layers.create_position_embedding(self)
-        self.relative_position_biases = (
-            vit_layers.create_relative_position_biases(self)
-        )
-        self.blocks = vit_layers.create_blocks(self)
-        self.norm = tf.keras.layers.LayerNormalization(
-            epsilon=self.epsilon, dtype=policy, name="norm"
         )
 
     def call(
@@ -397,4 +378,5 @@ class ViT(tf.keras.Model):
             "epsilon": self.epsilon,
             "rematerialize": self.rematerialize,
             "visible_only": self.visible_only,
+            "final_norm": self.final_norm,
         }

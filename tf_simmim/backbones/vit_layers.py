@@ -1,6 +1,28 @@
 """The layers of a ViT: made from its arguments, and how deep each one lies."""
 
+import tensorflow as tf
+
 from tf_simmim import layers
+
+
+def add_layers(vit) -> None:
+    """Gives a ViT its layers, in the order of its weights."""
+    policy = vit.dtype_policy
+    vit.patch_embedding = layers.PatchEmbedding(
+        vit.patch_size,
+        vit.embed_dim,
+        dtype=policy,
+        name="patch_embedding",
+    )
+    vit.mask_token = layers.MaskToken(dtype=policy, name="mask_token")
+    if vit.class_token:
+        vit.class_token_layer = layers.ClassToken(
+            dtype=policy, name="class_token"
+        )
+    vit.position_embedding = create_position_embedding(vit)
+    vit.relative_position_biases = create_relative_position_biases(vit)
+    vit.blocks = create_blocks(vit)
+    vit.norm = create_norm(vit)
 
 
 def create_position_embedding(vit):
@@ -44,6 +66,14 @@ def create_blocks(vit) -> list:
         )
         for i in range(vit.depth)
     ]
+
+
+def create_norm(vit):
+    """Returns the final norm, or a layer that changes nothing."""
+    options = {"dtype": vit.dtype_policy, "name": "norm"}
+    if not vit.final_norm:
+        return tf.keras.layers.Activation("linear", **options)
+    return tf.keras.layers.LayerNormalization(epsilon=vit.epsilon, **options)
 
 
 def by_depth(vit) -> list:

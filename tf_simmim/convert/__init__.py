@@ -9,9 +9,11 @@ from tf_simmim.convert.reference import reference_weight_maps
 from tf_simmim.convert.reference import reference_weights
 from tf_simmim.convert.transfer import transfer_training
 from tf_simmim.convert.transfer import transfer_weights
+from tf_simmim.convert.transfer_report import TransferReport
 from tf_simmim.convert.weight_map import WeightMap
 
 __all__ = [
+    "TransferReport",
     "WeightMap",
     "load_reference_weights",
     "reference_weight_maps",

@@ -13,6 +13,7 @@ from tf_simmim import models
 from tf_simmim.convert.reference_swin import swin_weight_maps
 from tf_simmim.convert.reference_vit import vit_weight_maps
 from tf_simmim.convert.weight_map import WeightMap
+from tf_simmim.convert.weight_map import classification_head
 from tf_simmim.convert.weight_map import pixel_shuffle_head
 
 _WEIGHT_MAPS = {
@@ -24,16 +25,25 @@ _WEIGHT_MAPS = {
 def reference_weight_maps(model) -> list[WeightMap]:
     """Returns the correspondence of every weight of a model.
 
+    A classifier's mask token, which the reference's does not have, is left
+    out.
+
     Args:
-        model: `models.SimMIM`, `backbones.ViT` or `backbones.Swin`.
+        model: `models.SimMIM` or `models.Classifier`, of one of these, or
+            `backbones.ViT` or `backbones.Swin`.
 
     Raises:
         ValueError: another kind of model, or options the reference lacks.
     """
     is_simmim = isinstance(model, models.SimMIM)
-    backbone = model.backbone if is_simmim else model
+    is_classifier = isinstance(model, models.Classifier)
+    backbone = model.backbone if is_simmim or is_classifier else model
     for kind, weight_maps in _WEIGHT_MAPS.items():
         if isinstance(backbone, kind):
+            if is_classifier:
+                maps = weight_maps(backbone)
+                maps = [m for m in maps if m.name != "mask_token"]
+                return maps + classification_head(model.head)
             if not is_simmim:
                 return weight_maps(backbone)
             if model.head_name != "linear":
@@ -46,7 +56,7 @@ def reference_weight_maps(model) -> list[WeightMap]:
             )
     raise ValueError(
         "`model` must be a backbones.ViT or backbones.Swin, or a models.SimMIM "
-        f"of one. Received: {type(model).__name__} of "
+        f"or models.Classifier of one. Received: {type(model).__name__} of "
         f"{type(backbone).__name__}."
     )
 
@@ -55,8 +65,8 @@ def load_reference_weights(model, weights: Mapping[str, np.ndarray]) -> None:
     """Sets every weight of a model from the reference's, or none of them.
 
     Args:
-        model: `models.SimMIM` (names start with `encoder.` and `decoder.`) or
-            a backbone (names without prefix).
+        model: `models.SimMIM` (names start with `encoder.` and `decoder.`),
+            `models.Classifier` or a backbone (names without prefix).
         weights: {the reference's parameter name: array in its layout}. Arrays
             or lists of numbers: nothing that is still a file, and no objects.
 

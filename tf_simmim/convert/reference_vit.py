@@ -43,7 +43,8 @@ def vit_weight_maps(vit, prefix: str = "") -> list[WeightMap]:
     ]
     for i, block in enumerate(vit.blocks):
         maps += _block_maps(block, f"blocks.{i}")
-    maps += layer_norm("norm", vit.norm)
+    if vit.final_norm:
+        maps += layer_norm("norm", vit.norm)
     return [
         WeightMap(prefix + m.name, m.variable, m.to_ours, m.to_reference)
         for m in maps

@@ -4,13 +4,17 @@ import functools
 
 import tensorflow as tf
 
+from tf_simmim import backbones
 from tf_simmim import layers
 from tf_simmim.convert import position_resampling
+from tf_simmim.convert.transfer_report import TransferReport
 
 _POSITIONS = (layers.RelativePositionBias, layers.LearnedPositionEmbedding)
 
 
-def transfer_weights(source, target, method: str = "geometric") -> None:
+def transfer_weights(
+    source, target, method: str = "geometric"
+) -> TransferReport:
     """Sets every weight of a backbone from one of another size, or none.
 
     Positions that depend on the image size or the window are resampled: tables
@@ -22,20 +26,45 @@ def transfer_weights(source, target, method: str = "geometric") -> None:
         larger = tf_simmim.backbones.create("swin_base", image_size=224)
         tf_simmim.convert.transfer_weights(pretrained, larger)
 
+    From a ViT as it is pretrained to one that is fine-tuned, see
+    `backbones.for_classification`, two more things may differ, as in the
+    reference: a relative position bias for all blocks is cloned to each of
+    them, and a final norm is left behind. A class token belongs to the blocks
+    and their biases: both networks have one, or neither.
+
     Args:
-        source: a backbone of `tf_simmim.backbones`.
+        source: a backbone of `tf_simmim.backbones`; or a model with one, such
+            as `models.SimMIM`, of which nothing else is taken.
         target: another, which may differ in `image_size` and `window_size`
-            (and in what has no weights, such as `drop_path_rate`).
+            (and in what has no weights, such as `drop_path_rate`); or a model
+            with one, such as `models.Classifier`, whose other weights stay.
         method: "geometric" or "geometric_crop"; see
             `resample_relative_position_bias`.
+
+    Returns:
+        TransferReport, with the name of every weight.
 
     Raises:
         ValueError: the backbones differ in more than that; the message lists
             the weights. Or `method` is unknown. No weight has been changed.
     """
-    weights = _resampled_weights(source, target, method)
+    fresh = target.head.weights if hasattr(target, "backbone") else []
+    source, target = (getattr(m, "backbone", m) for m in (source, target))
+    clones = _clones(source, target)
+    left = _left_behind(source, target)
+    weights = _resampled_weights(source, target, method, clones, left)
     for variable, value in weights:
         variable.assign(value)
+    resampled = _position_resamplers(source, target, method, clones).keys()
+    ours = _by_name(target).keys()
+    taken = [name for name in ours if name not in clones]
+    return TransferReport(
+        copied=tuple(name for name in taken if name not in resampled),
+        resampled=tuple(name for name in taken if name in resampled),
+        cloned=tuple(clones),
+        left=tuple(left),
+        fresh=tuple(v.name.partition(":")[0] for v in fresh),
+    )
 
 
 def transfer_training(source, target, method: str = "geometric") -> None:
@@ -86,25 +115,38 @@ def transfer_training(source, target, method: str = "geometric") -> None:
         variable.assign(value)
 
 
-def _resampled_weights(source, target, method):
-    """Returns [(variable of the target, value)], of all its weights."""
+def _resampled_weights(source, target, method, clones=None, left=()):
+    """Returns [(variable of the target, value)], of all its weights.
+
+    Args:
+        source: a backbone.
+        target: another.
+        method: as of `transfer_weights`.
+        clones: {name in the target: that in the source}, where they differ.
+        left: names in the source that the target lacks.
+    """
     if method not in position_resampling.METHODS:
         raise ValueError(
             f"`method` must be one of {position_resampling.METHODS}. "
             f"Received: {method!r}."
         )
+    clones = clones or {}
     ours, theirs = _by_name(target), _by_name(source)
-    resampled = {
-        name: resample(theirs[name].numpy())
-        for name, resample in _position_resamplers(
-            source, target, method
-        ).items()
+    origins = {name: clones.get(name, name) for name in ours}
+    values = {
+        name: theirs[origin]
+        for name, origin in origins.items()
+        if origin in theirs
     }
-    differing = sorted(ours.keys() ^ theirs.keys())
+    resamplers = _position_resamplers(source, target, method, clones)
+    for name, resample in resamplers.items():
+        values[name] = resample(values[name].numpy())
+    unused = theirs.keys() - set(origins.values()) - set(left)
+    differing = sorted((ours.keys() - values.keys()) | unused)
     differing += [
         name
-        for name in sorted(ours.keys() & theirs.keys())
-        if resampled.get(name, theirs[name]).shape != ours[name].shape
+        for name in sorted(values)
+        if values[name].shape != ours[name].shape
     ]
     if differing:
         raise ValueError(
@@ -112,10 +154,32 @@ def _resampled_weights(source, target, method):
             "of images and windows alone. Weights that one of them lacks, or "
             f"that have another shape: {differing}."
         )
-    return [
-        (variable, resampled.get(name, theirs[name]))
-        for name, variable in ours.items()
-    ]
+    return [(variable, values[name]) for name, variable in ours.items()]
+
+
+def _clones(source, target):
+    """Returns {table of a block: the one table of all in the source}."""
+    if not isinstance(source, backbones.ViT) or not isinstance(
+        target, backbones.ViT
+    ):
+        return {}
+    kinds = source.relative_position, target.relative_position
+    if kinds != ("shared", "per_block"):
+        return {}
+    (shared,) = source.relative_position_biases
+    return {
+        _inner(bias.table.name): _inner(shared.table.name)
+        for bias in target.relative_position_biases
+    }
+
+
+def _left_behind(source, target):
+    """Returns the names of a final norm that the target does not have."""
+    if getattr(source, "final_norm", False) and not getattr(
+        target, "final_norm", True
+    ):
+        return [_inner(v.name) for v in source.norm.weights]
+    return []
 
 
 def _paired(theirs, ours, what, resample=None):
@@ -162,8 +226,8 @@ def _inner(name):
     return name.partition(":")[0].partition("/")[2]
 
 
-def _position_resamplers(source, target, method):
-    """Returns {name: function} of what depends on the grid or the window.
+def _position_resamplers(source, target, method, clones=None):
+    """Returns {name: function} of what differs with the grid or the window.
 
     A function takes an array of the source's and `degree`; see
     `position_resampling`.
@@ -177,9 +241,13 @@ def _position_resamplers(source, target, method):
         for backbone in (target, source)
     )
     functions = {}
-    for name in ours.keys() & theirs.keys():
-        to, of = ours[name], theirs[name]
+    for name, to in ours.items():
+        of = theirs.get((clones or {}).get(name, name))
+        if of is None:
+            continue
         if isinstance(to, layers.RelativePositionBias):
+            if of.grid_size == to.grid_size:
+                continue
             functions[name] = functools.partial(
                 position_resampling.resample_relative_position_bias,
                 source_window=of.grid_size,

@@ -64,6 +64,12 @@ def convolution(name: str, variable: tf.Variable) -> WeightMap:
     )
 
 
+def classification_head(head) -> list[WeightMap]:
+    """Maps a `heads.ClassificationHead`, under the reference's names."""
+    maps = layer_norm("fc_norm", head.norm) if head.normalize else []
+    return maps + dense("head", head.linear)
+
+
 def pixel_shuffle_head(
     prefix: str, head, channels: int, stride: int
 ) -> list[WeightMap]:

@@ -1,5 +1,6 @@
 """Heads: what turns a backbone's features into a prediction."""
 
+from tf_simmim.heads.classification_head import ClassificationHead
 from tf_simmim.heads.cross_attention_head import CrossAttentionHead
 from tf_simmim.heads.decoder_head import DecoderHead
 from tf_simmim.heads.mlp_head import MLPHead
@@ -10,6 +11,7 @@ from tf_simmim.heads.table import create_for
 
 __all__ = [
     "HEADS",
+    "ClassificationHead",
     "CrossAttentionHead",
     "DecoderHead",
     "MLPHead",

@@ -1,5 +1,8 @@
 """Losses and their targets: pure functions."""
 
+from tf_simmim.losses.classification import class_targets
+from tf_simmim.losses.classification import cross_entropy
+from tf_simmim.losses.classification import top_k_accuracy
 from tf_simmim.losses.masked_reconstruction import LOSSES
 from tf_simmim.losses.masked_reconstruction import elementwise_error
 from tf_simmim.losses.masked_reconstruction import masked_reconstruction_loss
@@ -12,10 +15,13 @@ from tf_simmim.losses.targets import to_patches
 __all__ = [
     "LOSSES",
     "TARGETS",
+    "class_targets",
+    "cross_entropy",
     "elementwise_error",
     "from_patches",
     "masked_reconstruction_loss",
     "shares_of_loss",
     "target_statistics",
     "to_patches",
+    "top_k_accuracy",
 ]

@@ -1,5 +1,6 @@
 """Trainable assemblies: backbone + head + loss, each with its train_step."""
 
+from tf_simmim.models.classifier import Classifier
 from tf_simmim.models.simmim import SimMIM
 
-__all__ = ["SimMIM"]
+__all__ = ["Classifier", "SimMIM"]

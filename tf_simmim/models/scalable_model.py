@@ -99,7 +99,17 @@ class ScalableModel(tf.keras.Model):
         self.compile(**tf.keras.saving.deserialize_keras_object(config))
         self.optimizer.build(self.trainable_variables)
 
-    def take_step(self, loss_function, batch, shares_of):
+    def evaluate(self, *args, **kwargs):
+        """Evaluates as Keras does, on averaged weights if there are any."""
+        with optimization.averaged_weights(self):
+            return super().evaluate(*args, **kwargs)
+
+    def predict(self, *args, **kwargs):
+        """Predicts as Keras does, with averaged weights if there are any."""
+        with optimization.averaged_weights(self):
+            return super().predict(*args, **kwargs)
+
+    def take_step(self, loss_function, batch, shares_of, measures=()):
         """Takes one optimizer step, unless its numbers are not finite.
 
         The gradient is that of the mean loss over all replicas, accumulated
@@ -113,11 +123,14 @@ class ScalableModel(tf.keras.Model):
 
         Args:
             loss_function: function (*micro-batch) -> float32 []. The mean
-                loss of tensors [b, ...], for training.
+                loss of tensors [b, ...], for training. With `measures`,
+                -> (float32 [], list of float32 []), one for each of them.
             batch: list of tensors [B, ...]; per replica.
             shares_of: function (*micro-batches) -> float32 [K]. How much the
                 loss of each micro-batch counts in the replica's, of tensors
                 [K, b, ...].
+            measures: metrics of what else to report of a step, which count as
+                the loss does.
 
         Returns:
             dict of the metrics' results.
@@ -129,18 +142,20 @@ class ScalableModel(tf.keras.Model):
         parts = optimization.split_batch(batch, self.accumulation_steps)
         shares = shares_of(*parts) / replicas.num_replicas_in_sync
         variables = self.trainable_variables
-        loss, gradients = optimization.loss_and_gradients(
+        loss, values, gradients = optimization.loss_and_gradients(
             loss_function,
             parts,
             shares,
             variables,
             self.optimizer,
             self.uses_xla,
+            len(measures),
         )
         if replicas.num_replicas_in_sync > 1:
-            *gradients, loss = replicas.all_reduce(
-                tf.distribute.ReduceOp.SUM, [*gradients, loss]
+            loss, *sums = replicas.all_reduce(
+                tf.distribute.ReduceOp.SUM, [loss, *values, *gradients]
             )
+            values, gradients = sums[: len(values)], sums[len(values) :]
         gradient_norm = tf.linalg.global_norm(gradients)
         is_skipped = optimization.apply_if_finite(
             self.optimizer, gradients, variables, loss, gradient_norm
@@ -151,6 +166,9 @@ class ScalableModel(tf.keras.Model):
         share = 1.0 / replicas.num_replicas_in_sync
         self.loss_metric.update_state(loss, share)
         self.gradient_norm_metric.update_state(gradient_norm, share)
+        for metric, value in zip(measures, values, strict=True):
+            value = tf.where(is_skipped, float("nan"), value)
+            metric.update_state(value, share)
         self.skipped_steps.update_state(is_skipped, step + 1)
         return {metric.name: metric.result() for metric in self.metrics}
 

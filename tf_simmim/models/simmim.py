@@ -16,6 +16,7 @@ from tf_simmim import masking
 from tf_simmim import optimization
 from tf_simmim import randomness
 from tf_simmim.heads import cells as cells_lib
+from tf_simmim.models import elements
 from tf_simmim.models import scalable_model
 
 
@@ -318,22 +319,8 @@ class SimMIM(scalable_model.ScalableModel):
 
     def _unpack(self, data):
         """Returns (images, patch mask or None) of a batch in any form."""
-        data, _, _ = tf.keras.utils.unpack_x_y_sample_weight(data)
-        element = data if isinstance(data, dict) else {"image": data}
-        if "image" not in element:
-            raise ValueError(
-                "An element must have the key `image`, and may have "
-                f"`patch_mask`. Received keys: {sorted(element)}."
-            )
-        images = tf.convert_to_tensor(element["image"])
-        if images.dtype == tf.uint8 and self.normalize is not None:
-            images = self.normalize(images)
-        if not images.dtype.is_floating:
-            raise ValueError(
-                "`image` must be float and normalised; "
-                "`data.Normalization().normalize` makes it so from pixels. "
-                f"Received dtype: {images.dtype.name}."
-            )
+        element = elements.as_element(data)
+        images = elements.normalized_images(element, self.normalize)
         return images, element.get("patch_mask")
 
     def get_config(self):

@@ -1,8 +1,11 @@
 """Schedules, weight-decay rules, optimizers; a step's gradient and update."""
 
+from tf_simmim.optimization.averaged_weights import averaged_weights
 from tf_simmim.optimization.forward_state import read_state
 from tf_simmim.optimization.forward_state import restore_if
+from tf_simmim.optimization.grouped_adamw import GroupedAdamW
 from tf_simmim.optimization.guarded_update import apply_if_finite
+from tf_simmim.optimization.layer_decay import layer_decay_scales
 from tf_simmim.optimization.optimizer import OPTIMIZERS
 from tf_simmim.optimization.optimizer import create_optimizer
 from tf_simmim.optimization.optimizer import scale_learning_rate
@@ -18,13 +21,16 @@ from tf_simmim.optimization.weight_decay import exempt_from_weight_decay
 __all__ = [
     "COSINE_ORIGINS",
     "GROUPINGS",
+    "GroupedAdamW",
     "OPTIMIZERS",
     "WarmupCosine",
     "WarmupMultiStep",
     "apply_if_finite",
+    "averaged_weights",
     "compiled",
     "create_optimizer",
     "exempt_from_weight_decay",
+    "layer_decay_scales",
     "loss_and_gradients",
     "read_state",
     "restore_if",

@@ -62,7 +62,13 @@ def _split(tensor, num_parts):
 
 
 def loss_and_gradients(
-    loss_function, batch, shares, variables, optimizer, jit_compile=False
+    loss_function,
+    batch,
+    shares,
+    variables,
+    optimizer,
+    jit_compile=False,
+    num_measures=0,
 ):
     """Returns a weighted sum of the losses of micro-batches, and its gradient.
 
@@ -76,7 +82,9 @@ def loss_and_gradients(
     batch; see `randomness.part_of_batch`.
 
     Args:
-        loss_function: function (*micro-batch) -> float32 [].
+        loss_function: function (*micro-batch) -> float32 []. Or, where
+            `num_measures` is not 0, -> (float32 [], list of as many float32
+            []): the loss, and what to report beside it.
         batch: list of tensors [K, b, ...], from `split_batch`.
         shares: float32 [K], with a known K.
         variables: list of float32 variables.
@@ -85,10 +93,12 @@ def loss_and_gradients(
         jit_compile: bool. Whether XLA compiles loss and gradient of a
             micro-batch. The loop stays outside: on processors, XLA runs the
             operations in a loop on one thread.
+        num_measures: int >= 0.
 
     Returns:
-        (float32 [], list of float32 like `variables`): loss and gradient,
-        unscaled; zeros for a variable that the loss does not depend on.
+        (float32 [], list of float32 [], list of float32 like `variables`):
+        loss, measures (summed with the same weights) and gradient, unscaled;
+        zeros for a variable that the loss does not depend on.
     """
     num_parts = shares.shape[0]
     scale = tf.constant(1.0)
@@ -99,12 +109,15 @@ def loss_and_gradients(
         # The gradient as well: what it computes anew draws the same numbers.
         with randomness.part_of_batch(part, num_parts):
             with tf.GradientTape() as tape:
-                loss = share * loss_function(*micro_batch)
+                loss, measures = loss_function(*micro_batch), []
+                if num_measures:
+                    loss, measures = loss
+                loss = share * loss
                 objective = scale * loss
             gradients = tape.gradient(
                 objective, variables, unconnected_gradients="zero"
             )
-        return [loss, *gradients]
+        return [loss, *(share * m for m in measures), *gradients]
 
     # Made anew for every trace, since it holds the variables of one replica.
     of_part = compiled(of_part, jit_compile)
@@ -118,15 +131,17 @@ def loss_and_gradients(
     if num_parts == 1:
         sums = of_part(0, shares[0], scale, *[x[0] for x in batch])
     else:
-        zeros = [tf.zeros(variable.shape) for variable in variables]
+        zeros = [tf.constant(0.0)] * (1 + num_measures)
+        zeros += [tf.zeros(variable.shape) for variable in variables]
         _, sums = tf.while_loop(
             lambda part, sums: part < num_parts,
             add_part,
-            (tf.constant(0), [tf.constant(0.0), *zeros]),
+            (tf.constant(0), zeros),
             parallel_iterations=1,
             maximum_iterations=num_parts,
         )
-    loss, *gradients = sums
+    loss, measures = sums[0], sums[1 : 1 + num_measures]
+    gradients = sums[1 + num_measures :]
     if guarded_update.scales_loss(optimizer):
         gradients = optimizer.get_unscaled_gradients(gradients)
-    return loss, gradients
+    return loss, measures, gradients

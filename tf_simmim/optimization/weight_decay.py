@@ -17,7 +17,7 @@ _INTENDED = (
 
 
 def exempt_from_weight_decay(model, grouping: str) -> list[tf.Variable]:
-    """Returns the weights of a SimMIM model that must not decay.
+    """Returns the weights of a model that must not decay.
 
     Both groupings exempt vectors (biases, norms, LayerScale) and differ in
     the weights they exempt by name:
@@ -25,7 +25,8 @@ def exempt_from_weight_decay(model, grouping: str) -> list[tf.Variable]:
     * "reference": what the reference's code does. It looks for the names of
       relative position bias tables with a prefix that they do not have, so
       these tables decay, as does a ViT's mask token. Take it to repeat the
-      published numbers.
+      published numbers. (In fine-tuning it finds the tables of Swin, but
+      not those of ViT.)
     * "intended": what that code means to do: tokens, absolute positions,
       relative position bias tables and what version 2 of Swin has in their
       place, and its logit scales do not decay.
@@ -49,7 +50,9 @@ def exempt_from_weight_decay(model, grouping: str) -> list[tf.Variable]:
         )
     names = _INTENDED
     if grouping == "reference":
-        names = model.backbone.reference_no_weight_decay
+        names = getattr(model, "reference_no_weight_decay", None)
+        if names is None:
+            names = model.backbone.reference_no_weight_decay
     return [
         variable
         for variable in model.trainable_variables

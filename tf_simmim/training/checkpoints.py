@@ -229,6 +229,31 @@ class CheckpointStore:
             )
         return manifest
 
+    def restore_averages(self, variables, manifest) -> bool:
+        """Sets variables to the averages that a run's optimizer has of them.
+
+        Args:
+            variables: list of tf.Variable, in the order that the optimizer
+                was built for, such as `model.trainable_variables`.
+            manifest: dict from `newest_valid`.
+
+        Returns:
+            bool: whether there were any.
+        """
+        folder = self.directory / folders.name(manifest["step"])
+        prefix = str(folder / _PREFIX)
+        view = tf.train.CheckpointView(prefix)
+        node = 0
+        for name in ("optimizer", "averages", "0"):
+            children = view.children(node)
+            if name not in children:
+                return False
+            node = children[name]
+        averages = tf.train.Checkpoint(averages=list(variables))
+        status = tf.train.Checkpoint(optimizer=averages).read(prefix)
+        status.assert_existing_objects_matched().expect_partial()
+        return True
+
     def _newest_valid(self):
         """Returns (folder, manifest, {newer, damaged folder: why})."""
         damaged = {}

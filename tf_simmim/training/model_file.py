@@ -26,7 +26,9 @@ _PIXELS_PER_PATCH = 64
 _BYTES_PER_WEIGHT = 4
 
 
-def read_model(file, checkpoint_bytes: int) -> models.SimMIM:
+def read_model(
+    file, checkpoint_bytes: int
+) -> models.SimMIM | models.Classifier:
     """Builds the model of a `model.json`, with fresh weights.
 
     Args:
@@ -35,7 +37,7 @@ def read_model(file, checkpoint_bytes: int) -> models.SimMIM:
             with more weights is refused before it takes the memory.
 
     Returns:
-        models.SimMIM, not compiled.
+        models.SimMIM or models.Classifier, not compiled.
 
     Raises:
         ValueError: the file is not such a file, names another class than the
@@ -46,16 +48,19 @@ def read_model(file, checkpoint_bytes: int) -> models.SimMIM:
     return build_model(_read_json(file), file, checkpoint_bytes)
 
 
-def build_model(config, file, checkpoint_bytes: int) -> models.SimMIM:
+def build_model(
+    config, file, checkpoint_bytes: int
+) -> models.SimMIM | models.Classifier:
     """Builds the model of a configuration, with fresh weights.
 
     Args:
-        config: what `models.SimMIM.get_config` gave, through JSON.
+        config: what `get_config` of `models.SimMIM` or `models.Classifier`
+            gave, through JSON. One with `num_classes` is a classifier's.
         file: path of the file that it was in, for errors.
         checkpoint_bytes: int, as of `read_model`.
 
     Returns:
-        models.SimMIM, not compiled.
+        models.SimMIM or models.Classifier, not compiled.
 
     Raises:
         ValueError: as from `read_model`.
@@ -73,13 +78,16 @@ def build_model(config, file, checkpoint_bytes: int) -> models.SimMIM:
             file, f"the backbone must be one of {sorted(known)}, not {name!r}"
         )
     _require_plain(file, options, known[name])
-    _require_plain(file, config, models.SimMIM)
+    is_classifier = "num_classes" in config
+    kind = models.Classifier if is_classifier else models.SimMIM
+    _require_plain(file, config, kind)
     try:
+        num_classes = _num_classes(config) if is_classifier else None
         if known[name] is backbones.Convolutional:
-            _require_convolutional_size(options, checkpoint_bytes)
+            _require_convolutional_size(options, num_classes, checkpoint_bytes)
         else:
-            _require_size(options, checkpoint_bytes)
-        return models.SimMIM(known[name](**options), **config)
+            _require_size(options, num_classes, checkpoint_bytes)
+        return kind(known[name](**options), **config)
     except Exception as error:  # whatever a wrong value leads to
         why = str(error).partition("\n")[0].rstrip(".")
         raise _refusal(file, f"no model can be built from it: {why}") from error
@@ -123,7 +131,18 @@ def _require_plain(file, options, cls):
             )
 
 
-def _require_size(options, checkpoint_bytes):
+def _num_classes(config):
+    """Returns the classes of a classifier, a number to reckon with."""
+    num_classes = config["num_classes"]
+    if type(num_classes) is not int or num_classes < 2:
+        raise ValueError(
+            "`num_classes` must be an int of 2 or more. "
+            f"Received: {num_classes!r}."
+        )
+    return num_classes
+
+
+def _require_size(options, num_classes, checkpoint_bytes):
     """Refuses sizes that could not have been trained, before they are used."""
 
     def numbers(name, default):
@@ -159,11 +178,15 @@ def _require_size(options, checkpoint_bytes):
         num_weights += depth * (width * 2**stage) ** 2 * (4 + 2 * mlp_ratio)
     largest = 2 ** (len(depths) - 1)
     (channels,) = numbers("channels", 3)
-    num_weights += patch**2 * channels * width * (1 + largest**3)
+    num_weights += patch**2 * channels * width
+    if num_classes is None:
+        num_weights += patch**2 * channels * width * largest**3
+    else:
+        num_weights += num_classes * width * largest
     _require_bytes(num_weights, checkpoint_bytes)
 
 
-def _require_convolutional_size(options, checkpoint_bytes):
+def _require_convolutional_size(options, num_classes, checkpoint_bytes):
     """Does the same for a network without attention."""
     sides = options["image_size"]
     sides = sides if isinstance(sides, list) else [sides]
@@ -178,7 +201,9 @@ def _require_convolutional_size(options, checkpoint_bytes):
         options.get("widths"),
         options.get("channels", 3),
     )
-    _require_bytes(network.num_weights, checkpoint_bytes)
+    num_outputs = num_classes or 0
+    num_weights = network.num_weights + num_outputs * network.widths[-1]
+    _require_bytes(num_weights, checkpoint_bytes)
 
 
 def _require_bytes(num_weights, checkpoint_bytes):

@@ -11,10 +11,11 @@ from tf_simmim.training import model_file
 from tf_simmim.training import run_directory
 
 
-def load_pretrained(path) -> models.SimMIM:
+def load_pretrained(path) -> models.SimMIM | models.Classifier:
     """Returns the model of a run, with the weights of its last checkpoint.
 
-    `load_pretrained("runs/demo").backbone` is what one pretrains for.
+    `load_pretrained("runs/demo").backbone` is what one pretrains for. Of a run
+    that keeps averages of its weights (`ema_momentum`), these are the weights.
 
     Each checkpoint says what model it is of, so that this works at any moment
     of a run, also while it goes on to another image size. (`model.json` says
@@ -28,7 +29,8 @@ def load_pretrained(path) -> models.SimMIM:
         path: path of a run directory.
 
     Returns:
-        models.SimMIM, not compiled.
+        models.SimMIM, or models.Classifier of a run that fine-tunes; not
+        compiled.
 
     Raises:
         ValueError: it is not the folder of a run, or its model's
@@ -55,6 +57,7 @@ def load_pretrained(path) -> models.SimMIM:
         model = model_file.read_model(run.model_file, num_bytes)
     checkpoint = tf.train.Checkpoint(model=model)
     store.restore(checkpoint, set_aside=False, manifest=manifest)
+    store.restore_averages(model.trainable_variables, manifest)
     return model
 
 

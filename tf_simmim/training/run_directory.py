@@ -124,5 +124,5 @@ class RunDirectory:
         return self._summary_writer
 
     def write_model(self, model) -> None:
-        """Writes `model.json`, the configuration of a `models.SimMIM`."""
+        """Writes `model.json`, the configuration of a model of `models`."""
         files.write_json(self.model_file, model.get_config())

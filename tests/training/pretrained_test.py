@@ -1,0 +1,60 @@
+"""Tests for tf_simmim.training.pretrained, of runs that fine-tune.
+
+Runs that pretrain: tests/integration; hostile ones: tests/security.
+"""
+
+import numpy as np
+import tensorflow as tf
+from absl.testing import parameterized
+
+from tf_simmim import backbones
+from tf_simmim import models
+from tf_simmim import optimization
+from tf_simmim import training
+
+
+class LoadPretrainedTest(tf.test.TestCase, parameterized.TestCase):
+    def tearDown(self):
+        super().tearDown()
+        tf.keras.mixed_precision.set_global_policy("float32")
+
+    @parameterized.parameters(
+        (None, "float32"), (0.75, "float32"), (0.75, "mixed_float16")
+    )
+    def test_a_classifier_comes_with_averages_where_it_has_them(
+        self, ema_momentum, policy
+    ):
+        tf.keras.mixed_precision.set_global_policy(policy)
+        backbone = backbones.ViT(
+            (16, 24), 8, embed_dim=6, depth=1, num_heads=3, final_norm=False
+        )
+        model = models.Classifier(backbone, 3, class_names=["a", "b", "c"])
+        optimizer = optimization.create_optimizer(
+            "adamw", model, 1e-2, layer_decay=0.5, ema_momentum=ema_momentum
+        )
+        model.compile(optimizer, run_eagerly=True)
+        images = np.random.default_rng(0).normal(size=[2, 16, 24, 3])
+        for _ in range(2):
+            model.train_on_batch(images.astype(np.float32), np.array([0, 2]))
+        run = training.RunDirectory(self.get_temp_dir())
+        run.write_model(model)
+        training.CheckpointStore(run.checkpoints).save(
+            tf.train.Checkpoint(model=model, optimizer=model.optimizer),
+            step=2,
+            metadata={"model": model.get_config()},
+        )
+
+        copy = training.load_pretrained(run.path)
+        self.assertEqual(copy.class_names, ("a", "b", "c"))
+        want = optimizer.averages if ema_momentum else []
+        want = want or model.trainable_variables
+        for got, value in zip(copy.trainable_variables, want, strict=True):
+            self.assertAllEqual(got, value)
+        if ema_momentum:
+            self.assertNotAllEqual(
+                copy.head.linear.bias, model.head.linear.bias
+            )
+
+
+if __name__ == "__main__":
+    tf.test.main()
