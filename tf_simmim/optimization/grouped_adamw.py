@@ -33,7 +33,7 @@ class GroupedAdamW(tf.keras.optimizers.AdamW):
 
     Raises:
         ValueError: `learning_rate_scales` and `weight_decays` differ in
-            length; or, from `build`, there are as many variables not.
+            length, or `build` gets another number of variables.
 
     Attributes:
         averages: list of tf.Variable, in order; empty without `use_ema`.
