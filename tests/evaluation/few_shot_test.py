@@ -43,6 +43,18 @@ class FewShotTest(tf.test.TestCase):
             self.assertEqual(accuracy, np.mean(predictions == self.test_labels))
         self.assertLen(got, 3)
 
+    def test_the_strength_is_chosen_on_the_labels_of_the_draw_alone(self):
+        for k in (1, 4):
+            rows = evaluation.draw_few(self.labels, k, L, 0, 0)
+            probe = evaluation.RidgeProbe(
+                self.features[rows], self.labels[rows], L
+            )
+            strength = probe.best_strength() if k > 1 else 0.01
+            self.assertEqual(
+                self.accuracies(num_labels=k, num_draws=1),
+                self.accuracies(num_labels=k, num_draws=1, strength=strength),
+            )
+
     def test_images_that_are_not_drawn_play_no_part(self):
         rows = evaluation.draw_few(self.labels, 2, L, 0, 0)
         spoilt = np.full_like(self.features, 1e6)

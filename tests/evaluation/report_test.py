@@ -7,12 +7,12 @@ import tensorflow as tf
 from tf_simmim import evaluation
 
 WANT = """\
-accuracy, %                k-NN    1 a class
-pretrained, block 3   91.2 ±3.0*  50.0 ±10.0
-pretrained, block 11  90.0 ±3.0   55.5 ±10.0*
-untrained, block 3    70.0 ±3.0*  10.0 ±10.0*
-untrained, block 11    5.0 ±3.0   10.0 ±10.0
-raw pixels            97.5 ±3.0   20.0 ±10.0"""
+accuracy, %                k-NN   1 label/class
+pretrained, block 3   91.2 ±3.0*     50.0 ±10.0
+pretrained, block 11  90.0 ±3.0      55.5 ±10.0*
+untrained, block 3    70.0 ±3.0*     10.0 ±10.0*
+untrained, block 11    5.0 ±3.0      10.0 ±10.0
+raw pixels            97.5 ±3.0      20.0 ±10.0"""
 
 
 def scores(knn, few):

@@ -10,9 +10,10 @@ import numpy as np
 from tf_simmim.evaluation import label_checks
 from tf_simmim.evaluation import ridge
 
-# The classes' covariance and its mean eigenvalue count alike. With a label or
-# two of each class there is nothing left to choose it with.
-_STRENGTH = 1.0
+# For one label of each class, where none can be left out to choose it by.
+# Measured on digits, k = 1, features and pixels: within 2 % of the best decade
+# everywhere; 1 loses 6 % on features, whose variance lies in few directions.
+_STRENGTH_OF_ONE = 1e-2
 
 
 def draw_few(labels, num_labels, num_classes, seed, draw) -> np.ndarray:
@@ -56,7 +57,7 @@ def few_shot_accuracies(
     num_labels,
     num_draws=20,
     seed=0,
-    strength=_STRENGTH,
+    strength=None,
 ) -> list[float]:
     """Returns the accuracies of ridge probes on k labels of each class.
 
@@ -69,7 +70,9 @@ def few_shot_accuracies(
         num_labels: int >= 1, k.
         num_draws: int >= 1.
         seed: int. Of the draws.
-        strength: float > 0. See `RidgeProbe`; the same for every k.
+        strength: float > 0, see `RidgeProbe`. Default: of every draw the one
+            that is best when each of its images is left out in turn; 0.01
+            for k = 1, where that would leave a class out.
 
     Returns:
         list of float in [0, 1], one for each draw.
@@ -78,8 +81,9 @@ def few_shot_accuracies(
         ValueError: a class has fewer than `num_labels` images, or
             `num_labels` or `num_draws` is less than 1.
 
-    Source: many draws of k labels with a closed-form classifier as in
-        big_vision, evaluators/fewshot_lsr.py.
+    Source: draws of k labels with a closed-form classifier as in big_vision,
+        evaluators/fewshot_lsr.py. Differs from it: the strength, which is
+        fixed there.
     """
     if num_draws < 1:
         raise ValueError(
@@ -94,6 +98,9 @@ def few_shot_accuracies(
         probe = ridge.RidgeProbe(
             train_features[rows], train_labels[rows], num_classes
         )
-        predictions = probe.predict(test_features, strength)
+        chosen = strength or (
+            probe.best_strength() if num_labels > 1 else _STRENGTH_OF_ONE
+        )
+        predictions = probe.predict(test_features, chosen)
         accuracies.append(float(np.mean(predictions == test_labels)))
     return accuracies

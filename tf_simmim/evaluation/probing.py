@@ -78,7 +78,7 @@ class ProbeSettings:
         if "few_shot" in self.protocols:
             for k in self.few_shot_labels:
                 texts[f"few_shot_{k}"] = (
-                    f"{k} a class",
+                    f"{k} label{'s' * (k > 1)}/class",
                     f"ridge regression on {k} training images of each class, "
                     f"mean of {self.num_draws} draws",
                 )

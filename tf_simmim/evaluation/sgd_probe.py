@@ -116,6 +116,9 @@ def sgd_predictions(
                 bias -= rate * bias_velocity
         return weights, bias
 
-    weights, bias = train(normalize(x), tf.constant(train_labels), initial)
+    # Called by its trace: TensorFlow takes a function made anew for every
+    # block for a mistake.
+    arguments = (normalize(x), tf.constant(train_labels), initial)
+    weights, bias = train.get_concrete_function(*arguments)(*arguments)
     logits = normalize(np.asarray(test_features)) @ weights + bias  # [M, L]
     return tf.argmax(logits, axis=1).numpy()
