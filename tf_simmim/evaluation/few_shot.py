@@ -7,6 +7,8 @@ Dimension key:
 
 import numpy as np
 
+from tf_simmim import randomness
+from tf_simmim.data import order
 from tf_simmim.evaluation import label_checks
 from tf_simmim.evaluation import ridge
 
@@ -42,9 +44,13 @@ def draw_few(labels, num_labels, num_classes, seed, draw) -> np.ndarray:
             f"`num_labels` must be at least 1. Received: {num_labels}."
         )
     labels = label_checks.require_every_class(labels, num_classes, num_labels)
-    order = np.random.default_rng([seed, draw]).permutation(len(labels))
+    rows = order.shuffled(
+        np.arange(len(labels)),
+        len(labels),
+        randomness.seed_for(seed, randomness.ORDER, draw),
+    ).numpy()
     return np.concatenate(
-        [order[labels[order] == c][:num_labels] for c in range(num_classes)]
+        [rows[labels[rows] == c][:num_labels] for c in range(num_classes)]
     )
 
 

@@ -84,7 +84,7 @@ def sgd_predictions(
     )
     initial = tf.random.stateless_truncated_normal(
         [width, num_classes],
-        [seed, 0],
+        tf.constant([seed, 0], tf.int64),
         stddev=_INITIAL_DEVIATION,
         alg="philox",
     )
