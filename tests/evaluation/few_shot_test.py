@@ -98,7 +98,7 @@ class FewShotTest(tf.test.TestCase):
             self.accuracies()
 
 
-@hypothesis.settings(deadline=None)
+@hypothesis.settings(deadline=None, max_examples=20)
 @hypothesis.given(
     labels=st.lists(st.integers(0, L - 1), min_size=12, max_size=40),
     seed=st.integers(0, 99),
