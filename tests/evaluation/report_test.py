@@ -53,6 +53,11 @@ class ReportTest(tf.test.TestCase):
     def test_table_has_a_row_per_block_and_a_column_per_protocol(self):
         self.assertEqual(evaluation.format_report(self.report), WANT)
 
+    def test_a_block_on_its_own_is_not_the_best_of_any(self):
+        one = scores(0.5, 0.5)
+        report = evaluation.probe_report({3: one}, {3: one}, one, self.settings)
+        self.assertNotIn("*", evaluation.format_report(report))
+
     def test_networks_with_other_blocks_are_refused(self):
         one = scores(0.1, 0.2)
         with self.assertRaisesRegex(ValueError, r"\[3\] and \[3, 11\]"):

@@ -51,7 +51,7 @@ def format_report(report) -> str:
     Returns:
         str: a heading, one line for each block of each network, and one for
         raw pixels. Each accuracy comes with half the width of its interval;
-        the best block of a network has a star.
+        the best of several blocks has a star.
     """
     first = next(iter(report.values()))
     # A space where a cell may have its star.
@@ -65,7 +65,10 @@ def format_report(report) -> str:
         }
         for block in first[name]:
             cells = [
-                _cell(scores[name][block], "*" if best[column] == block else "")
+                _cell(
+                    scores[name][block],
+                    is_best=len(scores[name]) > 1 and best[column] == block,
+                )
                 for column, scores in report.items()
             ]
             rows.append([f"{name}, block {block}", *cells])
@@ -84,6 +87,7 @@ def format_report(report) -> str:
     )
 
 
-def _cell(score, star=""):
+def _cell(score, is_best=False):
     half = 50 * (score["high"] - score["low"])
-    return f"{100 * score['accuracy']:.1f} ±{half:.1f}{star or ' '}"
+    star = "*" if is_best else " "
+    return f"{100 * score['accuracy']:.1f} ±{half:.1f}{star}"
