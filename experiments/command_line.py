@@ -15,6 +15,7 @@ _FLAG_MODULES = (
     "curriculum_flags",
     "data_flags",
     "model_flags",
+    "online_evaluation_flags",
     "optimization_flags",
     "run_flags",
     "strategy_flags",

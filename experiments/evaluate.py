@@ -2,10 +2,11 @@
 
     python experiments/evaluate.py --workdir=runs/demo
 
-prints the k-NN accuracy of its frozen features (mean of the patch tokens, per
-block) beside those of the same network untrained and of raw pixels, and
-writes it to `evaluation.json` in the run's folder. A bad image ends it: a
-score would be of other images than were asked for.
+prints how well its frozen features (mean of the patch tokens, per block) tell
+the classes apart, beside those of the same network untrained and raw pixels:
+by nearest neighbours, by a linear probe and with few labels (--protocols). It
+writes `evaluation.json` and `evaluation.png` to the run's folder. A bad image
+ends it: a score would be of other images than were asked for.
 """
 
 import json
@@ -15,6 +16,7 @@ import command_line
 import compute_flags
 import curriculum_flags
 import data_flags
+import evaluation_flags
 import model_flags
 import optimization_flags
 import run_flags
@@ -23,8 +25,10 @@ from absl import app
 from absl import flags
 
 import tf_simmim  # noqa: F401  (sets TensorFlow up; before TensorFlow itself)
+from tf_simmim import atomic_file
 from tf_simmim import evaluation
 from tf_simmim import training
+from tf_simmim import visualization
 from tf_simmim.training import callbacks
 
 # isort: split
@@ -35,6 +39,7 @@ for _module in (
     compute_flags,
     curriculum_flags,
     data_flags,
+    evaluation_flags,
     model_flags,
     optimization_flags,
     run_flags,
@@ -43,22 +48,8 @@ for _module in (
 
 # Images that the level of predicting a single colour is measured on.
 _LEVEL_SAMPLE_SIZE = 512
-
-_KNN_K = flags.DEFINE_integer(
-    "knn_k", 20, "Neighbours that vote.", lower_bound=1
-)
-_KNN_TEMPERATURE = flags.DEFINE_float(
-    "knn_temperature", 0.07, "Temperature of the votes.", lower_bound=1e-6
-)
-_NUM_KNN_IMAGES = flags.DEFINE_integer(
-    "num_knn_images",
-    20000,
-    "Training images that vote, at most.",
-    lower_bound=1,
-)
-_EVALUATION_BATCH_SIZE = flags.DEFINE_integer(
-    "evaluation_batch_size", 64, "Images at a time.", lower_bound=1
-)
+# Of evaluation.json; a reader can tell by it what to expect. 1 had no number.
+_FORMAT_VERSION = 2
 
 
 @command_line.plain_errors()
@@ -75,8 +66,8 @@ def main(argv):
     names = [s and s.class_names for s in (train_source, test_source)]
     if None in names or names[0] != names[1]:
         raise ValueError(
-            "k-NN needs labelled images to vote, and held-out ones of the same "
-            f"classes to be judged. Received classes: {names[0]}, {names[1]}."
+            "An evaluation needs labelled training images, and held-out ones "
+            f"of the same classes. Received classes: {names[0]}, {names[1]}."
         )
     run = run_flags.run_directory()
     store = training.CheckpointStore(run.checkpoints)
@@ -88,60 +79,64 @@ def main(argv):
     manifest = store.newest_valid()
     phase = curriculum_flags.phase_to_evaluate(manifest)
     model = curriculum_flags.create_simmim(phase, train_source.channels, seed)
-    train, test = (
-        data_flags.first_batches(
-            data_flags.evaluation_stream(
-                *(source, model.masking.random_mask, seed),
-                replace_bad_images=False,
-                size=phase.image_size,
-            ),
-            _EVALUATION_BATCH_SIZE.value,
-            num_images,
-        )
-        for source, num_images in (
-            (train_source, _NUM_KNN_IMAGES.value),
-            (test_source, data_flags.NUM_VALIDATION_IMAGES.value),
-        )
+    blocks = evaluation_flags.blocks(model.backbone)
+    images, test = evaluation_flags.open_data(
+        *(train_source, test_source, model.masking.random_mask),
+        *(phase.image_size, run.path / "features"),
     )
-    options = {
-        "num_classes": len(train_source.class_names),
-        "k": _KNN_K.value,
-        "temperature": _KNN_TEMPERATURE.value,
-    }
 
-    def knn():
-        return evaluation.knn_accuracy_by_block(
-            model.backbone, train, test, **options
-        )
+    # First, because it is fast and says what is wrong with the labels.
+    pixels = images.raw_pixels()
+    settings = evaluation_flags.settings(pixels[1], names[0])
+    raw_pixels = evaluation.probe_features(*pixels, settings)
 
-    untrained = knn()
+    def scores(name):
+        splits = images.block_features(model.backbone, blocks)
+        return evaluation.probe_blocks(splits, settings, f"{name} blocks")
+
+    untrained = scores("untrained")
     checkpoint = tf.train.Checkpoint(model=model)
     store.restore(checkpoint, set_aside=False, manifest=manifest)
-    pretrained = knn()
-    train_pixels, train_labels = evaluation.raw_pixel_features(train)
-    test_pixels, test_labels = evaluation.raw_pixel_features(test)
-    pixels = evaluation.knn_accuracy(
-        train_pixels, train_labels, test_pixels, test_labels, **options
-    )
+    pretrained = scores("pretrained")
+    images.forget_others()
     loss = evaluation.reconstruction_loss(model, test)
 
-    report = evaluation.knn_report(pretrained, untrained, pixels)
-    step = manifest["step"]
-    results = {"step": step, "validation_loss": loss, "knn": report}
+    results = {
+        "format": "tf_simmim evaluation",
+        "version": _FORMAT_VERSION,
+        "step": manifest["step"],
+        "num_train_images": len(pixels[1]),
+        "num_test_images": len(pixels[3]),
+        "num_classes": len(names[0]),
+        "features": "mean of the patch tokens of a block, frozen",
+        "interval": "95 %: Wilson's for one result on the test images; "
+        "Student's t over the draws for few labels",
+        "validation_loss": loss,
+    }
     loss_text = f"Held-out reconstruction loss: {loss:.3f}"
     if model_flags.loss_is_in_pixels():
         sample = next(iter(test.unbatch().batch(_LEVEL_SAMPLE_SIZE)))
         level = callbacks.single_colour_loss(sample)
         results["single_colour_loss"] = level
         loss_text += f" (predicting the best single colour: {level:.3f})"
-    path = run.path / "evaluation.json"
-    path.write_text(json.dumps(results, indent=2) + "\n")
+    report = evaluation.probe_report(
+        pretrained, untrained, raw_pixels, settings
+    )
+    results["protocols"] = report
+    with atomic_file.replacing(run.path / "evaluation.json") as file:
+        file.write((json.dumps(results, indent=2) + "\n").encode())
+    picture = run.path / "evaluation.png"
+    visualization.write_png(picture, visualization.accuracy_chart(report))
     print(
-        f"\nFrozen features at step {step}: {len(test_labels)} test images, "
-        f"{_KNN_K.value} nearest of {len(train_labels)} training images.\n"
+        f"\nFrozen features at step {manifest['step']}: {len(pixels[3])} test "
+        f"images, {len(pixels[1])} training images, {len(names[0])} classes.\n"
     )
     print(evaluation.format_report(report))
-    print(f"\n{loss_text}")
+    print(
+        "\n± half of the 95 % interval; * the best block. Which of two close "
+        "blocks is\nbetter, so few images do not say. docs/evaluation.md: what "
+        f"each number means.\n\n{loss_text}\n\nPicture:         {picture}"
+    )
     run_flags.print_closing(run)
 
 

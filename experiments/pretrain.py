@@ -18,6 +18,7 @@ import compute_flags
 import curriculum_flags
 import data_flags
 import model_flags  # noqa: F401  (flags)
+import online_evaluation_flags
 import optimization_flags
 import run_flags
 import strategy_flags
@@ -39,6 +40,7 @@ for _module in (
     curriculum_flags,
     data_flags,
     model_flags,
+    online_evaluation_flags,
     optimization_flags,
     run_flags,
     strategy_flags,

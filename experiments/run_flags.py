@@ -10,6 +10,7 @@ import command_line
 import curriculum_flags
 import data_flags
 import model_flags
+import online_evaluation_flags
 import optimization_flags
 import strategy_flags
 from absl import flags
@@ -77,6 +78,14 @@ def _validates_at_a_row(values):
 
 
 @flags.multi_flags_validator(
+    ["log_every_steps", "evaluate_every"],
+    message="--evaluate_every must be a multiple of --log_every_steps",
+)
+def _evaluates_at_a_row(values):
+    return values["evaluate_every"] % values["log_every_steps"] == 0
+
+
+@flags.multi_flags_validator(
     ["log_every_steps", "steps_per_execution"],
     message="--log_every_steps must be a multiple of --steps_per_execution",
 )
@@ -95,6 +104,7 @@ _ROUNDING = ("accumulation_steps", "jit_compile")
 # Flags that a run may be continued with other values of.
 CHANGEABLE = {
     *strategy_flags.CHANGEABLE,
+    *online_evaluation_flags.CHANGEABLE,
     *("workdir", "name", "data_dir", "keep_checkpoints", "wandb_project"),
     *("train_epochs", "train_steps"),
     *("log_every_steps", "validate_every_steps", "picture_every_steps"),
@@ -163,13 +173,26 @@ def create_callbacks(
             stop_index=held_out_images,
             drop_remainder=drop_remainder,
         )
+    online_evaluation = online_evaluation_flags.create_evaluation(
+        *(stream.source, validation_source),
+        *(checkpoint.model.backbone.num_blocks, phases[number].image_size),
+        *(stream.seed, total_steps),
+    )
     summaries = run.summary_writer() if workers.is_chief else None
-    shown = []
+    shown, warning = [], []
     if workers.is_chief:
         shown = _callbacks_for_people(
             *(run, schedule, held_out, start_step, total_steps, tenth),
             *(summaries, phases[number].first_step),
         )
+        warning = [
+            callbacks.OverfittingAlarm(
+                log_every,
+                metrics_file=run.metrics_file,
+                first_step=phases[number].first_step,
+                last_step=total_steps,
+            )
+        ]
     return [
         *shown,
         callbacks.MetricsLog(
@@ -183,7 +206,9 @@ def create_callbacks(
             validation,
             validate_every,
             validation_steps,
+            online_evaluation,
         ),
+        *warning,
         callbacks.Checkpointing(
             store,
             checkpoint,

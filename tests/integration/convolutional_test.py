@@ -52,8 +52,9 @@ def test_evaluation_judges_every_block_of_every_width(run):
     report = json.loads((run / "evaluation.json").read_text())
     assert report["step"] == 6
     for kind in ("pretrained", "untrained"):
-        assert set(report["knn"][kind]) == {"0", "1"}
-        assert all(0.1 < x <= 1 for x in report["knn"][kind].values())
+        scores = report["protocols"]["knn"][kind]
+        assert set(scores) == {"0", "1"}
+        assert all(0.1 < x["accuracy"] <= 1 for x in scores.values())
 
 
 def test_the_pretrained_network_loads_and_goes_to_another_size(run):

@@ -19,8 +19,12 @@ def runs(tmp_path_factory):
     parts = tmp_path_factory.mktemp("parts")
     programs.pretrain(whole, "--train_steps=18")
     for steps in (6, 11, 18):
+        # That features are judged on the way must change nothing either.
         result = programs.pretrain(
-            parts, f"--train_steps={steps}", WANDB_MODE="offline"
+            parts,
+            f"--train_steps={steps}",
+            "--evaluate_every=8",
+            WANDB_MODE="offline",
         )
     return whole, parts, result
 
@@ -161,21 +165,97 @@ def test_a_lamb_run_resumes_bit_for_bit_logs_to_wandb_and_is_evaluated(
     assert "deprecat" not in result.stderr
 
 
+def test_features_are_judged_while_a_run_trains(runs):
+    whole, parts, _ = runs
+    plain, judged = (
+        list(map(json.loads, (run / "metrics.jsonl").read_text().splitlines()))
+        for run in (whole, parts)
+    )
+    names = [
+        f"{kind}_block_{block}"
+        for block in (0, 1)
+        for kind in ("knn", "linear")
+    ]
+    # Every 8 steps, and where a part of the run ended.
+    steps = [row["step"] for row in judged if "knn_block_0" in row]
+    assert steps == [6, 8, 11, 16, 18]
+    for row in judged:
+        if row["step"] in steps:
+            assert all(0.1 < row[name] < 1 for name in names)
+    assert not any(name in row for row in plain for name in names)
+
+
 def test_evaluation_compares_with_untrained_and_raw_pixels(runs):
-    whole, _, _ = runs
+    whole, parts, _ = runs
     result = programs.run("evaluate.py", f"--workdir={whole}")
     assert result.returncode == 0, result.stderr
     report = json.loads((whole / "evaluation.json").read_text())
-    assert report["step"] == 18
-    assert set(report["knn"]["pretrained"]) == {"0", "1"}
-    # Scanned digits by their pixels: the known level of k-NN on them.
-    assert 0.9 < report["knn"]["raw_pixels"] < 1.0
+    assert (report["version"], report["step"]) == (2, 18)
+    assert (report["num_train_images"], report["num_test_images"]) == (1437, 40)
+    protocols = report["protocols"]
+    assert list(protocols) == [
+        *("knn", "linear", "few_shot_1", "few_shot_5", "few_shot_10")
+    ]
+    for scores in protocols.values():
+        for network in ("pretrained", "untrained"):
+            assert set(scores[network]) == {"0", "1"}
+            for score in scores[network].values():
+                assert score["low"] <= score["accuracy"] <= score["high"]
+        # Scanned digits by their pixels are easy.
+        assert 0.5 < scores["raw_pixels"]["accuracy"] <= 1.0
+    assert 0.9 < protocols["knn"]["raw_pixels"]["accuracy"] < 1.0
+    # The same features as the other run judged at its last step.
+    last = json.loads((parts / "metrics.jsonl").read_text().splitlines()[-1])
+    for block in "01":
+        for name in ("knn", "linear"):
+            score = protocols[name]["pretrained"][block]["accuracy"]
+            assert score == last[f"{name}_block_{block}"]
     logged = programs.rows(whole)[-1]["validation_loss"]
     assert report["validation_loss"] == pytest.approx(logged, rel=1e-5)
     flags = (whole / "flags.txt").read_text()
     assert "--image_mean=0.309" in flags and "--image_std=0.349" in flags
     for line in ("pretrained", "untrained", "raw pixels", "step-00000018.png"):
         assert line in result.stdout
+    with Image.open(whole / "evaluation.png") as picture:
+        assert picture.size == (1050, 574)
+
+
+@pytest.mark.slow
+def test_a_second_evaluation_takes_its_features_from_the_disk(runs, tmp_path):
+    whole, *_ = runs
+    workdir = tmp_path / "run"
+    shutil.copytree(whole, workdir)
+    shutil.rmtree(workdir / "features", ignore_errors=True)
+
+    def evaluate(*arguments):
+        result = programs.run(
+            *("evaluate.py", f"--workdir={workdir}", "--protocols=linear_sgd"),
+            *arguments,
+        )
+        assert result.returncode == 0, result.stderr
+        report = json.loads((workdir / "evaluation.json").read_text())
+        return result.stderr, report
+
+    log, first = evaluate("--blocks=1")
+    assert "Features of" not in log
+    log, second = evaluate("--blocks=1")
+    assert log.count("Features of 1437 images are from") == 3
+    assert log.count("Features of 40 images are from") == 3
+    assert second == first
+    files = sorted((workdir / "features").iterdir())
+    files[0].write_bytes(files[0].read_bytes()[:-9])
+    log, third = evaluate("--blocks=1")
+    assert log.count("is damaged") == 1
+    assert third == first
+    # One block is there, one is not.
+    log, both = evaluate("--blocks=0,1")
+    scores = both["protocols"]["linear_sgd"]["pretrained"]
+    assert set(scores) == {"0", "1"}
+    assert scores["1"] == first["protocols"]["linear_sgd"]["pretrained"]["1"]
+    assert sorted((workdir / "features").iterdir()) == files
+    log, fourth = evaluate("--blocks=1", "--nocache_features")
+    assert "Features of" not in log
+    assert fourth == first
 
 
 @pytest.mark.slow
@@ -190,8 +270,13 @@ def test_the_demo_learns_digits(tmp_path):
     # Measured: 0.19 of 0.86.
     assert report["validation_loss"] < 0.4 * report["single_colour_loss"]
     # Measured: 0.83 and 0.35, in the last block.
-    pretrained = max(report["knn"]["pretrained"].values())
-    untrained = max(report["knn"]["untrained"].values())
+    pretrained, untrained = (
+        max(
+            score["accuracy"]
+            for score in report["protocols"]["knn"][network].values()
+        )
+        for network in ("pretrained", "untrained")
+    )
     assert pretrained > untrained + 0.25
 
 

@@ -1,19 +1,47 @@
 """How good a backbone is, measured without training it further."""
 
+from tf_simmim.evaluation.feature_cache import FeatureCache
+from tf_simmim.evaluation.feature_cache import weights_digest
+from tf_simmim.evaluation.features import FeatureExtractor
 from tf_simmim.evaluation.features import extract_features
 from tf_simmim.evaluation.features import raw_pixel_features
+from tf_simmim.evaluation.few_shot import draw_few
+from tf_simmim.evaluation.few_shot import few_shot_accuracies
 from tf_simmim.evaluation.nearest_neighbours import knn_accuracy
 from tf_simmim.evaluation.nearest_neighbours import knn_accuracy_by_block
+from tf_simmim.evaluation.nearest_neighbours import knn_predictions
+from tf_simmim.evaluation.probe_data import ProbeData
+from tf_simmim.evaluation.probe_data import probe_blocks
+from tf_simmim.evaluation.probing import PROTOCOLS
+from tf_simmim.evaluation.probing import ProbeSettings
+from tf_simmim.evaluation.probing import probe_features
 from tf_simmim.evaluation.reconstruction import reconstruction_loss
 from tf_simmim.evaluation.report import format_report
-from tf_simmim.evaluation.report import knn_report
+from tf_simmim.evaluation.report import probe_report
+from tf_simmim.evaluation.ridge import RidgeProbe
+from tf_simmim.evaluation.score import Score
+from tf_simmim.evaluation.sgd_probe import sgd_predictions
 
 __all__ = [
+    "PROTOCOLS",
+    "FeatureCache",
+    "FeatureExtractor",
+    "ProbeData",
+    "ProbeSettings",
+    "RidgeProbe",
+    "Score",
+    "draw_few",
     "extract_features",
+    "few_shot_accuracies",
     "format_report",
     "knn_accuracy",
     "knn_accuracy_by_block",
-    "knn_report",
+    "knn_predictions",
+    "probe_blocks",
+    "probe_features",
+    "probe_report",
     "raw_pixel_features",
     "reconstruction_loss",
+    "sgd_predictions",
+    "weights_digest",
 ]

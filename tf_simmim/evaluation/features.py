@@ -10,39 +10,82 @@ import tensorflow as tf
 import tqdm
 
 
-def extract_features(backbone, dataset, blocks):
-    """Returns each block's mean patch token for every image, and the labels.
+class FeatureExtractor:
+    """Computes each block's mean patch token, for one data set or many.
 
-    Images are seen whole (no mask), by the backbone as it is (no training).
+    Images are seen whole (no mask), by the backbone as it is (no training):
+    an extractor of a backbone in training sees what it has learned so far,
+    and changes nothing of it.
 
     Args:
         backbone: a backbone of `tf_simmim.backbones`.
+        blocks: sequence of int in [0, num_blocks). Which blocks, each once.
+
+    Attributes:
+        blocks: tuple of int.
+
+    Call arguments:
         dataset: finite tf.data.Dataset of batched elements: dicts with
             `image` float32 [B, H, W, C], normalised, and `label` int [B].
-        blocks: sequence of int in [0, num_blocks). Which blocks.
 
     Returns:
         ({block: float32 [N, D]}, int64 [N]): features and labels, in the
         data set's order.
 
     Raises:
-        ValueError: the elements have no `label`, or there are none.
+        ValueError: a block is not in [0, num_blocks), is named twice, or none
+            is; the elements have no `label`, or there are none.
     """
-    blocks = tuple(blocks)
-    image_shape = [None, *backbone.image_size, backbone.channels]
 
-    # One trace for full batches and for a shorter last one.
-    @tf.function(input_signature=[tf.TensorSpec(image_shape, tf.float32)])
-    def mean_tokens(images):
-        feature_maps = backbone.block_features(images, blocks)
-        return [
-            tf.reduce_mean(tf.cast(feature_map, tf.float32), axis=[1, 2])
-            for feature_map in feature_maps
-        ]  # [B, D] each
+    def __init__(self, backbone, blocks):
+        self.blocks = tuple(blocks)
+        known = range(backbone.num_blocks)
+        if (
+            not self.blocks
+            or len(set(self.blocks)) < len(self.blocks)
+            or not set(self.blocks) <= set(known)
+        ):
+            raise ValueError(
+                "`blocks` must be different numbers in [0, "
+                f"{backbone.num_blocks}), one at least. "
+                f"Received: {self.blocks}."
+            )
+        image_shape = [None, *backbone.image_size, backbone.channels]
 
-    parts, labels = _over_batches(dataset, mean_tokens, "features")
-    features = zip(*parts, strict=True)
-    return dict(zip(blocks, map(np.concatenate, features), strict=True)), labels
+        # One trace for full batches, for a shorter last one, and for every
+        # data set.
+        @tf.function(input_signature=[tf.TensorSpec(image_shape, tf.float32)])
+        def mean_tokens(images):
+            feature_maps = backbone.block_features(images, self.blocks)
+            return [
+                tf.reduce_mean(tf.cast(feature_map, tf.float32), axis=[1, 2])
+                for feature_map in feature_maps
+            ]  # [B, D] each
+
+        self._mean_tokens = mean_tokens
+
+    def __call__(self, dataset):
+        parts, labels = _over_batches(dataset, self._mean_tokens, "features")
+        features = map(np.concatenate, zip(*parts, strict=True))
+        return dict(zip(self.blocks, features, strict=True)), labels
+
+
+def extract_features(backbone, dataset, blocks):
+    """Returns each block's mean patch token for every image, and the labels.
+
+    Args:
+        backbone: a backbone of `tf_simmim.backbones`.
+        dataset: finite tf.data.Dataset, see `FeatureExtractor`.
+        blocks: sequence of int in [0, num_blocks). Which blocks, each once.
+
+    Returns:
+        ({block: float32 [N, D]}, int64 [N]): features and labels, in the
+        data set's order.
+
+    Raises:
+        ValueError: as `FeatureExtractor`.
+    """
+    return FeatureExtractor(backbone, blocks)(dataset)
 
 
 def raw_pixel_features(dataset, largest_side=32):

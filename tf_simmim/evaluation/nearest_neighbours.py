@@ -9,18 +9,18 @@ import numpy as np
 from sklearn import neighbors
 
 from tf_simmim.evaluation import features
+from tf_simmim.evaluation import label_checks
 
 
-def knn_accuracy(
+def knn_predictions(
     train_features,
     train_labels,
     test_features,
-    test_labels,
     num_classes,
     k=20,
     temperature=0.07,
-) -> float:
-    """Returns the accuracy of a weighted cosine k-NN classifier.
+) -> np.ndarray:
+    """Classifies features by a weighted cosine k-NN classifier.
 
     With s_i the cosine similarity of a test image to its i-th neighbour and
     y_i that neighbour's label, the predicted class is
@@ -34,13 +34,12 @@ def knn_accuracy(
         train_features: float [N, D].
         train_labels: int [N], in [0, num_classes).
         test_features: float [M, D].
-        test_labels: int [M].
         num_classes: int, L.
         k: int in [1, N]. DINO's evaluation uses 10 to 200, 20 being best.
         temperature: float > 0. 0.07 in both sources.
 
     Returns:
-        float in [0, 1]: fraction of test images whose class is right.
+        int64 [M]: classes of the test images.
 
     Raises:
         ValueError: `k` or `temperature` is out of range, or a training label
@@ -61,11 +60,7 @@ def knn_accuracy(
         raise ValueError(
             f"`temperature` must be positive. Received: {temperature}."
         )
-    if train_labels.min() < 0 or train_labels.max() >= num_classes:
-        raise ValueError(
-            f"`train_labels` must lie in [0, {num_classes}). Received labels "
-            f"from {train_labels.min()} to {train_labels.max()}."
-        )
+    train_labels = label_checks.require_labels(train_labels, num_classes)
     index = neighbors.NearestNeighbors(
         n_neighbors=k, metric="cosine", algorithm="brute"
     ).fit(train_features)
@@ -77,7 +72,41 @@ def knn_accuracy(
     votes = np.zeros([len(distances), num_classes])  # [M, L]
     image = np.arange(len(distances))[:, np.newaxis]
     np.add.at(votes, (image, train_labels[rows]), weights)
-    return float(np.mean(votes.argmax(axis=1) == np.asarray(test_labels)))
+    return votes.argmax(axis=1)
+
+
+def knn_accuracy(
+    train_features,
+    train_labels,
+    test_features,
+    test_labels,
+    num_classes,
+    k=20,
+    temperature=0.07,
+) -> float:
+    """Returns the accuracy of a weighted cosine k-NN classifier.
+
+    Args:
+        train_features: float [N, D].
+        train_labels: int [N], in [0, num_classes).
+        test_features: float [M, D].
+        test_labels: int [M].
+        num_classes: int, L.
+        k: int in [1, N].
+        temperature: float > 0.
+
+    Returns:
+        float in [0, 1]: fraction of test images whose class is right.
+
+    Raises:
+        ValueError: as `knn_predictions`.
+    """
+    predictions = knn_predictions(
+        *(train_features, train_labels, test_features, num_classes),
+        k,
+        temperature,
+    )
+    return float(np.mean(predictions == np.asarray(test_labels)))
 
 
 def knn_accuracy_by_block(

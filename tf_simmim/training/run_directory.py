@@ -22,6 +22,7 @@ class RunDirectory:
         tensorboard/      the same for TensorBoard, with pictures
         reconstructions/  PNG grids
         checkpoints/      see `CheckpointStore`
+        evaluation.json, evaluation.png, features/  of `evaluate.py`
         lock              locked while a process trains here
 
     The files are never links: writing to one would change a file elsewhere.

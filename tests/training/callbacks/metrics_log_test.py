@@ -44,7 +44,7 @@ class MetricsLogTest(tf.test.TestCase):
         self.model = CountingModel()
         self.model.compile("sgd")
 
-    def fit(self, num_steps=7, **options):
+    def fit(self, num_steps=7, later=(), **options):
         log = metrics_log.MetricsLog(
             self.file,
             every_steps=3,
@@ -58,7 +58,7 @@ class MetricsLogTest(tf.test.TestCase):
             np.zeros([num_steps * 2, 3]),
             batch_size=2,
             verbose=0,
-            callbacks=[log],
+            callbacks=[log, *later],
         )
 
     def rows(self):
@@ -93,6 +93,34 @@ class MetricsLogTest(tf.test.TestCase):
             [row.get("validation_loss") for row in rows], [None, 100.0, 100.0]
         )
         self.assertIn("loss", history.history)  # that of `fit`
+
+    def test_what_is_measured_is_in_the_row_and_for_later_callbacks(self):
+        seen = []
+
+        class Later(tf.keras.callbacks.Callback):
+            def on_train_batch_end(self, batch, logs=None):
+                seen.append(sorted(set(logs) - {"loss"}))
+
+        def measure(model, step):
+            self.assertIs(model, self.model)
+            # The row's metrics have been read and reset.
+            self.assertEqual(model.loss_metric.count, step == 7)
+            return {} if step == 3 else {"knn_block_0": step / 10}
+
+        self.fit(
+            validation=tf.data.Dataset.from_tensors(np.zeros([2, 3])),
+            online_evaluation=measure,
+            later=[Later()],
+        )
+        rows = self.rows()
+        self.assertEqual(
+            [row.get("knn_block_0") for row in rows], [None, 0.6, 0.7]
+        )
+        self.assertEqual([row["loss"] for row in rows], [2.0, 5.0, 7.0])
+        self.assertEqual(
+            [names for names in seen if names],
+            [["knn_block_0"], ["knn_block_0", "validation_loss"]],
+        )
 
     def test_without_an_interval_validation_runs_at_the_last_step(self):
         self.fit(validation=tf.data.Dataset.from_tensors(np.zeros([2, 3])))

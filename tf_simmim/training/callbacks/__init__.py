@@ -6,6 +6,9 @@ from tf_simmim.training.callbacks.collapse_alarm import single_colour_loss
 from tf_simmim.training.callbacks.graceful_stop import GracefulStop
 from tf_simmim.training.callbacks.metrics_log import MetricsLog
 from tf_simmim.training.callbacks.non_finite_watch import NonFiniteWatch
+from tf_simmim.training.callbacks.online_evaluation import OnlineEvaluation
+from tf_simmim.training.callbacks.online_evaluation import spread_blocks
+from tf_simmim.training.callbacks.overfitting_alarm import OverfittingAlarm
 from tf_simmim.training.callbacks.progress_bar import ProgressBar
 from tf_simmim.training.callbacks.reconstruction_pictures import (
     ReconstructionPictures,
@@ -19,9 +22,12 @@ __all__ = [
     "GracefulStop",
     "MetricsLog",
     "NonFiniteWatch",
+    "OnlineEvaluation",
+    "OverfittingAlarm",
     "ProgressBar",
     "ReconstructionPictures",
     "StepCallback",
     "single_colour_loss",
+    "spread_blocks",
     "wandb_callback",
 ]

@@ -22,7 +22,9 @@ class MetricsLog(StepCallback):
     not finite is null.
 
     A held-out data set, if given, is evaluated after the training metrics
-    were read and reset, and adds `validation_loss` to the row.
+    were read and reset, and adds `validation_loss` to the row; so does
+    `online_evaluation` with what it returns. Both also add to the logs, for
+    the callbacks that come after this one.
 
     When training begins, rows past the model's step are cut off: they were
     written after the checkpoint from which the run continues, and will be
@@ -48,6 +50,8 @@ class MetricsLog(StepCallback):
             last step only.
         validation_steps: int. Batches in `validation`, which Keras has to be
             told of a distributed data set; None for all of another.
+        online_evaluation: callable, (model, step) -> {name: float}, such as
+            `OnlineEvaluation`, or None. Asked for every row.
 
     Raises:
         ValueError: `validation_every_steps` is not a multiple of
@@ -69,6 +73,7 @@ class MetricsLog(StepCallback):
         validation=None,
         validation_every_steps=None,
         validation_steps=None,
+        online_evaluation=None,
     ):
         super().__init__(every_steps, last_step)
         if validation_every_steps and validation_every_steps % every_steps:
@@ -84,6 +89,7 @@ class MetricsLog(StepCallback):
         self.validation = validation
         self.validation_every_steps = validation_every_steps
         self.validation_steps = validation_steps
+        self.online_evaluation = online_evaluation
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
@@ -118,8 +124,13 @@ class MetricsLog(StepCallback):
         )
         if not ends_inside_interval:
             self.model.reset_metrics()
+        measured = {}
         if self._is_validation_due(step):
-            row["validation_loss"] = self._validate()
+            measured["validation_loss"] = self._validate()
+        if self.online_evaluation is not None:
+            measured.update(self.online_evaluation(self.model, step))
+        logs.update(measured)
+        row.update(measured)
         self._write(row)
         self._begin_interval()
 

@@ -1,0 +1,90 @@
+"""Flags for judging the features of a run while it trains."""
+
+import data_flags
+from absl import flags
+
+from tf_simmim.training import callbacks
+
+EVALUATE_EVERY = flags.DEFINE_integer(
+    "evaluate_every",
+    0,
+    "Steps between two evaluations of the frozen features of several blocks, "
+    "by nearest neighbours and ridge regression, in metrics.jsonl and "
+    "TensorBoard: a multiple of --log_every_steps; 0 for none. Needs labels.",
+    lower_bound=0,
+)
+EVALUATE_BLOCKS = flags.DEFINE_list(
+    "evaluate_blocks",
+    None,
+    "Which blocks, counted from 0. Default: four, spread evenly.",
+)
+# Flags that a run may be continued with other values of.
+CHANGEABLE = ("evaluate_every", "evaluate_blocks")
+
+# Features have to be computed anew every time; more would hold training up.
+_MAX_TRAIN_IMAGES = 5000
+_BATCH_SIZE = 64
+
+flags.register_validator(
+    "evaluate_blocks",
+    lambda values: (
+        values is None or bool(values) and all(v.isdecimal() for v in values)
+    ),
+    message="must be numbers of blocks, from 0",
+)
+
+
+def create_evaluation(
+    source, validation_source, num_blocks, image_size, seed, last_step
+):
+    """Returns the evaluation that `MetricsLog` asks for, or None for none.
+
+    Args:
+        source: `data.Source` of a run; its first images are the neighbours.
+        validation_source: `data.Source` or None; whose images are judged.
+        num_blocks: int. Of the backbone.
+        image_size: (height, width), px.
+        seed: int. Of the run.
+        last_step: int. The step at which the run is over.
+
+    Raises:
+        ValueError: --evaluate_every is set, and there are no labels of the
+            same classes in both sources; or there is no such block.
+    """
+    if not EVALUATE_EVERY.value:
+        return None
+    names = [s and s.class_names for s in (source, validation_source)]
+    if None in names or names[0] != names[1]:
+        raise ValueError(
+            "--evaluate_every needs labelled training images, and held-out "
+            "ones of the same classes: leave it out for images without. "
+            f"Received classes: {names[0]}, {names[1]}."
+        )
+    blocks = None
+    if EVALUATE_BLOCKS.value:
+        blocks = sorted({int(value) for value in EVALUATE_BLOCKS.value})
+        if blocks[-1] >= num_blocks:
+            raise ValueError(
+                f"--evaluate_blocks must be from 0 to {num_blocks - 1}: the "
+                f"backbone has {num_blocks} blocks. "
+                f"Received: {','.join(EVALUATE_BLOCKS.value)}."
+            )
+    train, test = (
+        data_flags.first_batches(
+            data_flags.evaluation_stream(part, seed=seed, size=image_size),
+            _BATCH_SIZE,
+            num_images,
+        )
+        for part, num_images in (
+            (source, _MAX_TRAIN_IMAGES),
+            (validation_source, data_flags.NUM_VALIDATION_IMAGES.value),
+        )
+    )
+    return callbacks.OnlineEvaluation(
+        train,
+        test,
+        len(names[0]),
+        EVALUATE_EVERY.value,
+        last_step,
+        blocks,
+    )
