@@ -2,6 +2,7 @@
 
 from tf_simmim.evaluation.features import extract_features
 from tf_simmim.evaluation.features import raw_pixel_features
+from tf_simmim.evaluation.nearest_images import nearest_images
 from tf_simmim.evaluation.nearest_neighbours import knn_accuracy
 from tf_simmim.evaluation.nearest_neighbours import knn_accuracy_by_block
 from tf_simmim.evaluation.reconstruction import reconstruction_loss
@@ -20,6 +21,7 @@ __all__ = [
     "knn_accuracy",
     "knn_accuracy_by_block",
     "knn_report",
+    "nearest_images",
     "raw_pixel_features",
     "reconstruction_errors",
     "reconstruction_loss",
