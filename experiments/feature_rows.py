@@ -23,7 +23,6 @@ from tf_simmim import visualization
 # isort: split
 import tensorflow as tf
 
-_BATCH_SIZE = 16
 _THREADS = 4
 _NUM_PCA_BLOCKS = 4
 
@@ -80,7 +79,7 @@ def pca(request):
     blocks = request.blocks_or([round(block) for block in spread])
     parts = [
         request.backbone.block_features(batch, blocks)
-        for batch in _batches(request.images)
+        for batch in picture_inputs.batches(request.images)
     ]
     columns = [request.pictures]
     for feature_maps in zip(*parts, strict=True):
@@ -99,7 +98,7 @@ def attention(request):
             visualization.attention_maps(
                 request.backbone, batch, block, request.query
             )
-            for batch in _batches(request.images)
+            for batch in picture_inputs.batches(request.images)
         ]
         maps = np.concatenate(parts)  # [B, K, h, w]
         for picture, heads, name in zip(
@@ -122,7 +121,12 @@ def neighbours(request):
     """Returns ((rows, headings, captions), failures) of nearest images."""
     source = data.FolderSource(request.folder, split="all")
     block = request.blocks_or([_middle(request.backbone)])[0]
-    queries = _mean_tokens(request.backbone, request.images, block)
+    queries = np.concatenate(
+        [
+            _mean_tokens(request.backbone, images, block)
+            for images in picture_inputs.batches(request.images)
+        ]
+    )
     paths, features, failures = _folder_features(
         request, [os.fsdecode(path) for path in source.paths], block
     )
@@ -160,8 +164,7 @@ def _folder_features(request, paths, block):
 
     with concurrent.futures.ThreadPoolExecutor(_THREADS) as threads:
         with tqdm.tqdm(total=len(paths), disable=None, leave=False) as bar:
-            for start in range(0, len(paths), _BATCH_SIZE):
-                chunk = paths[start : start + _BATCH_SIZE]
+            for chunk in picture_inputs.batches(paths):
                 found, images, failed = zip(
                     *threads.map(read, chunk), strict=True
                 )
@@ -182,13 +185,6 @@ def _mean_tokens(backbone, images, block):
 
 def _middle(backbone):
     return max(0, round(2 * backbone.num_blocks / 3) - 1)
-
-
-def _batches(images):
-    return [
-        images[start : start + _BATCH_SIZE]
-        for start in range(0, len(images), _BATCH_SIZE)
-    ]
 
 
 def _enlarged(cells, picture):

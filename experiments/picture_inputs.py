@@ -23,6 +23,7 @@ _RUN = flags.DEFINE_string(
     None,
     "Folder of a pretraining run: the --workdir of pretrain.py.",
 )
+BATCH_SIZE = 16
 
 
 def load_run():
@@ -187,6 +188,12 @@ def read_images(paths, backbone, normalization):
         except ValueError as error:
             failures.append(str(error))
     return good, tf.stack(images) if images else None, failures
+
+
+def batches(rows) -> list:
+    """Cuts an array or a tensor into parts that a model takes at a time."""
+    starts = range(0, len(rows), BATCH_SIZE)
+    return [rows[start : start + BATCH_SIZE] for start in starts]
 
 
 def name(path) -> str:

@@ -42,7 +42,6 @@ _OUTPUT = flags.DEFINE_string(
     "output", "reconstruction.png", "PNG file to write the picture to."
 )
 _MASK_SEED = flags.DEFINE_integer("mask_seed", 0, "Seed of the masks.")
-_BATCH_SIZE = 16
 
 
 def main(argv):
@@ -63,21 +62,29 @@ def draw(paths):
     )
     if images is None:
         return failures
-    patch_mask = tf.stack(
-        [
-            mask.sample(
-                randomness.seed_for(_MASK_SEED.value, randomness.MASK, i)
-            )
-            for i in range(len(paths))
-        ]
-    )
-    reconstruction = _reconstruct(model, images, patch_mask)
-    errors = evaluation.reconstruction_errors(
-        images, patch_mask, reconstruction, normalization
-    )
-    smooth = _smooth_fill(images, patch_mask, model.backbone.patch_size)
-    smooth_errors = evaluation.reconstruction_errors(
-        images, patch_mask, smooth, normalization
+    seeds = [
+        randomness.seed_for(_MASK_SEED.value, randomness.MASK, i)
+        for i in range(len(paths))
+    ]
+    patch_mask = tf.stack([mask.sample(seed) for seed in seeds])
+    parts = [
+        model.reconstruct(*batch)["reconstruction"]
+        for batch in zip(
+            picture_inputs.batches(images),
+            picture_inputs.batches(patch_mask),
+            strict=True,
+        )
+    ]
+    reconstruction = tf.concat(parts, axis=0)
+    hidden = masking.to_pixel_mask(patch_mask, mask.patch_size) == 1
+    errors, smooth_errors = (
+        evaluation.reconstruction_errors(
+            images, patch_mask, guess, normalization
+        )
+        for guess in (
+            reconstruction,
+            evaluation.FILLS["from_neighbours"](images, hidden),
+        )
     )
     captions = [
         f"{picture_inputs.name(os.path.basename(path))}: "
@@ -96,8 +103,7 @@ def draw(paths):
     print("\n".join(captions))
     print(
         f"\nHidden: {mask.num_hidden} of {mask.num_mask_patches} squares of "
-        f"{mask.mask_patch_size} px. The smooth fill knows the visible pixels "
-        "alone."
+        f"{mask.mask_patch_size} px."
     )
     picture_inputs.print_notes(model)
     print(f"Picture: {_OUTPUT.value}")
@@ -129,21 +135,6 @@ def _random_mask(model):
     return masking.create(
         strategy, backbone.image_size, backbone.patch_size, size, ratio
     )
-
-
-def _reconstruct(model, images, patch_mask):
-    parts = [
-        model.reconstruct(
-            images[i : i + _BATCH_SIZE], patch_mask[i : i + _BATCH_SIZE]
-        )["reconstruction"]
-        for i in range(0, len(images), _BATCH_SIZE)
-    ]
-    return tf.concat(parts, axis=0)
-
-
-def _smooth_fill(images, patch_mask, patch_size):
-    hidden = masking.to_pixel_mask(patch_mask, patch_size) == 1
-    return evaluation.BASELINES["from_neighbours"](images, hidden)
 
 
 def _numbers(errors, i):

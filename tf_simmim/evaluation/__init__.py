@@ -2,11 +2,11 @@
 
 from tf_simmim.evaluation.features import extract_features
 from tf_simmim.evaluation.features import raw_pixel_features
+from tf_simmim.evaluation.hole_filling import FILLS
 from tf_simmim.evaluation.nearest_images import nearest_images
 from tf_simmim.evaluation.nearest_neighbours import knn_accuracy
 from tf_simmim.evaluation.nearest_neighbours import knn_accuracy_by_block
 from tf_simmim.evaluation.reconstruction import reconstruction_loss
-from tf_simmim.evaluation.reconstruction_quality import BASELINES
 from tf_simmim.evaluation.reconstruction_quality import format_quality
 from tf_simmim.evaluation.reconstruction_quality import reconstruction_errors
 from tf_simmim.evaluation.reconstruction_quality import reconstruction_quality
@@ -14,7 +14,7 @@ from tf_simmim.evaluation.report import format_report
 from tf_simmim.evaluation.report import knn_report
 
 __all__ = [
-    "BASELINES",
+    "FILLS",
     "extract_features",
     "format_quality",
     "format_report",

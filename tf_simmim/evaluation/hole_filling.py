@@ -147,3 +147,11 @@ def _neighbours():
         ((every, first), (every, last)),
         ((every, last), (every, first)),
     )
+
+
+# Best first, on photographs.
+FILLS = {
+    "from_neighbours": from_neighbours,
+    "best_colour": best_colour,
+    "visible_mean": visible_mean,
+}

@@ -13,12 +13,6 @@ import tensorflow as tf
 from tf_simmim import masking
 from tf_simmim.evaluation import hole_filling
 
-# What predicts hidden pixels without a model; see `hole_filling`.
-BASELINES = {
-    "from_neighbours": hole_filling.from_neighbours,
-    "visible_mean": hole_filling.visible_mean,
-    "best_colour": hole_filling.best_colour,
-}
 _TITLES = {
     "model": "model",
     "from_neighbours": "smooth fill from visible pixels",
@@ -85,7 +79,7 @@ def reconstruction_errors(
 
 
 def reconstruction_quality(
-    model, dataset, normalization, baselines=tuple(BASELINES)
+    model, dataset, normalization, baselines=tuple(hole_filling.FILLS)
 ) -> dict:
     """Measures a model's reconstructions of a data set, beside baselines.
 
@@ -94,8 +88,8 @@ def reconstruction_quality(
         dataset: finite tf.data.Dataset of batched elements with `image` and
             `patch_mask`.
         normalization: `data.Normalization` of the images.
-        baselines: names of `BASELINES`. What to set beside the model, measured
-            on the same pixels.
+        baselines: names of `FILLS`. What to set beside the model, measured on
+            the same pixels.
 
     Returns:
         dict, which JSON can hold: `model` and each baseline as a dict of
@@ -109,10 +103,11 @@ def reconstruction_quality(
         ValueError: a name is no baseline, an element has no `image` or
             `patch_mask`, there are none, or a mask hides all or nothing.
     """
-    unknown = [name for name in baselines if name not in BASELINES]
+    fills = hole_filling.FILLS
+    unknown = [name for name in baselines if name not in fills]
     if unknown:
         raise ValueError(
-            f"`baselines` must be of {tuple(BASELINES)}. Received: {unknown}."
+            f"`baselines` must be of {tuple(fills)}. Received: {unknown}."
         )
     reconstruct = tf.function(model.reconstruct, reduce_retracing=True)
     measured = collections.defaultdict(list)
@@ -131,7 +126,7 @@ def reconstruction_quality(
         truth = _unit_pixels(images, normalization)
         guesses = {"model": _unit_pixels(prediction, normalization)}
         for name in baselines:
-            guesses[name] = BASELINES[name](truth, hidden)
+            guesses[name] = fills[name](truth, hidden)
         for name, guess in guesses.items():
             errors = _errors(truth, hidden, guess)
             del errors["error_map"]
