@@ -25,6 +25,9 @@ import tensorflow as tf
 
 _THREADS = 4
 _NUM_PCA_BLOCKS = 4
+# Pale yellow is this many times an even share of attention, or more.
+_LEAST_CONTRAST = 4.0
+_FRAME_COLOUR = (255, 0, 160)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,25 +94,21 @@ def pca(request):
 
 def attention(request):
     """Returns ((rows, headings, captions), failures) of attention maps."""
-    blocks = request.blocks_or([_middle(request.backbone)])
     rows, captions = [], []
-    for block in blocks:
+    for block in request.blocks_or([_middle(request.backbone)]):
         parts = [
             visualization.attention_maps(
                 request.backbone, batch, block, request.query
             )
             for batch in picture_inputs.batches(request.images)
         ]
-        maps = np.concatenate(parts)  # [B, K, h, w]
         for picture, heads, name in zip(
-            request.pictures, maps, request.names, strict=True
+            request.pictures, np.concatenate(parts), request.names, strict=True
         ):
-            row = [picture]
-            for head in (heads.mean(axis=0), *heads):
-                values = _enlarged(head, picture)
-                row.append(
-                    visualization.heat_overlay(picture, values, head.max())
-                )
+            row = [_outlined(picture, request.query, heads.shape[1:])]
+            row += [
+                _heat(picture, head) for head in (heads.mean(axis=0), *heads)
+            ]
             rows.append(row)
             captions.append(f"{name}, block {block}")
     num_heads = max(map(len, rows)) - 2
@@ -185,6 +184,31 @@ def _mean_tokens(backbone, images, block):
 
 def _middle(backbone):
     return max(0, round(2 * backbone.num_blocks / 3) - 1)
+
+
+def _heat(picture, head):
+    """Lays a map of attention [h, w] over a picture."""
+    # Even attention must not look like a lot of it.
+    largest = max(head.max(), _LEAST_CONTRAST / head.size)
+    return visualization.heat_overlay(
+        picture, _enlarged(head, picture), largest
+    )
+
+
+def _outlined(picture, query, grid):
+    """Draws a frame around the patch that attends, if it is one."""
+    if isinstance(query, str):
+        return picture
+    sizes = [
+        side // cells for side, cells in zip(picture.shape, grid, strict=False)
+    ]
+    top, left = (place * size for place, size in zip(query, sizes, strict=True))
+    bottom, right = top + sizes[0], left + sizes[1]
+    framed = picture.copy()
+    framed[top:bottom, left:right] = _FRAME_COLOUR
+    inside = np.s_[top + 1 : bottom - 1, left + 1 : right - 1]
+    framed[inside] = picture[inside]
+    return framed
 
 
 def _enlarged(cells, picture):

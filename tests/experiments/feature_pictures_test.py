@@ -95,8 +95,14 @@ def test_attention_has_a_row_for_each_image_and_block(run, tmp_path):
     ]
     maps = visualization.attention_maps(run[1], wanted.images, 0, (1, 2))
     head = maps[1, 2].repeat(8, axis=0).repeat(8, axis=1)
-    want = visualization.heat_overlay(wanted.pictures[1], head, head.max())
+    largest = max(head.max(), 4 / 6)  # of 6 patches
+    want = visualization.heat_overlay(wanted.pictures[1], head, largest)
     np.testing.assert_array_equal(rows[3][-1], want)
+    framed = (rows[3][0] != wanted.pictures[1]).any(axis=-1)
+    want = np.zeros([H, W], bool)
+    want[8:16, 16:24] = True
+    want[9:15, 17:23] = False
+    np.testing.assert_array_equal(framed, want)
     (_, _, captions), _ = feature_rows.attention(
         request(run[1], wanted.paths[:1])
     )

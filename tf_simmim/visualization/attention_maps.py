@@ -123,8 +123,8 @@ def _from_windows(weights, block, num_images, query):
     )
     maps = np.zeros([num_images, num_heads, h * w + 1], np.float32)
     if query == "mean":
-        is_cell = (numbers > 0)[:, np.newaxis, :, np.newaxis]
-        received = np.sum(weights * is_cell, axis=3) / (h * w)  # [B, W, K, M]
+        # What padding attends to is padding, and left out with it.
+        received = np.sum(weights, axis=3) / (h * w)  # [B, W, K, M]
         for window, cells in enumerate(numbers):
             maps[:, :, cells] += received[:, window]
     else:
