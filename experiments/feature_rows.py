@@ -144,7 +144,7 @@ def neighbours(request):
         captions.append(
             [name]
             + [
-                f"{_name(path)}\n{cosine:.3f}"
+                f"{_name(path)}\n{cosine:.4f}"
                 for path, cosine in zip(found, similarities, strict=True)
             ]
         )

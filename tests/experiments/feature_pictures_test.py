@@ -123,7 +123,7 @@ def test_neighbours_of_an_image_in_the_folder_begin_with_itself(run, tmp_path):
     (failure,) = failures
     assert str(bad) in failure
     for row, caption, name in zip(rows, captions, (17, 3), strict=True):
-        assert caption[:2] == [f"{name}.png", f"{name}.png\n1.000"]
+        assert caption[:2] == [f"{name}.png", f"{name}.png\n1.0000"]
         assert caption[2].endswith(tuple("0123456789"))
         np.testing.assert_array_equal(row[0], row[1])
         assert (row[2] != row[0]).any()
