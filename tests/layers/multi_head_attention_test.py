@@ -61,6 +61,30 @@ class MultiHeadAttentionTest(tf.test.TestCase, parameterized.TestCase):
         want = attend(layer, self.x, self.bias)
         self.assertAllClose(y, want, rtol=1e-5, atol=1e-5)
 
+    @parameterized.parameters(None, "mixed_float16", "mixed_bfloat16")
+    def test_observer_sees_the_softmax_and_changes_nothing(self, dtype):
+        layer = self._layer(dtype=dtype)
+        wanted, observed = layer(self.x, position_bias=self.bias), []
+        layer.observer = observed.append
+        self.assertAllEqual(layer(self.x, position_bias=self.bias), wanted)
+        layer.observer = None
+        layer(self.x)
+        self.assertLen(observed, 1)
+
+        w_q, w_k, _ = np.split(layer.qkv_kernel.numpy(), 3, axis=1)
+        q = self.x @ w_q + layer.biases["query"].numpy()
+        k = self.x @ w_k
+        for head in range(K):
+            own = slice(head * E, (head + 1) * E)
+            logits = q[..., own] @ np.swapaxes(k[..., own], 1, 2) / np.sqrt(E)
+            weights = np.exp(logits + self.bias[head])
+            weights /= weights.sum(axis=-1, keepdims=True)
+            got = observed[0][:, head]
+            self.assertEqual(got.dtype, tf.float32)
+            tolerance = 1e-5 if dtype is None else 0.02
+            self.assertAllClose(got, weights, tolerance, tolerance)
+            self.assertAllClose(tf.reduce_sum(got, -1), np.ones([B, M]))
+
     @parameterized.parameters(1, 2, 6)
     def test_num_heads_splits_the_width(self, num_heads):
         layer = self._layer(num_heads)

@@ -16,6 +16,7 @@ MASK = np.array([[[1, 0, 0], [0, 1, 0]], [[0, 0, 1], [1, 0, 0]]])
 SCALE = 3  # smallest whole factor that makes 20 px at least 50 px
 GAP = 4
 HIDDEN_COLOUR = (128, 140, 165)
+BLACK, YELLOW = (0, 0, 4), (252, 255, 164)  # the ends of the heat colours
 
 
 class ReconstructionGridTest(tf.test.TestCase, parameterized.TestCase):
@@ -26,7 +27,7 @@ class ReconstructionGridTest(tf.test.TestCase, parameterized.TestCase):
             0, 256, size=[2, B, H, W, C], dtype=np.uint8
         )
 
-    def grid(self, channels=C):
+    def grid(self, channels=C, **kwargs):
         normalization = data.Normalization([0.4] * channels, [0.2] * channels)
         return visualization.reconstruction_grid(
             normalization.normalize(self.pixels[..., :channels]),
@@ -34,6 +35,7 @@ class ReconstructionGridTest(tf.test.TestCase, parameterized.TestCase):
             normalization.normalize(self.predicted[..., :channels]),
             normalization,
             min_cell_size=50,
+            **kwargs,
         )
 
     def cell(self, grid, row, column):
@@ -65,6 +67,22 @@ class ReconstructionGridTest(tf.test.TestCase, parameterized.TestCase):
         for column in range(4):
             left = GAP + column * (W * SCALE + GAP)
             self.assertLess(heading[:, left : left + W * SCALE].min(), 128)
+
+    def test_a_column_of_errors_comes_with_a_map_of_them(self):
+        hidden = np.kron(MASK, np.ones([1, PATCH_SIZE, PATCH_SIZE]))
+        error_map = 0.3 * hidden
+        error_map[0, 0, :2] = 0.9  # less than 1 % of the hidden pixels
+        grid = self.grid(error_map=error_map)
+        self.assertEqual(grid.shape[1], GAP + 5 * (W * SCALE + GAP))
+        for row in range(B):
+            want = np.where(hidden[row][..., np.newaxis], YELLOW, BLACK)
+            self.assertAllEqual(self.cell(grid, row, 4), want)
+
+    def test_captions_stand_below_their_rows(self):
+        plain, captioned = self.grid(), self.grid(captions=["one", "two"])
+        room = (captioned.shape[0] - plain.shape[0]) // 2
+        self.assertGreater(room, 12)
+        self.assertLess(captioned[-room:, : W * SCALE].min(), 128)
 
     def test_one_channel_is_shown_as_grey(self):
         original = self.cell(self.grid(channels=1), 1, 0)

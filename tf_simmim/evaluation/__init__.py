@@ -7,6 +7,8 @@ from tf_simmim.evaluation.features import extract_features
 from tf_simmim.evaluation.features import raw_pixel_features
 from tf_simmim.evaluation.few_shot import draw_few
 from tf_simmim.evaluation.few_shot import few_shot_accuracies
+from tf_simmim.evaluation.hole_filling import FILLS
+from tf_simmim.evaluation.nearest_images import nearest_images
 from tf_simmim.evaluation.nearest_neighbours import knn_accuracy
 from tf_simmim.evaluation.nearest_neighbours import knn_accuracy_by_block
 from tf_simmim.evaluation.nearest_neighbours import knn_predictions
@@ -16,6 +18,9 @@ from tf_simmim.evaluation.probing import PROTOCOLS
 from tf_simmim.evaluation.probing import ProbeSettings
 from tf_simmim.evaluation.probing import probe_features
 from tf_simmim.evaluation.reconstruction import reconstruction_loss
+from tf_simmim.evaluation.reconstruction_quality import format_quality
+from tf_simmim.evaluation.reconstruction_quality import reconstruction_errors
+from tf_simmim.evaluation.reconstruction_quality import reconstruction_quality
 from tf_simmim.evaluation.report import format_report
 from tf_simmim.evaluation.report import probe_report
 from tf_simmim.evaluation.ridge import RidgeProbe
@@ -23,6 +28,7 @@ from tf_simmim.evaluation.score import Score
 from tf_simmim.evaluation.sgd_probe import sgd_predictions
 
 __all__ = [
+    "FILLS",
     "PROTOCOLS",
     "FeatureCache",
     "FeatureExtractor",
@@ -33,15 +39,19 @@ __all__ = [
     "draw_few",
     "extract_features",
     "few_shot_accuracies",
+    "format_quality",
     "format_report",
     "knn_accuracy",
     "knn_accuracy_by_block",
     "knn_predictions",
+    "nearest_images",
     "probe_blocks",
     "probe_features",
     "probe_report",
     "raw_pixel_features",
+    "reconstruction_errors",
     "reconstruction_loss",
+    "reconstruction_quality",
     "sgd_predictions",
     "weights_digest",
 ]

@@ -47,6 +47,12 @@ class MultiHeadAttention(tf.keras.layers.Layer):
     Returns:
         float [B, n, D], in the layer's compute dtype.
 
+    Attributes:
+        observer: callable, or None. Called with the softmax of every call,
+            float32 [B, K, n, M], for looking at a model that runs in eager
+            mode; see `visualization.attention_maps`. No part of the
+            configuration.
+
     Raises:
         ValueError: `num_heads` does not divide D, or `qkv_bias` is unknown.
 
@@ -73,6 +79,7 @@ class MultiHeadAttention(tf.keras.layers.Layer):
         self.qkv_bias = qkv_bias
         self.output_stddev = output_stddev
         self.kernel_bound = kernel_bound
+        self.observer = None
 
     def build(self, input_shape):
         embed_dim = input_shape[-1]
@@ -135,8 +142,11 @@ class MultiHeadAttention(tf.keras.layers.Layer):
             # A number, not -inf: where all are hidden, that would be NaN.
             hidden = hidden_tokens[:, tf.newaxis, tf.newaxis]  # [B, 1, 1, M]
             logits = tf.where(hidden, _HIDDEN_LOGIT, logits)
-        weights = tf.cast(tf.nn.softmax(logits), v.dtype)
-        x = tf.transpose(tf.matmul(weights, v), [0, 2, 1, 3])  # [B, n, K, E]
+        weights = tf.nn.softmax(logits)  # [B, K, n, M]
+        if self.observer is not None:
+            self.observer(weights)
+        x = tf.matmul(tf.cast(weights, v.dtype), v)
+        x = tf.transpose(x, [0, 2, 1, 3])  # [B, n, K, E]
         x = tf.reshape(x, [-1, x.shape[1], tokens.shape[-1]])  # [B, n, D]
         return self.projection(x)
 

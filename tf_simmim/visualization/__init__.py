@@ -1,13 +1,27 @@
 """Pictures that show what a model does."""
 
 from tf_simmim.visualization.accuracy_chart import accuracy_chart
+from tf_simmim.visualization.attention_maps import attention_maps
+from tf_simmim.visualization.colours import heat_colours
+from tf_simmim.visualization.colours import heat_overlay
+from tf_simmim.visualization.colours import shown_channels
+from tf_simmim.visualization.colours import to_rgb
+from tf_simmim.visualization.feature_colours import feature_colours
 from tf_simmim.visualization.mask_gallery import mask_gallery
+from tf_simmim.visualization.picture_table import picture_table
 from tf_simmim.visualization.reconstruction_grid import reconstruction_grid
 from tf_simmim.visualization.reconstruction_grid import write_png
 
 __all__ = [
     "accuracy_chart",
+    "attention_maps",
+    "feature_colours",
+    "heat_colours",
+    "heat_overlay",
     "mask_gallery",
+    "picture_table",
     "reconstruction_grid",
+    "shown_channels",
+    "to_rgb",
     "write_png",
 ]

@@ -10,30 +10,37 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from PIL import ImageDraw
-from PIL import ImageFont
 
 from tf_simmim import masking
+from tf_simmim.visualization import colours
+from tf_simmim.visualization.picture_table import picture_table
 
 COLUMNS = ("original", "masked", "prediction", "composite")
 
 # A bluish grey, so that it cannot be taken for the greys of a scanned page.
 _HIDDEN_COLOUR = (128, 140, 165)
-_BACKGROUND_COLOUR = (255, 255, 255)
-_TEXT_COLOUR = (60, 60, 60)
-_GAP = 4
+# Where the colours of errors end: the few larger ones would darken the rest.
+_ERROR_PERCENTILE = 99.0
 
 
 def reconstruction_grid(
-    images, patch_mask, reconstruction, normalization, min_cell_size=128
+    images,
+    patch_mask,
+    reconstruction,
+    normalization,
+    min_cell_size=128,
+    error_map=None,
+    captions=None,
 ) -> np.ndarray:
-    """Draws one row per image: original, masked, prediction, composite.
+    """Draws one row per image: original, masked, prediction, composite, error.
 
     Hidden patches are flat grey in `masked`. `prediction` is the model's
     output for the whole image; only its hidden patches were ever trained.
     `composite` takes visible pixels from the original and hidden ones from
-    the prediction. Small images are enlarged by a whole factor, without
-    smoothing, so that one sees their pixels.
+    the prediction. `error` is there with an `error_map`: black is none, pale
+    yellow the number in its heading, or more (1 % of the hidden pixels). Small
+    images are enlarged by a whole factor, without smoothing, so that one sees
+    their pixels.
 
     Args:
         images: float [B, H, W, C]. Normalised. One channel is shown as grey;
@@ -45,6 +52,9 @@ def reconstruction_grid(
             `data.Normalization`.
         min_cell_size: int, px. Each picture's shorter side is at least this
             in the grid.
+        error_map: float [B, H, W] or None, as `evaluation`'s
+            `reconstruction_errors` has it.
+        captions: list of str, one below each row; or None.
 
     Returns:
         uint8 [height, width, 3].
@@ -70,17 +80,23 @@ def reconstruction_grid(
         )
 
     hidden = pixel_mask[..., np.newaxis] == 1  # [B, H, W, 1]
-    original = _to_rgb(normalization.denormalize(images))
-    prediction = _to_rgb(normalization.denormalize(reconstruction))
+    original = colours.to_rgb(normalization.denormalize(images))
+    prediction = colours.to_rgb(normalization.denormalize(reconstruction))
     pictures = [
         original,
         np.where(hidden, np.uint8(_HIDDEN_COLOUR), original),
         prediction,
         np.where(hidden, prediction, original),
     ]
-    scale = max(1, -(-min_cell_size // min(images.shape[1:3])))
-    pictures = [p.repeat(scale, axis=1).repeat(scale, axis=2) for p in pictures]
-    return _arrange(pictures)
+    headings = list(COLUMNS)
+    if error_map is not None:
+        error_map = np.asarray(error_map)
+        largest = np.percentile(error_map[pixel_mask == 1], _ERROR_PERCENTILE)
+        pictures.append(colours.heat_colours(error_map, largest))
+        headings.append(f"error, 0 to {largest:.2f}")
+    return picture_table(
+        list(zip(*pictures, strict=True)), headings, captions, min_cell_size
+    )
 
 
 def write_png(path, picture: np.ndarray) -> None:
@@ -94,35 +110,3 @@ def write_png(path, picture: np.ndarray) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     Image.fromarray(picture).save(temporary, format="PNG")
     os.replace(temporary, path)
-
-
-def _to_rgb(images):
-    """Returns uint8 [B, H, W, 3] of images with any number of channels."""
-    images = np.asarray(images)
-    channels = images.shape[-1]
-    return images[..., :3] if channels >= 3 else images[..., :1].repeat(3, -1)
-
-
-def _arrange(columns):
-    """Lays out one column per entry, under its heading, with thin gaps."""
-    num_rows, cell_height, cell_width, _ = columns[0].shape
-    font = ImageFont.load_default(size=max(12, min(cell_width // 8, 24)))
-    heading_height = sum(font.getmetrics()) + _GAP
-    width = _GAP + len(columns) * (cell_width + _GAP)
-    height = _GAP + heading_height + num_rows * (cell_height + _GAP)
-
-    canvas = Image.new("RGB", (width, height), _BACKGROUND_COLOUR)
-    draw = ImageDraw.Draw(canvas)
-    for i, (heading, column) in enumerate(zip(COLUMNS, columns, strict=True)):
-        x = _GAP + i * (cell_width + _GAP)
-        draw.text(
-            (x + cell_width // 2, _GAP),
-            heading,
-            fill=_TEXT_COLOUR,
-            font=font,
-            anchor="ma",
-        )
-        for j, cell in enumerate(column):
-            y = _GAP + heading_height + j * (cell_height + _GAP)
-            canvas.paste(Image.fromarray(cell), (x, y))
-    return np.asarray(canvas)
