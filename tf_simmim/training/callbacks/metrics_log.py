@@ -22,7 +22,8 @@ class MetricsLog(StepCallback):
     not finite is null.
 
     A held-out data set, if given, is evaluated after the training metrics
-    were read and reset, and adds `validation_loss` to the row.
+    were read and reset, and adds what `evaluate` returns to the row, as
+    `validation_loss` and so on.
 
     When training begins, rows past the model's step are cut off: they were
     written after the checkpoint from which the run continues, and will be
@@ -119,7 +120,7 @@ class MetricsLog(StepCallback):
         if not ends_inside_interval:
             self.model.reset_metrics()
         if self._is_validation_due(step):
-            row["validation_loss"] = self._validate()
+            row |= self._validate()
         self._write(row)
         self._begin_interval()
 
@@ -148,7 +149,7 @@ class MetricsLog(StepCallback):
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
         self.model.history = history
-        return float(result["loss"])
+        return {f"validation_{n}": float(v) for n, v in result.items()}
 
     def _write(self, row):
         if self._file:
