@@ -15,9 +15,9 @@ code is then 130 or 143.
 """
 
 import functools
-import json
 import sys
 
+import classification_results
 import command_line
 import compute_flags
 import data_flags
@@ -32,10 +32,7 @@ from absl import flags
 from absl import logging
 
 import tf_simmim  # noqa: F401  (sets TensorFlow up; before TensorFlow itself)
-from tf_simmim import evaluation
-from tf_simmim import optimization
 from tf_simmim import training
-from tf_simmim import visualization
 
 # isort: split
 import tensorflow as tf
@@ -108,7 +105,8 @@ def set_up():
     )
     held_out = held_out and finetune_flags.evaluation_stream(held_out)
     finish = functools.partial(
-        evaluate, run, model, held_out, strategy, workers
+        classification_results.evaluate,
+        *(run, model, held_out, strategy, workers),
     )
     if training_program.is_complete(run, step, total_steps):
         return [], workers, finish
@@ -137,38 +135,6 @@ def set_up():
         [(model, batches, total_steps - step, run_callbacks)],
         workers,
         finish,
-    )
-
-
-@strategy_flags.lost_workers()
-@data_flags.named_errors()
-def evaluate(run, model, held_out, strategy, workers):
-    """Judges the model by all held-out images, and writes what it found."""
-    if held_out is None:
-        return
-    batches, _ = run_flags.validation_batches(
-        strategy, held_out, len(held_out.source)
-    )
-    with optimization.averaged_weights(model):
-        logits, labels = evaluation.predict_logits(model, batches, strategy)
-    if not workers.is_chief:
-        return
-    report = evaluation.classification_report(logits, labels, model.class_names)
-    step = int(model.optimizer.iterations.numpy())
-    results = {"step": step, **report.to_json()}
-    # One line for each entry: a matrix would fill thousands.
-    lines = [f'  "{k}": {json.dumps(v)}' for k, v in results.items()]
-    path = run.path / "evaluation.json"
-    path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
-    picture = visualization.confusion_matrix(
-        report.confusion, report.class_names
-    )
-    visualization.write_png(run.path / "confusion_matrix.png", picture)
-    top_5 = "" if report.top_5 is None else f", top-5 {report.top_5:.4f}"
-    print(
-        f"\n{report.num_images} held-out images at step {step}: "
-        f"top-1 {report.top_1:.4f}{top_5}\n\n{report.table()}\n\n"
-        f"Mistakes: {run.path / 'confusion_matrix.png'}"
     )
 
 

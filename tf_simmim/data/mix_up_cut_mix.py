@@ -6,6 +6,7 @@ Dimension key:
 
 import tensorflow as tf
 
+from tf_simmim import losses
 from tf_simmim import randomness
 from tf_simmim.data import random_erasing
 
@@ -108,9 +109,9 @@ class MixUpCutMix:
                 "`batch` must have labels to learn from. "
                 f"Received keys: {sorted(batch)}."
             )
-        labels = tf.one_hot(batch["label"], self.num_classes)  # [B, L]
-        labels *= 1.0 - self.label_smoothing
-        labels += self.label_smoothing / self.num_classes
+        labels = losses.class_targets(
+            batch["label"], self.num_classes, self.label_smoothing
+        )  # [B, L]
         if not self.mixes:
             return {**batch, "label": labels}
         images = batch["image"]
