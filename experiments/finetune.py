@@ -79,11 +79,15 @@ def set_up():
     total_steps = optimization_flags.total_steps(len(source))
     schedule = optimization_flags.create_schedule(len(source))
 
+    mix = finetune_flags.mix(source)
+    mix.require_pairs(batch_size // strategy.num_replicas_in_sync)
+
+    pretrained = None
+    if not training_program.has_checkpoints():
+        pretrained = finetune_flags.load_pretrained()
     tf.keras.utils.set_random_seed(run_flags.SEED.value)
     with strategy.scope():
-        model = finetune_flags.create_classifier(
-            source, load=not training_program.has_checkpoints()
-        )
+        model = finetune_flags.create_classifier(source, pretrained)
         optimizer = optimization_flags.create_optimizer(
             model, schedule, **finetune_flags.optimizer_options()
         )
@@ -96,8 +100,6 @@ def set_up():
     model.normalize = data_flags.normalization().normalize
     checkpoint = tf.train.Checkpoint(model=model, optimizer=optimizer)
     stream = finetune_flags.training_stream(source)
-    mix = finetune_flags.mix(source)
-    data_flags.training_batches(strategy, stream, batch_size, mix=mix)
 
     run, store = training_program.open_run(workers)
     step = training_program.go_on(

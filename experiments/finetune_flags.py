@@ -179,23 +179,39 @@ def open_sources():
     return source, held_out
 
 
-def create_classifier(source, load):
+def load_pretrained():
+    """Loads the backbone of --pretrained, or returns None for none.
+
+    Raises:
+        ValueError, NoValidCheckpointError: it is not the folder of a run.
+    """
+    path = _PRETRAINED.value
+    if not path:
+        return None
+    if Path(path).is_file():
+        raise ValueError(
+            "--pretrained must be the folder of a run, which "
+            "experiments/convert_weights.py makes of a file of weights. "
+            f"Received: {path}."
+        )
+    return training.load_pretrained(path).backbone
+
+
+def create_classifier(source, pretrained=None):
     """Creates the model that the flags describe.
 
     Args:
         source: `data.Source` with class names.
-        load: bool. Whether it gets the weights of --pretrained. A run that
-            goes on does without.
+        pretrained: backbone whose weights it gets, or None for fresh ones.
 
     Raises:
-        ValueError: --pretrained is not the folder of a run, or of another
-            network.
+        ValueError: `pretrained` is another network.
     """
     backbone = backbones.for_classification(
         model_flags.create_backbone(data_flags.image_size(), source.channels)
     )
-    if load and _PRETRAINED.value:
-        _load_backbone(backbone)
+    if pretrained is not None:
+        _transfer(pretrained, backbone)
     return models.Classifier(
         backbone,
         len(source.class_names),
@@ -205,9 +221,8 @@ def create_classifier(source, load):
     )
 
 
-def _load_backbone(backbone):
+def _transfer(pretrained, backbone):
     path = _PRETRAINED.value
-    pretrained = training.load_pretrained(path).backbone
     try:
         report = convert.transfer_weights(pretrained, backbone)
     except ValueError as error:

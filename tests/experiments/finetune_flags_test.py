@@ -191,7 +191,7 @@ def test_the_model_has_the_networks_flags_and_the_sources_names():
         *("--image_size=16,24", "--label_smoothing=0.2", "--seed=5"),
     )
     source, _ = finetune_flags.open_sources()
-    model = finetune_flags.create_classifier(source, load=True)
+    model = finetune_flags.create_classifier(source)
     assert isinstance(model.backbone, backbones.ViT)
     assert model.backbone.image_size == (16, 24)
     assert not model.backbone.final_norm

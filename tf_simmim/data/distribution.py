@@ -41,13 +41,12 @@ def distributed_batches(
         ValueError: as from `ImageStream.batches` or `served_batches`; or
             `mix` is to mix batches with an odd number of rows on a replica.
     """
-    replica_batch_size = batch_size // strategy.num_replicas_in_sync
-    if mix is not None and mix.mixes and replica_batch_size % 2:
-        raise ValueError(
-            "`batch_size` must give each replica an even number of rows, to "
-            f"mix in pairs. Received: {batch_size} for "
-            f"{strategy.num_replicas_in_sync} replicas."
-        )
+    if mix is not None:
+        mix.require_pairs(batch_size // strategy.num_replicas_in_sync)
+    # Batches of files come from Python. As in `ImageStream.batches`, no thread
+    # may be there when the iterator is deleted; so nothing is fetched before a
+    # step asks for it.
+    is_python = stream.bad_images is not None and not servers
 
     def own_batches(context):
         num_workers = context.num_input_pipelines
@@ -73,13 +72,11 @@ def distributed_batches(
                 batch, randomness.seed_for(stream.seed, randomness.MIX, step)
             )
 
-        return batches.enumerate().map(mixed)
+        batches = batches.enumerate().map(mixed)
+        return batches if is_python else batches.prefetch(tf.data.AUTOTUNE)
 
     options = None
-    if stream.bad_images is not None and not servers:
-        # Batches of files come from Python. As in `ImageStream.batches`, no
-        # thread may be there when the iterator is deleted; so nothing is
-        # fetched before a step asks for it.
+    if is_python:
         options = tf.distribute.InputOptions(
             experimental_per_replica_buffer_size=0
         )

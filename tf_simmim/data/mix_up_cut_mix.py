@@ -50,7 +50,7 @@ class MixUpCutMix:
 
     Raises:
         ValueError: an argument is out of range, the elements have no label,
-            or B is odd.
+            or B is odd and something is mixed.
 
     Randomness: none of its own; a function of `batch` and `seed`.
 
@@ -100,8 +100,24 @@ class MixUpCutMix:
 
     @property
     def mixes(self):
-        """Whether batches are mixed at all, and must be even."""
+        """Whether batches are mixed at all."""
         return self.rate > 0 and max(self.mixup_alpha, self.cutmix_alpha) > 0
+
+    def require_pairs(self, num_rows):
+        """Refuses an odd number of rows, if rows are mixed.
+
+        Args:
+            num_rows: int. Rows of a batch on one replica.
+
+        Raises:
+            ValueError: as it says.
+        """
+        if self.mixes and num_rows % 2:
+            raise ValueError(
+                "MixUp and CutMix need an even number of rows on each "
+                "replica: choose another batch size, or switch both off "
+                f"(alphas of 0). Received: {num_rows}."
+            )
 
     def __call__(self, batch, seed):
         if "label" not in batch:
@@ -115,11 +131,8 @@ class MixUpCutMix:
         if not self.mixes:
             return {**batch, "label": labels}
         images = batch["image"]
-        if images.shape[0] is not None and images.shape[0] % 2:
-            raise ValueError(
-                "`batch` must have an even number of rows to mix, on each "
-                f"replica. Received: {images.shape[0]}."
-            )
+        if images.shape[0] is not None:
+            self.require_pairs(images.shape[0])
         numbers = randomness.uniform([4], randomness.fold_in(seed, 0))
         use_cutmix = self.mixup_alpha == 0
         if self.mixup_alpha > 0 and self.cutmix_alpha > 0:
