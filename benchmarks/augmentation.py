@@ -31,7 +31,7 @@ _ROUNDS = flags.DEFINE_integer("rounds", 5, "Rounds that all take turns in.")
 _NUM_IMAGES = flags.DEFINE_integer("images", 400, "Images of each in a round.")
 _BATCH_SIZE = 20
 _FILE_SIZE = (375, 500)  # px
-_WARM_UP = 20
+_WARM_UP = 3
 
 
 def photographs():
