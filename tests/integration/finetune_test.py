@@ -80,7 +80,6 @@ def whole(pretrained, tmp_path_factory):
 
 
 def test_a_run_from_scratch_leaves_what_it_promises(tmp_path):
-    """Without weights, nor any held-out images for the metrics."""
     workdir = tmp_path / "run"
     result = finetune(workdir, "--train_steps=2", "--rand_augment_operations=0")
     found = evaluation(workdir)
@@ -222,7 +221,6 @@ def test_a_complete_run_is_evaluated_again_and_changes_nothing(whole):
         (["--pretrained=nowhere"], "must be the folder of a run"),
         (["--global_batch_size=5"], "even number of rows"),
         (["--num_labels=45"], "the nearest that works is 40 or 50"),
-        (["--dataset=builtin:photos"], "must have labels"),
         (["--mask_ratio=0.5"], "Unknown command line flag 'mask_ratio'"),
         (["--global_batch_size=50"], "must not exceed the number of training"),
     ],
