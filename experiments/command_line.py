@@ -14,6 +14,7 @@ _FLAG_MODULES = (
     "compute_flags",
     "curriculum_flags",
     "data_flags",
+    "finetune_flags",
     "model_flags",
     "online_evaluation_flags",
     "optimization_flags",

@@ -214,7 +214,7 @@ def normalization() -> data.Normalization:
 
 
 def training_stream(
-    source, random_mask=None, seed=0, size=None
+    source, random_mask=None, seed=0, size=None, create=None
 ) -> data.ImageStream:
     """Returns the augmented, shuffled stream of a run.
 
@@ -223,8 +223,10 @@ def training_stream(
         random_mask: `masking.PatchMask` or None.
         seed: int.
         size: (height, width), px. Default: --image_size.
+        create: function (size, crop_scale, crop_ratio, horizontal_flip) ->
+            augmentation. Default: `data.PretrainingAugmentation`.
     """
-    augmentation = data.PretrainingAugmentation(
+    augmentation = (create or data.PretrainingAugmentation)(
         size or image_size(),
         crop_scale=_floats(_CROP_SCALE.value),
         crop_ratio=_floats(_CROP_RATIO.value),
@@ -236,7 +238,7 @@ def training_stream(
     )
 
 
-def training_batches(strategy, stream, batch_size, start_index=0):
+def training_batches(strategy, stream, batch_size, start_index=0, mix=None):
     """Returns the batches of a stream, from --data_service if there is one.
 
     Args:
@@ -244,6 +246,7 @@ def training_batches(strategy, stream, batch_size, start_index=0):
         stream: as there.
         batch_size: as there.
         start_index: as there.
+        mix: as there.
     """
     if _DATA_SERVICE.value:
         logging.info(
@@ -256,19 +259,26 @@ def training_batches(strategy, stream, batch_size, start_index=0):
         stream,
         batch_size,
         servers=_DATA_SERVICE.value,
+        mix=mix,
         start_index=start_index,
     )
 
 
 def evaluation_stream(
-    source, random_mask=None, seed=0, replace_bad_images=True, size=None
+    source,
+    random_mask=None,
+    seed=0,
+    replace_bad_images=True,
+    size=None,
+    crop=None,
 ) -> data.ImageStream:
     """Returns the images of a source without augmentation.
 
     In an order of their own, always the same, so that the first ones are a
-    fair sample of a source that is sorted by class.
+    fair sample of a source that is sorted by class. `crop` is what they go
+    through, `data.ResizeAndCentreCrop` of the size by default.
     """
-    crop = data.ResizeAndCentreCrop(size or image_size())
+    crop = crop or data.ResizeAndCentreCrop(size or image_size())
     max_bad_images = _MAX_BAD_IMAGES.value if replace_bad_images else 0
     return _stream(source, crop, random_mask, seed, max_bad_images)
 

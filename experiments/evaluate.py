@@ -46,8 +46,10 @@ for _module in (
 ):
     flags.adopt_module_key_flags(_module)
 
-# Images that the level of predicting a single colour is measured on.
-_LEVEL_SAMPLE_SIZE = 512
+# Images that reconstructions are compared with simple guesses on: one of these
+# solves an equation for each image.
+_SAMPLE_SIZE = 512
+_SAMPLE_BATCH_SIZE = 32
 # Of evaluation.json; a reader can tell by it what to expect. 1 had no number.
 _FORMAT_VERSION = 2
 
@@ -100,6 +102,10 @@ def main(argv):
     pretrained = scores("pretrained")
     images.forget_others()
     loss = evaluation.reconstruction_loss(model, test)
+    sample = test.unbatch().take(_SAMPLE_SIZE)
+    quality = evaluation.reconstruction_quality(
+        model, sample.batch(_SAMPLE_BATCH_SIZE), data_flags.normalization()
+    )
 
     results = {
         "format": "tf_simmim evaluation",
@@ -112,11 +118,13 @@ def main(argv):
         "interval": "95 %: Wilson's for one result on the test images; "
         "Student's t over the draws for few labels",
         "validation_loss": loss,
+        "reconstruction": quality,
     }
     loss_text = f"Held-out reconstruction loss: {loss:.3f}"
     if model_flags.loss_is_in_pixels():
-        sample = next(iter(test.unbatch().batch(_LEVEL_SAMPLE_SIZE)))
-        level = callbacks.single_colour_loss(sample)
+        level = callbacks.single_colour_loss(
+            next(iter(sample.batch(_SAMPLE_SIZE)))
+        )
         results["single_colour_loss"] = level
         loss_text += f" (predicting the best single colour: {level:.3f})"
     report = evaluation.probe_report(
@@ -135,7 +143,8 @@ def main(argv):
     print(
         "\n± half of the 95 % interval; * the best block. Which of two close "
         "blocks is\nbetter, so few images do not say. docs/evaluation.md: what "
-        f"each number means.\n\n{loss_text}\n\nPicture:         {picture}"
+        f"each number means.\n\n{loss_text}\n\n"
+        f"{evaluation.format_quality(quality)}\n\nPicture:         {picture}"
     )
     run_flags.print_closing(run)
 

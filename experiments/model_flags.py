@@ -141,6 +141,9 @@ _ARCHITECTURE = (
     _MASKING,
 )
 
+# Names of what describes the network, for messages.
+ARCHITECTURE_NAMES = ("backbone", *(flag.name for flag in _ARCHITECTURE))
+
 
 def _are_whole_numbers(values):
     # Digits alone: int() would also take "1_0".
@@ -183,13 +186,7 @@ def create_simmim(
         sizes.require_multiple(
             image_size, "image_size", mask_patch_size, "mask_patch_size"
         )
-    backbone = backbones.create(
-        _BACKBONE.value,
-        image_size,
-        channels=channels,
-        drop_path_rate=_DROP_PATH_RATE.value,
-        **_architecture(),
-    )
+    backbone = create_backbone(image_size, channels)
     return models.SimMIM(
         backbone,
         mask_patch_size=mask_patch_size,
@@ -199,6 +196,22 @@ def create_simmim(
         reconstruction_loss=_RECONSTRUCTION_LOSS.value,
         seed=seed,
         head=_HEAD.value,
+    )
+
+
+def create_backbone(image_size, channels):
+    """Creates the backbone that the flags describe, as it is pretrained.
+
+    Args:
+        image_size: (height, width), px.
+        channels: int.
+    """
+    return backbones.create(
+        _BACKBONE.value,
+        image_size,
+        channels=channels,
+        drop_path_rate=_DROP_PATH_RATE.value,
+        **_architecture(),
     )
 
 

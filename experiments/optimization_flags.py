@@ -253,8 +253,14 @@ def create_schedule(num_images: int):
     )
 
 
-def create_optimizer(model, schedule):
-    """Returns the optimizer that the flags describe."""
+def create_optimizer(model, schedule, **options):
+    """Returns the optimizer that the flags describe.
+
+    Args:
+        model: `models.SimMIM` or `models.Classifier`.
+        schedule: learning-rate schedule.
+        **options: more for `optimization.create_optimizer`.
+    """
     return optimization.create_optimizer(
         _OPTIMIZER.value,
         model,
@@ -264,4 +270,5 @@ def create_optimizer(model, schedule):
         clip_global_norm=_CLIP_GLOBAL_NORM.value or None,
         beta_1=_BETA_1.value,
         beta_2=_BETA_2.value,
+        **options,
     )

@@ -9,7 +9,6 @@ Ctrl-C and SIGTERM end it after the current step, with a checkpoint; its exit
 code is then 130 or 143.
 """
 
-import gc
 import itertools
 import sys
 
@@ -22,13 +21,13 @@ import online_evaluation_flags
 import optimization_flags
 import run_flags
 import strategy_flags
+import training_program
 from absl import app
 from absl import flags
 from absl import logging
 
 import tf_simmim  # noqa: F401  (sets TensorFlow up; before TensorFlow itself)
 from tf_simmim import convert
-from tf_simmim import data
 from tf_simmim import training
 
 # isort: split
@@ -54,36 +53,7 @@ def main(argv):
     run = set_up()
     if run is None:
         return
-    phases, workers = run
-    stop = training.callbacks.GracefulStop(workers)
-    run_callbacks = []
-    try:
-        with stop, strategy_flags.lost_workers(), data_flags.named_errors():
-            for model, batches, num_steps, run_callbacks in phases:
-                gc.collect()  # models of phases before
-                model.fit(
-                    batches,
-                    steps_per_epoch=num_steps,
-                    verbose=0,
-                    callbacks=[*run_callbacks, stop],
-                )
-                if stop.exit_code is not None:
-                    break
-    except (
-        training.CheckpointWriteError,
-        training.NonFiniteStepsError,
-        FloatingPointError,  # weights that no checkpoint may hold
-    ) as error:
-        sys.exit(f"Error: {error}")
-    except (data.TooManyBadImagesError, data.DamagedRecordsError) as error:
-        unsaved = ""
-        if workers.count == 1:  # a checkpoint needs all of them
-            unsaved = run_flags.save_after_error(run_callbacks)
-        sys.exit(f"Error: {error}{unsaved}")
-    data_flags.log_bad_images()
-    if stop.exit_code is not None:
-        logging.info("Stopped; the same command continues the run.")
-        sys.exit(stop.exit_code)
+    training_program.fit(*run)
     logging.info("Done.")
 
 
@@ -128,45 +98,20 @@ def set_up():
 
     checkpoint = create(phases[0])
 
-    with workers.together():
-        run = run_flags.run_directory()
-        if workers.is_chief:
-            run.lock()
-    store = training.SharedCheckpointStore(
-        training.CheckpointStore(
-            run.checkpoints, keep=run_flags.KEEP_CHECKPOINTS.value
-        ),
-        workers,
-    )
-    store.sweep()
-    step = number = 0
-    if store.latest() is not None:
-        with workers.together():
-            command_line.require_same_settings(
-                run.flags_file, free=run_flags.CHANGEABLE
-            )
+    run, store = training_program.open_run(workers)
+    number = 0
+
+    def find_checkpoint():
+        nonlocal checkpoint, number
         number = curriculum_flags.trained_phase(phases, store)
         if number:
             checkpoint = create(phases[number])
-        manifest = store.restore(checkpoint)
-        step = manifest["step"]
-        logging.info("Continuing %s from step %d.", run.path, step)
-        training.warn_if_changed(manifest["fingerprint"])
-        run_flags.warn_of_other_rounding(run.flags_file)
-        strategy_flags.warn_of_other_replicas(manifest, strategy)
-        run_flags.warn_of_other_images(manifest, source)
-    else:
-        with workers.together():
-            if workers.is_chief:
-                run_flags.require_fresh(run)
-    if step >= total_steps:
-        logging.info(
-            "%s is complete at step %d, of %d asked for: a longer run needs a "
-            "larger --train_epochs or --train_steps.",
-            run.path,
-            step,
-            total_steps,
-        )
+        return checkpoint
+
+    step = training_program.go_on(
+        run, store, find_checkpoint, strategy, workers, source
+    )
+    if training_program.is_complete(run, step, total_steps):
         return None
     store.require_space(checkpoint)
     with workers.together():
@@ -209,19 +154,8 @@ def set_up():
 
     fits = prepare(number, checkpoint, step)
     first = next(fits)
-    # Last, when nothing can be refused any more.
-    if workers.is_chief:
-        run.write_flags(command_line.resolved_text())
-        run.write_environment()
-    logging.info(
-        "%d training images, %d steps of %d, learning rate up to %.1e after "
-        "%d steps; the run is in %s.",
-        len(source),
-        total_steps,
-        batch_size,
-        schedule.learning_rate,
-        schedule.warmup_steps,
-        run.path,
+    training_program.write_settings(
+        run, schedule, len(source), total_steps, batch_size, workers
     )
     # An iterator, which lets go of the first model when it is over.
     return itertools.chain(iter([first]), fits), workers

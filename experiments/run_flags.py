@@ -3,7 +3,6 @@
 import math
 import os
 import pathlib
-import re
 import sys
 
 import command_line
@@ -14,7 +13,6 @@ import online_evaluation_flags
 import optimization_flags
 import strategy_flags
 from absl import flags
-from absl import logging
 
 from tf_simmim import data
 from tf_simmim import training
@@ -93,14 +91,18 @@ def _a_row_ends_an_execution(values):
     return values["log_every_steps"] % values["steps_per_execution"] == 0
 
 
+def run_path() -> pathlib.Path:
+    """Returns where the run's folder is, or will be."""
+    return pathlib.Path(WORKDIR.value or pathlib.Path("runs") / _NAME.value)
+
+
 def run_directory() -> training.RunDirectory:
     """Returns the run's folder, made if need be."""
-    path = WORKDIR.value or pathlib.Path("runs") / _NAME.value
-    return training.RunDirectory(path)
+    return training.RunDirectory(WORKDIR.value or run_path())
 
 
 # Flags that fit a run to a machine: no result changes beyond its rounding.
-_ROUNDING = ("accumulation_steps", "jit_compile")
+ROUNDING = ("accumulation_steps", "jit_compile")
 # Flags that a run may be continued with other values of.
 CHANGEABLE = {
     *strategy_flags.CHANGEABLE,
@@ -110,7 +112,7 @@ CHANGEABLE = {
     *("log_every_steps", "validate_every_steps", "picture_every_steps"),
     *("checkpoint_every_steps", "num_pictures", "num_validation_images"),
     *("validation_dataset", "validation_split", "max_bad_images"),
-    *_ROUNDING,
+    *ROUNDING,
     "data_service",
 }
 # Images that the level of the collapse alarm is measured on.
@@ -140,16 +142,7 @@ def create_callbacks(
     a checkpoint comes after all that changes the model, and what raises when
     `fit` ends comes last.
     """
-    num_images = len(stream.source)
-    batch_size = optimization_flags.GLOBAL_BATCH_SIZE.value
-    log_every = LOG_EVERY_STEPS.value
-    # A short run deserves more than one look: ten at least.
-    tenth = max(1, optimization_flags.schedule_steps(num_images) // 10)
-    validate_every = min(
-        VALIDATE_EVERY_STEPS.value, max(tenth // log_every, 1) * log_every
-    )
-
-    held_out, validation, validation_steps = stream, None, None
+    held_out, validation = stream, (None, None)
     if validation_source is not None:
         held_out = data_flags.evaluation_stream(
             validation_source,
@@ -157,22 +150,7 @@ def create_callbacks(
             stream.seed,
             size=phases[number].image_size,
         )
-        # A TPU knows batches of one size only.
-        drop_remainder = isinstance(strategy, tf.distribute.TPUStrategy)
-        held_out_images = min(
-            len(validation_source), data_flags.NUM_VALIDATION_IMAGES.value
-        )
-        validation_steps = held_out_images / batch_size
-        validation_steps = (math.floor if drop_remainder else math.ceil)(
-            validation_steps
-        )
-        validation = data.distributed_batches(
-            strategy,
-            held_out,
-            batch_size,
-            stop_index=held_out_images,
-            drop_remainder=drop_remainder,
-        )
+        validation = validation_batches(strategy, held_out)
     online_evaluation = online_evaluation_flags.create_evaluation(
         *(stream.source, validation_source),
         *(checkpoint.model.backbone.num_blocks, phases[number].image_size),
@@ -182,19 +160,101 @@ def create_callbacks(
     shown, warning = [], []
     if workers.is_chief:
         shown = _callbacks_for_people(
-            *(run, schedule, held_out, start_step, total_steps, tenth),
-            *(summaries, phases[number].first_step),
+            *(run, schedule, held_out, start_step, total_steps),
+            *(_tenth(len(stream.source)), summaries),
+            phases[number].first_step,
         )
         warning = [
             callbacks.OverfittingAlarm(
-                log_every,
+                LOG_EVERY_STEPS.value,
                 metrics_file=run.metrics_file,
                 first_step=phases[number].first_step,
                 last_step=total_steps,
             )
         ]
+    metadata = {"phase": curriculum_flags.describe(phases, number)}
     return [
         *shown,
+        *recording_callbacks(
+            *(run, store, checkpoint, stream, validation, schedule),
+            *(total_steps, strategy, workers, summaries, metadata),
+            *(online_evaluation, warning),
+        ),
+    ]
+
+
+def _tenth(num_images):
+    # A short run deserves more than one look: ten at least.
+    return max(1, optimization_flags.schedule_steps(num_images) // 10)
+
+
+def validation_batches(strategy, held_out, num_images=None):
+    """Returns batches of held-out images, and how many they are.
+
+    Args:
+        strategy: tf.distribute.Strategy.
+        held_out: `data.ImageStream`.
+        num_images: int, at most. Default: --num_validation_images.
+    """
+    batch_size = optimization_flags.GLOBAL_BATCH_SIZE.value
+    # A TPU knows batches of one size only.
+    drop_remainder = isinstance(strategy, tf.distribute.TPUStrategy)
+    num_images = min(
+        len(held_out.source),
+        num_images or data_flags.NUM_VALIDATION_IMAGES.value,
+    )
+    num_batches = num_images / batch_size
+    batches = data.distributed_batches(
+        strategy,
+        held_out,
+        batch_size,
+        stop_index=num_images,
+        drop_remainder=drop_remainder,
+    )
+    return batches, (math.floor if drop_remainder else math.ceil)(num_batches)
+
+
+def recording_callbacks(
+    run,
+    store,
+    checkpoint,
+    stream,
+    validation,
+    schedule,
+    total_steps,
+    strategy,
+    workers,
+    summaries,
+    metadata,
+    online_evaluation=None,
+    readers=(),
+):
+    """Returns the callbacks that any run needs, on any worker, in order.
+
+    Args:
+        run: `training.RunDirectory`.
+        store: `training.SharedCheckpointStore`.
+        checkpoint: tf.train.Checkpoint with the model as `model`.
+        stream: `data.ImageStream` that it trains on.
+        validation: (batches, how many), or (None, None).
+        schedule: learning-rate schedule.
+        total_steps: int.
+        strategy: tf.distribute.Strategy.
+        workers: `training.Workers`.
+        summaries: tf.summary.SummaryWriter or None.
+        metadata: dict. More for the manifests of checkpoints.
+        online_evaluation: `callbacks.OnlineEvaluation` or None.
+        readers: callbacks that read what `MetricsLog` has added to the logs.
+    """
+    num_images = len(stream.source)
+    batch_size = optimization_flags.GLOBAL_BATCH_SIZE.value
+    log_every = LOG_EVERY_STEPS.value
+    rows_in_a_tenth = max(_tenth(num_images) // log_every, 1)
+    validate_every = min(
+        VALIDATE_EVERY_STEPS.value, rows_in_a_tenth * log_every
+    )
+    batches, num_batches = validation
+    return [
         callbacks.MetricsLog(
             run.metrics_file if workers.is_chief else None,
             log_every,
@@ -203,12 +263,12 @@ def create_callbacks(
             optimization_flags.steps_per_epoch(num_images) * batch_size,
             schedule,
             summaries,
-            validation,
+            batches,
             validate_every,
-            validation_steps,
+            num_batches,
             online_evaluation,
         ),
-        *warning,
+        *readers,
         callbacks.Checkpointing(
             store,
             checkpoint,
@@ -218,8 +278,8 @@ def create_callbacks(
                 "global_batch_size": batch_size,
                 "images": stream.source.digest(),
                 "num_replicas": strategy.num_replicas_in_sync,
-                "phase": curriculum_flags.describe(phases, number),
                 "model": checkpoint.model.get_config(),
+                **metadata,
             },
         ),
         callbacks.NonFiniteWatch(
@@ -231,18 +291,8 @@ def create_callbacks(
     ]
 
 
-def _callbacks_for_people(
-    run,
-    schedule,
-    held_out,
-    start_step,
-    total_steps,
-    tenth,
-    summaries,
-    first_step,
-):
-    """Returns the callbacks that only show or warn of something."""
-    log_every = LOG_EVERY_STEPS.value
+def progress_callbacks(run, schedule, start_step, total_steps):
+    """Returns what shows how far a run is: the bar, and --wandb_project."""
     result = [
         callbacks.ProgressBar(
             total_steps,
@@ -257,10 +307,26 @@ def _callbacks_for_people(
                 WANDB_PROJECT.value,
                 run.path,
                 {flag.name: flag.value for flag in command_line.own_flags()},
-                log_every,
+                LOG_EVERY_STEPS.value,
                 start_step,
             )
         )
+    return result
+
+
+def _callbacks_for_people(
+    run,
+    schedule,
+    held_out,
+    start_step,
+    total_steps,
+    tenth,
+    summaries,
+    first_step,
+):
+    """Returns the callbacks that only show or warn of something."""
+    log_every = LOG_EVERY_STEPS.value
+    result = progress_callbacks(run, schedule, start_step, total_steps)
     if model_flags.loss_is_in_pixels():
         sample = data_flags.first_elements(held_out, _ALARM_SAMPLE_SIZE)
         result.append(
@@ -283,77 +349,6 @@ def _callbacks_for_people(
             summaries,
         ),
     ]
-
-
-def require_fresh(run):
-    """Refuses to begin a run anew whose checkpoints have gone.
-
-    A run that was killed before its first checkpoint does begin anew.
-
-    Raises:
-        ValueError: rows of metrics.jsonl lie past the first checkpoint.
-    """
-    every = CHECKPOINT_EVERY_STEPS.value
-    if run.flags_file.is_file():
-        text = run.flags_file.read_text(encoding="utf-8")
-        found = re.search(r"^--checkpoint_every_steps=(\d+)$", text, re.M)
-        every = int(found[1]) if found else every
-    rows = training.JsonLines(run.metrics_file).rows(sys.maxsize)
-    if rows and rows[-1]["step"] > every:
-        raise ValueError(
-            f"{run.path} has metrics up to step {rows[-1]['step']}, and no "
-            f"checkpoint, although every {every} steps should have left one: "
-            "bring the checkpoints back; or, to begin anew, name another "
-            "--workdir or remove this folder."
-        )
-
-
-def warn_of_other_rounding(flags_file):
-    """Warns when a run goes on with a flag that changes its last digits."""
-    if not flags_file.is_file():
-        return
-    text = flags_file.read_text(encoding="utf-8")
-    for name in _ROUNDING:
-        flag = flags.FLAGS[name]
-        found = re.search(rf"^--(no)?{name}(?:=(.*))?$", text, re.M)
-        before = flag.default
-        if found:
-            before = flag.parser.parse(found[2] or str(not found[1]))
-        if before != flag.value:
-            logging.warning(
-                "--%s was %s, is %s. Continuing, but not bit-exact.",
-                name,
-                before,
-                flag.value,
-            )
-
-
-def warn_of_other_images(manifest, source):
-    """Warns when a run goes on with other images than it has seen so far.
-
-    Their order is drawn for all of them, so each comes once per epoch only as
-    long as they stay. A refusal would cost the run.
-    """
-    before, now = manifest["metadata"].get("images"), source.digest()
-    if before != now:
-        logging.warning(
-            "%s is not what it was when the checkpoint was saved (then: %s; "
-            "now: %s). The order of images is another one from here on.",
-            source.name,
-            before,
-            now,
-        )
-
-
-def save_after_error(run_callbacks):
-    """Saves what can be saved; returns a sentence if that fails."""
-    for callback in run_callbacks:
-        if isinstance(callback, callbacks.Checkpointing):
-            try:
-                callback.save_after_error()
-            except (training.CheckpointWriteError, FloatingPointError) as error:
-                return f" {error}"
-    return ""
 
 
 def print_closing(run):

@@ -25,6 +25,8 @@ AUGMENTATION = 1
 MASK = 2
 DROP_PATH = 3
 CROP = 4
+FEW_LABELS = 5
+MIX = 6
 
 # Which part of the replica's batch is being computed: (part, number of parts).
 _PART = contextvars.ContextVar("part of the replica's batch", default=(0, 1))

@@ -3,8 +3,9 @@
 import pathlib
 
 import command_line
+import finetune  # noqa: F401  (defines its flags)
 import optimization_flags
-import pretrain  # noqa: F401  (defines all flags)
+import pretrain  # noqa: F401  (defines the other flags)
 import pytest
 from absl import flags
 from absl.testing import flagsaver

@@ -9,6 +9,7 @@ import pretrain  # noqa: F401  (defines all flags)
 import pytest
 import run_flags
 import tensorflow as tf
+import training_program
 from absl import flags
 from absl import logging
 from absl.testing import flagsaver
@@ -97,7 +98,7 @@ def test_going_on_with_other_rounding_is_a_warning(
         file.write_text(command_line.resolved_text())
     parse(*now)
     with mock.patch.object(logging, "warning") as warn:
-        run_flags.warn_of_other_rounding(file)
+        training_program.warn_of_other_rounding(file)
     said = [call.args[0] % call.args[1:] for call in warn.call_args_list]
     assert len(said) == (warning is not None)
     for line in said:

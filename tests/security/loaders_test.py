@@ -29,8 +29,11 @@ KEYWORDS = {
 # our models through Keras;
 # `load_pretrained` does not (tests/training/model_file_test.py).
 ALLOWED = {
+    ("tf_simmim/models/classifier.py", "deserialize_keras_object"),
     ("tf_simmim/models/scalable_model.py", "deserialize_keras_object"),
     ("tf_simmim/models/simmim.py", "deserialize_keras_object"),
+    # Of learning-rate schedules.
+    ("tf_simmim/optimization/grouped_adamw.py", "deserialize"),
     # It computes with PyTorch, beside us, and has it load nothing.
     ("benchmarks/peer_torch.py", "torch"),
 }

@@ -5,13 +5,19 @@ from tf_simmim.data.bad_images import BadImages
 from tf_simmim.data.centre_crop import ResizeAndCentreCrop
 from tf_simmim.data.damaged_records_error import DamagedRecordsError
 from tf_simmim.data.distribution import distributed_batches
+from tf_simmim.data.evaluation_crop import EvaluationCrop
+from tf_simmim.data.finetuning_augmentation import FinetuningAugmentation
+from tf_simmim.data.mix_up_cut_mix import MixUpCutMix
 from tf_simmim.data.normalization import IMAGENET_MEAN
 from tf_simmim.data.normalization import IMAGENET_STD
 from tf_simmim.data.normalization import Normalization
+from tf_simmim.data.rand_augment import RandAugment
+from tf_simmim.data.random_erasing import RandomErasing
 from tf_simmim.data.service import served_batches
 from tf_simmim.data.sources import ArraySource
 from tf_simmim.data.sources import DatasetSource
 from tf_simmim.data.sources import DigitsSource
+from tf_simmim.data.sources import FewLabels
 from tf_simmim.data.sources import FolderSource
 from tf_simmim.data.sources import PhotosSource
 from tf_simmim.data.sources import Source
@@ -31,11 +37,17 @@ __all__ = [
     "DamagedRecordsError",
     "DatasetSource",
     "DigitsSource",
+    "EvaluationCrop",
+    "FewLabels",
+    "FinetuningAugmentation",
     "FolderSource",
     "ImageStream",
+    "MixUpCutMix",
     "Normalization",
     "PhotosSource",
     "PretrainingAugmentation",
+    "RandAugment",
+    "RandomErasing",
     "ResizeAndCentreCrop",
     "Source",
     "TFDSSource",

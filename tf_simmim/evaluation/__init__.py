@@ -1,5 +1,8 @@
 """How good a backbone is, measured without training it further."""
 
+from tf_simmim.evaluation.classification import ClassificationReport
+from tf_simmim.evaluation.classification import classification_report
+from tf_simmim.evaluation.classification import predict_logits
 from tf_simmim.evaluation.feature_cache import FeatureCache
 from tf_simmim.evaluation.feature_cache import weights_digest
 from tf_simmim.evaluation.features import FeatureExtractor
@@ -30,12 +33,14 @@ from tf_simmim.evaluation.sgd_probe import sgd_predictions
 __all__ = [
     "FILLS",
     "PROTOCOLS",
+    "ClassificationReport",
     "FeatureCache",
     "FeatureExtractor",
     "ProbeData",
     "ProbeSettings",
     "RidgeProbe",
     "Score",
+    "classification_report",
     "draw_few",
     "extract_features",
     "few_shot_accuracies",
@@ -45,6 +50,7 @@ __all__ = [
     "knn_accuracy_by_block",
     "knn_predictions",
     "nearest_images",
+    "predict_logits",
     "probe_blocks",
     "probe_features",
     "probe_report",

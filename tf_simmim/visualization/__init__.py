@@ -6,6 +6,7 @@ from tf_simmim.visualization.colours import heat_colours
 from tf_simmim.visualization.colours import heat_overlay
 from tf_simmim.visualization.colours import shown_channels
 from tf_simmim.visualization.colours import to_rgb
+from tf_simmim.visualization.confusion_matrix import confusion_matrix
 from tf_simmim.visualization.feature_colours import feature_colours
 from tf_simmim.visualization.mask_gallery import mask_gallery
 from tf_simmim.visualization.picture_table import picture_table
@@ -15,6 +16,7 @@ from tf_simmim.visualization.reconstruction_grid import write_png
 __all__ = [
     "accuracy_chart",
     "attention_maps",
+    "confusion_matrix",
     "feature_colours",
     "heat_colours",
     "heat_overlay",

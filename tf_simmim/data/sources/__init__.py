@@ -3,6 +3,7 @@
 from tf_simmim.data.sources.arrays import ArraySource
 from tf_simmim.data.sources.dataset import DatasetSource
 from tf_simmim.data.sources.digits import DigitsSource
+from tf_simmim.data.sources.few_labels import FewLabels
 from tf_simmim.data.sources.folder import FolderSource
 from tf_simmim.data.sources.open import open_source
 from tf_simmim.data.sources.photos import PhotosSource
@@ -14,6 +15,7 @@ __all__ = [
     "ArraySource",
     "DatasetSource",
     "DigitsSource",
+    "FewLabels",
     "FolderSource",
     "PhotosSource",
     "Source",

@@ -60,6 +60,11 @@ class ArraySource(source.Source):
                     _checked_labels(labels, images.shape[0], class_names)
                 )
 
+    def labels(self):
+        if self._labels is None:
+            return super().labels()
+        return self._labels.numpy()
+
     def read(self, index):
         element = {"image": tf.gather(self._images, index)}
         if self._labels is not None:

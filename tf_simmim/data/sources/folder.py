@@ -135,6 +135,11 @@ class FolderSource(source.Source):
     def describe(self, index):
         return folder_tree.printable(self.paths[int(index)])
 
+    def labels(self):
+        if self._labels is None:
+            return super().labels()
+        return self._labels.numpy()
+
     def read(self, index):
         contents = tf.io.read_file(tf.gather(self._path_tensor, index))
         where = [tf.gather(self._printable, index)]

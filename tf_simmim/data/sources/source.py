@@ -4,11 +4,14 @@ Dimension key:
   H W: image, px   C: channels
 """
 
+import numpy as np
 import tensorflow as tf
 
 from tf_simmim import randomness
 from tf_simmim.data import normalization
 from tf_simmim.data import order
+
+_LABELS_AT_ONCE = 1024
 
 
 class Source:
@@ -92,6 +95,26 @@ class Source:
             list of str, each naming file and record: empty if all is well.
         """
         return []
+
+    def labels(self) -> np.ndarray:
+        """Returns int64 [n], the label of every image, in order.
+
+        It reads and decodes all images, unless the source knows better.
+
+        Raises:
+            ValueError: the source has no labels.
+        """
+        images = self.epoch(shuffle=False)
+        if "label" not in images.element_spec:
+            raise ValueError(
+                f"The images must have labels. Received: {self.name}, which "
+                "has none."
+            )
+        found = np.zeros([len(self)], np.int64)
+        pairs = images.map(lambda e: (e["index"], e["label"]))
+        for indices, labels in pairs.batch(_LABELS_AT_ONCE):
+            found[indices.numpy()] = labels.numpy()
+        return found
 
     def read(self, index) -> dict:
         """Reads one image, in eager mode or inside `tf.data`.

@@ -22,9 +22,10 @@ class MetricsLog(StepCallback):
     not finite is null.
 
     A held-out data set, if given, is evaluated after the training metrics
-    were read and reset, and adds `validation_loss` to the row; so does
-    `online_evaluation` with what it returns. Both also add to the logs, for
-    the callbacks that come after this one.
+    were read and reset, and adds what `evaluate` returns to the row, as
+    `validation_loss` and so on; so does `online_evaluation` with what it
+    returns. Both also add to the logs, for the callbacks that come after this
+    one.
 
     When training begins, rows past the model's step are cut off: they were
     written after the checkpoint from which the run continues, and will be
@@ -126,7 +127,7 @@ class MetricsLog(StepCallback):
             self.model.reset_metrics()
         measured = {}
         if self._is_validation_due(step):
-            measured["validation_loss"] = self._validate()
+            measured.update(self._validate())
         if self.online_evaluation is not None:
             measured.update(self.online_evaluation(self.model, step))
         logs.update(measured)
@@ -159,7 +160,7 @@ class MetricsLog(StepCallback):
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
         self.model.history = history
-        return float(result["loss"])
+        return {f"validation_{n}": float(v) for n, v in result.items()}
 
     def _write(self, row):
         if self._file:

@@ -1,0 +1,241 @@
+"""Fine-tuning as a user runs it: from a run, from scratch, killed, resumed."""
+
+import json
+import re
+import signal
+import subprocess
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.integration import programs
+from tests.integration import strategies_test
+from tf_simmim import training
+
+# The network of TINY, and all of the augmentation.
+TINY = (
+    "--dataset=builtin:digits",
+    "--num_labels=40",
+    "--image_size=32",
+    "--backbone=vit_nano",
+    "--embed_dim=24",
+    "--depth=2",
+    "--absolute_position=none",
+    "--relative_position=shared",
+    "--drop_path_rate=0.3",
+    "--global_batch_size=8",
+    "--base_learning_rate=1e-1",
+    "--warmup_epochs=0.5",
+    "--train_epochs=4",
+    "--layer_decay=0.7",
+    "--log_every_steps=4",
+    "--validate_every_steps=4",
+    "--checkpoint_every_steps=5",
+    "--num_validation_images=44",
+)
+STEPS = "--train_steps=18"
+
+
+def finetune(workdir, *arguments):
+    """Runs `finetune.py` with the flags of `TINY`; it must succeed."""
+    result = programs.run(
+        "finetune.py", *TINY, f"--workdir={workdir}", *arguments
+    )
+    assert result.returncode == 0, result.stderr
+    return result
+
+
+def evaluation(workdir):
+    return json.loads((workdir / "evaluation.json").read_text())
+
+
+def rows(workdir):
+    """Returns the rows of metrics.jsonl, without what depends on time."""
+    lines = (workdir / "metrics.jsonl").read_text().splitlines()
+    timed = ("images_per_second", "seconds")
+    return [
+        {
+            key: value
+            for key, value in json.loads(line).items()
+            if key not in timed
+        }
+        for line in lines
+    ]
+
+
+@pytest.fixture(scope="module")
+def pretrained(tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("pretrained") / "run"
+    programs.pretrain(workdir, "--train_steps=3")
+    return workdir
+
+
+@pytest.fixture(scope="module")
+def whole(pretrained, tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("whole") / "run"
+    result = finetune(workdir, f"--pretrained={pretrained}", STEPS)
+    return workdir, result
+
+
+def test_a_run_from_scratch_leaves_what_it_promises(tmp_path):
+    workdir = tmp_path / "run"
+    result = finetune(workdir, "--train_steps=2", "--rand_augment_operations=0")
+    found = evaluation(workdir)
+    assert found["step"] == 2 and found["num_images"] == 360
+    assert 0 <= found["top_1"] <= found["top_5"] <= 1
+    assert [row["name"] for row in found["classes"]] == list("0123456789")
+    assert np.sum(found["confusion"]) == 360
+    assert f"top-1 {found['top_1']:.4f}" in result.stdout
+    with Image.open(workdir / "confusion_matrix.png") as picture:
+        assert min(picture.size) > 480
+    model = training.load_pretrained(workdir)
+    assert model.class_names == tuple("0123456789")
+    (row,) = rows(workdir)
+    assert row["validation_accuracy"] >= 0 and row["accuracy"] >= 0
+    assert not (workdir / "skipped_steps.jsonl").exists()
+
+
+@pytest.mark.slow
+def test_the_run_begins_with_the_pretrained_weights(
+    pretrained, whole, tmp_path
+):
+    workdir, result = whole
+    assert "cloned from one for all blocks" in result.stderr
+    start = tmp_path / "start"
+    # A rate of nothing: what it began with is in its checkpoint.
+    still = ("--base_learning_rate=0", "--warmup_learning_rate=0")
+    finetune(
+        *(start, f"--pretrained={pretrained}", "--train_steps=1", *still),
+        *("--min_learning_rate=0", "--warmup_epochs=0"),
+    )
+    want = programs.tensors(pretrained, 3)
+    got = programs.tensors(start, 1)
+    names = [n for n in want if n.startswith("model/backbone/patch_embedding")]
+    assert names
+    for name in names:
+        np.testing.assert_array_equal(got[name], want[name])
+    moved = programs.tensors(workdir, 18)
+    assert any(np.any(moved[name] != want[name]) for name in names)
+
+
+@pytest.mark.slow
+def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(
+    pretrained, whole, tmp_path
+):
+    parts = tmp_path / "parts"
+    for steps in (6, 11, 18):
+        result = finetune(
+            parts, f"--pretrained={pretrained}", f"--train_steps={steps}"
+        )
+    assert "Continuing" in result.stderr and "step 11" in result.stderr
+    # What it began with is in its checkpoints, and not looked for again.
+    assert "weights copied" not in result.stderr
+    programs.assert_same_state(whole[0], parts, 18)
+    wanted = {row["step"]: row for row in rows(whole[0])}
+    for row in rows(parts):
+        if row["step"] in (4, 8, 12, 16, 18):
+            assert row == wanted[row["step"]]
+    assert evaluation(parts) == evaluation(whole[0])
+
+
+@pytest.mark.slow
+def test_a_killed_run_equals_the_uninterrupted_one_bit_for_bit(
+    pretrained, whole, tmp_path
+):
+    workdir = tmp_path / "run"
+    words = (*TINY, f"--pretrained={pretrained}", STEPS, f"--workdir={workdir}")
+    checkpoint = workdir / "checkpoints" / "step-00000005"
+    with subprocess.Popen(
+        programs.command("finetune.py", *words),
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    ) as process:
+        while not checkpoint.exists() and process.poll() is None:
+            time.sleep(0.02)
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
+    result = finetune(workdir, f"--pretrained={pretrained}", STEPS)
+    assert "Continuing" in result.stderr
+    programs.assert_same_state(whole[0], workdir, 18)
+    assert rows(workdir) == rows(whole[0])
+
+
+@pytest.mark.slow
+def test_two_replicas_learn_like_one(pretrained, whole, tmp_path):
+    workdir = tmp_path / "run"
+    finetune(
+        *(workdir, f"--pretrained={pretrained}", STEPS),
+        *("--strategy=mirrored", "--num_cpu_replicas=2"),
+    )
+    wanted = programs.tensors(whole[0], 18)
+    for name, array in programs.tensors(workdir, 18).items():
+        if array.dtype.kind == "f":
+            np.testing.assert_allclose(
+                array,
+                wanted[name],
+                rtol=0,
+                atol=strategies_test.ATOL,
+                err_msg=name,
+            )
+    assert evaluation(workdir) == evaluation(whole[0])
+
+
+@pytest.mark.slow
+def test_averages_precision_and_compilation_go_together(pretrained, tmp_path):
+    workdir = tmp_path / "run"
+    options = (
+        *(f"--pretrained={pretrained}", "--ema_momentum=0.9", "--jit_compile"),
+        *("--precision=bfloat16", "--accumulation_steps=2"),
+        "--image_dtype=uint8",
+    )
+    for steps in (3, 6):
+        finetune(workdir, f"--train_steps={steps}", *options)
+    found = evaluation(workdir)
+    assert found["step"] == 6
+    # The row is of the same weights: the averages.
+    row = rows(workdir)[-1]
+    assert row["step"] == 6 and np.isfinite(row["validation_loss"])
+
+
+@pytest.mark.slow
+def test_a_complete_run_is_evaluated_again_and_changes_nothing(whole):
+    workdir, _ = whole
+    before = (workdir / "metrics.jsonl").read_text()
+    found = evaluation(workdir)
+    (workdir / "evaluation.json").unlink()
+    flags = f"--flagfile={workdir / 'flags.txt'}"
+    result = programs.run("finetune.py", flags)
+    assert result.returncode == 0, result.stderr
+    assert "is complete at step 18" in result.stderr
+    assert (workdir / "metrics.jsonl").read_text() == before
+    assert evaluation(workdir) == found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (["--depth=3"], "must describe the network of --pretrained.*--depth=2"),
+        (["--pretrained=nowhere"], "must be the folder of a run"),
+        (["--global_batch_size=5"], "even number of rows"),
+        (["--num_labels=45"], "the nearest that works is 40 or 50"),
+        (["--mask_ratio=0.5"], "Unknown command line flag 'mask_ratio'"),
+        (["--global_batch_size=50"], "must not exceed the number of training"),
+    ],
+)
+def test_what_cannot_work_is_said_in_one_sentence(
+    pretrained, tmp_path, words, message
+):
+    workdir = tmp_path / "run"
+    result = programs.run(
+        "finetune.py",
+        *(*TINY, f"--pretrained={pretrained}", f"--workdir={workdir}"),
+        *words,
+    )
+    assert result.returncode != 0
+    assert "Traceback" not in result.stderr
+
+    assert re.search(message, result.stderr.replace("\n", " "))
+    assert not workdir.exists()
