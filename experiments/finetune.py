@@ -3,12 +3,11 @@
     python experiments/finetune.py --flagfile=vitb_finetune.flags \
         --pretrained=/runs/simmim_vitb --dataset=folder:PATH
 
---pretrained is the folder of a run of pretrain.py, or one that
-convert_weights.py has made; without it, the same network learns from scratch.
-With no flags at all it fine-tunes what the demo has learned with 100 labels
-(digits_finetune.flags). The same command, given again, continues the run from
-its last checkpoint. At the end, evaluation.json and confusion_matrix.png are in
-the run's folder.
+--pretrained is the folder of a run of pretrain.py; without it, the same
+network learns from scratch. With no flags at all this program fine-tunes what
+the demo has learned with 100 labels (digits_finetune.flags). The same command,
+given again, continues the run from its last checkpoint. At the end,
+evaluation.json and confusion_matrix.png are in the run's folder.
 
 Ctrl-C and SIGTERM end it after the current step, with a checkpoint; its exit
 code is then 130 or 143.
