@@ -44,7 +44,9 @@ def assert_close(workdir, wanted_workdir, step):
 @pytest.mark.slow
 def test_two_workers_train_like_one_device(one, tmp_path):
     workdir = tmp_path / "run"
-    cluster.pretrain(workdir, STEPS)
+    # All workers judge the features, and none waits for another for ever.
+    cluster.pretrain(workdir, STEPS, "--evaluate_every=4")
+    assert "knn_block_1" in (workdir / "metrics.jsonl").read_text()
     assert_close(workdir, one, 10)
     assert programs.checkpoints(workdir) == programs.checkpoints(one)
     assert len(list((workdir / "reconstructions").iterdir())) == 2
