@@ -9,6 +9,7 @@ import numpy as np
 from absl import flags
 
 from tf_simmim import data
+from tf_simmim import models
 from tf_simmim import training
 from tf_simmim import visualization
 from tf_simmim.data import normalization as normalization_lib
@@ -21,7 +22,8 @@ import tensorflow as tf
 _RUN = flags.DEFINE_string(
     "run",
     None,
-    "Folder of a pretraining run: the --workdir of pretrain.py.",
+    "Folder of a run: the --workdir of pretrain.py; where only features are "
+    "looked at, of finetune.py as well.",
 )
 BATCH_SIZE = 16
 
@@ -46,6 +48,21 @@ def load_run():
         mean=_recorded(text, "image_mean", mean),
         std=_recorded(text, "image_std", std),
     )
+
+
+def load_simmim():
+    """Returns what `load_run` does, of a run that can reconstruct.
+
+    Raises:
+        ValueError: as `load_run`; or it is a run that fine-tunes.
+    """
+    model, normalization = load_run()
+    if not isinstance(model, models.SimMIM):
+        raise ValueError(
+            "--run must be a run of pretrain.py: a classifier predicts no "
+            f"pixels. Received: {_RUN.value}."
+        )
+    return model, normalization
 
 
 def _recorded(text, name, default):
@@ -206,7 +223,7 @@ def print_notes(model) -> None:
     shown = visualization.shown_channels(model.backbone.channels)
     if shown:
         print(f"Shown: {shown}.")
-    if model.target != "pixels":
+    if isinstance(model, models.SimMIM) and model.target != "pixels":
         print(
             f"The model's target is {model.target}: each predicted patch is "
             "put at the brightness and contrast of the true one, which "

@@ -55,7 +55,7 @@ def draw(paths):
     _require_no_other_flags()
     picture_inputs.require_files(paths)
     picture_inputs.require_writable(_OUTPUT.value)
-    model, normalization = picture_inputs.load_run()
+    model, normalization = picture_inputs.load_simmim()
     mask = _random_mask(model)
     paths, images, failures = picture_inputs.read_images(
         paths, model.backbone, normalization

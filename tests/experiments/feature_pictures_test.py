@@ -11,6 +11,7 @@ from PIL import Image
 from tests.experiments import picture_run
 from tf_simmim import backbones
 from tf_simmim import data
+from tf_simmim import models
 from tf_simmim import visualization
 
 FLAGS = flags.FLAGS
@@ -72,6 +73,14 @@ def test_pca_has_a_column_for_each_block(run, tmp_path):
             np.testing.assert_array_equal(rows[i][1 + block], cells)
     (_, headings, _), _ = feature_rows.pca(request(run[1], paths, blocks=[1]))
     assert headings == ["image", "block 1"]
+
+
+def test_a_run_that_fine_tunes_has_features_to_show(tmp_path, capsys):
+    backbone = backbones.ViT((H, W), 8, embed_dim=6, depth=1, num_heads=K)
+    picture_run.save(models.Classifier(backbone, 2), tmp_path / "run")
+    paths = picture_run.write_images(tmp_path, 2)
+    assert draw(tmp_path / "run", tmp_path, *paths) == []
+    assert "pca.png" in capsys.readouterr().out
 
 
 def test_of_many_blocks_pca_shows_four(tmp_path):

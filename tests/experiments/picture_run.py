@@ -24,12 +24,17 @@ def create(path, channels=3, **kwargs):
         (H, W), P, embed_dim=12, depth=3, num_heads=K, channels=channels
     )
     model = models.SimMIM(backbone, mask_patch_size=P, mask_ratio=0.5, **kwargs)
+    save(model, path)
+    return model
+
+
+def save(model, path):
+    """Makes the folder of a run of a model."""
     run = training.RunDirectory(path)
     run.write_model(model)
     store = training.CheckpointStore(run.checkpoints)
     metadata = {"model": model.get_config()}
     store.save(tf.train.Checkpoint(model=model), 7, metadata)
-    return model
 
 
 def write_images(folder, num_images=3, size=(H, W)):

@@ -8,9 +8,11 @@ from absl.testing import flagsaver
 from PIL import Image
 
 from tests.experiments import picture_run
+from tf_simmim import backbones
 from tf_simmim import data
 from tf_simmim import evaluation
 from tf_simmim import masking
+from tf_simmim import models
 from tf_simmim import randomness
 
 FLAGS = flags.FLAGS
@@ -127,6 +129,16 @@ def test_past_a_damaged_image_the_others_are_drawn(run, tmp_path, capsys):
     output.unlink()
     assert draw(run[0], output, str(bad)) == [failure]
     assert not output.exists()
+
+
+def test_a_run_that_fine_tunes_has_nothing_to_reconstruct(tmp_path):
+    backbone = backbones.ViT(
+        (picture_run.H, picture_run.W), 8, embed_dim=6, depth=1, num_heads=3
+    )
+    picture_run.save(models.Classifier(backbone, 2), tmp_path / "run")
+    files = picture_run.write_images(tmp_path, 1)
+    with pytest.raises(SystemExit, match="must be a run of pretrain.py"):
+        draw(tmp_path / "run", tmp_path / "out.png", *files)
 
 
 @pytest.mark.parametrize(
