@@ -10,6 +10,7 @@ PYTHON =
 DEMO_FLAGS =
 # Where the demo writes, if not to runs/demo.
 DEMO_WORKDIR =
+DEMO = $(or $(DEMO_WORKDIR),runs/demo)
 
 VENV_PYTHON = $(VENV)/bin/python
 STAMP = $(VENV)/.installed
@@ -28,12 +29,17 @@ help:  ## Show this list (the default)
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1|\2/p' Makefile | \
 	  awk -F'|' '{printf "%-8s %s\n", $$1, $$2}'
 
-demo: environment  ## Pretrain a small ViT on scanned digits, then evaluate it
+demo: environment  ## Pretrain a small ViT on digits, evaluate and fine-tune it
 	$(VENV_PYTHON) experiments/pretrain.py $(strip \
 	  $(if $(DEMO_FLAGS)$(DEMO_WORKDIR),--flagfile=demo.flags) \
 	  $(if $(DEMO_WORKDIR),--workdir=$(DEMO_WORKDIR)) $(DEMO_FLAGS))
-	$(VENV_PYTHON) experiments/evaluate.py \
-	  --workdir=$(or $(DEMO_WORKDIR),runs/demo)
+	$(VENV_PYTHON) experiments/evaluate.py --workdir=$(DEMO)
+	$(VENV_PYTHON) experiments/finetune.py --flagfile=digits_finetune.flags \
+	  --pretrained=$(DEMO) --workdir=$(DEMO)/finetuned
+	$(VENV_PYTHON) experiments/finetune.py --flagfile=digits_finetune.flags \
+	  --pretrained= --workdir=$(DEMO)/from_scratch
+	$(VENV_PYTHON) experiments/compare.py $(DEMO)/finetuned \
+	  $(DEMO)/from_scratch --output=$(DEMO)/comparison.png
 
 # Two processes, each with the tests of whole files: most tests wait for
 # Python, not for TensorFlow's threads.

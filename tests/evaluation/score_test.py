@@ -55,6 +55,11 @@ class ScoreTest(tf.test.TestCase):
         )
         self.assertEqual((copy["accuracy"], copy["strength"]), (0.5, 0.1))
 
+    def test_counts_that_cannot_be_are_refused(self):
+        for right, total in ((5, 4), (-1, 4), (0, 0)):
+            with self.assertRaisesRegex(ValueError, f"{right} of {total}"):
+                evaluation.Score.from_counts(right, total)
+
     def test_predictions_that_do_not_fit_are_refused(self):
         for predictions, labels in (([1], [1, 2]), ([], [])):
             with self.assertRaisesRegex(ValueError, "one class for each"):

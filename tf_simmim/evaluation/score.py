@@ -57,13 +57,32 @@ class Score:
                 f"there must be some. Received: {predictions.shape} and "
                 f"{labels.shape}."
             )
-        right, total = int((predictions == labels).sum()), int(labels.size)
-        interval = stats.binomtest(right, total).proportion_ci(
+        right = int((predictions == labels).sum())
+        return cls.from_counts(right, int(labels.size), **details)
+
+    @classmethod
+    def from_counts(cls, num_correct, num_images, **details):
+        """Scores counts of predictions, as `from_predictions` does.
+
+        Args:
+            num_correct: int in [0, num_images].
+            num_images: int >= 1.
+            **details: JSON-able, kept beside the counts.
+
+        Raises:
+            ValueError: there cannot be such counts.
+        """
+        if not 0 <= num_correct <= num_images or num_images < 1:
+            raise ValueError(
+                "`num_correct` must lie in [0, `num_images`], and there must "
+                f"be images. Received: {num_correct} of {num_images}."
+            )
+        interval = stats.binomtest(num_correct, num_images).proportion_ci(
             _CONFIDENCE, method="wilson"
         )
-        counts = {"num_correct": right, "num_images": total}
+        counts = {"num_correct": num_correct, "num_images": num_images}
         return cls(
-            right / total,
+            num_correct / num_images,
             float(interval.low),
             float(interval.high),
             {**counts, **details},

@@ -1,6 +1,7 @@
 """Pictures that show what a model does."""
 
 from tf_simmim.visualization.accuracy_chart import accuracy_chart
+from tf_simmim.visualization.accuracy_curves import accuracy_curves
 from tf_simmim.visualization.attention_maps import attention_maps
 from tf_simmim.visualization.colours import heat_colours
 from tf_simmim.visualization.colours import heat_overlay
@@ -15,6 +16,7 @@ from tf_simmim.visualization.reconstruction_grid import write_png
 
 __all__ = [
     "accuracy_chart",
+    "accuracy_curves",
     "attention_maps",
     "confusion_matrix",
     "feature_colours",
