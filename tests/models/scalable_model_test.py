@@ -108,6 +108,7 @@ class ScalableModelTest(tf.test.TestCase, parameterized.TestCase):
     @parameterized.parameters(
         ("vit", 2, 2, True),
     )
+    @pytest.mark.slow
     def test_every_way_of_taking_a_step_gives_the_same_numbers(self, *way):
         self.check(*way)
 

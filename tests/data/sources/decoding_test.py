@@ -4,6 +4,7 @@ import pathlib
 import tempfile
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 
@@ -129,6 +130,7 @@ class DecodingTest(tf.test.TestCase, parameterized.TestCase):
                 ):
                     decoding.decode(contents, 3, [name], num_pixels - 1)
 
+    @pytest.mark.slow
     def test_a_saved_model_reads_files_as_training_does(self):
         module = tf.Module()
         module.decode = tf.function(
