@@ -102,7 +102,7 @@ def run_directory() -> training.RunDirectory:
 
 
 # Flags that fit a run to a machine: no result changes beyond its rounding.
-ROUNDING = ("accumulation_steps", "jit_compile")
+ROUNDING = ("accumulation_steps", "jit_compile", "steps_per_execution")
 # Flags that a run may be continued with other values of.
 CHANGEABLE = {
     *strategy_flags.CHANGEABLE,

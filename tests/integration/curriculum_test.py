@@ -192,7 +192,9 @@ def test_workers_change_their_phase_together_and_go_on_in_the_second(
         assert got[row["step"]]["loss"] == pytest.approx(row["loss"], rel=1e-5)
 
 
-def test_several_steps_an_execution_change_nothing(runs, tmp_path):
+def test_several_steps_an_execution_change_no_more_than_rounding(
+    runs, tmp_path
+):
     whole, _, _ = runs
     programs.pretrain(
         tmp_path,
@@ -200,7 +202,13 @@ def test_several_steps_an_execution_change_nothing(runs, tmp_path):
         # Divides neither phase.
         "--steps_per_execution=4",
     )
-    programs.assert_same_state(whole, tmp_path, LAST)
+    wanted = programs.tensors(whole, LAST)
+    for name, array in programs.tensors(tmp_path, LAST).items():
+        # Metrics are reset at other steps.
+        if name.startswith(("model/backbone", "model/head", "optimizer")):
+            np.testing.assert_allclose(
+                array, wanted[name], rtol=0, atol=1e-6, err_msg=name
+            )
 
 
 def test_data_servers_change_their_phase_too(runs, tmp_path):
