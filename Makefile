@@ -39,7 +39,7 @@ demo: environment  ## Pretrain a small ViT on digits, evaluate and fine-tune it
 	$(VENV_PYTHON) experiments/finetune.py --flagfile=digits_finetune.flags \
 	  --pretrained= --workdir=$(DEMO)/from_scratch
 	$(VENV_PYTHON) experiments/compare.py $(DEMO)/finetuned \
-	  $(DEMO)/from_scratch --output=$(DEMO)/comparison.png
+	  $(DEMO)/from_scratch --chart=$(DEMO)/comparison.png
 
 # Two processes, each with the tests of whole files: most tests wait for
 # Python, not for TensorFlow's threads.

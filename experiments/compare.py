@@ -20,8 +20,8 @@ from tf_simmim import evaluation
 from tf_simmim import training
 from tf_simmim import visualization
 
-_OUTPUT = flags.DEFINE_string(
-    "output", "comparison.png", "PNG file to write the chart to."
+_CHART = flags.DEFINE_string(
+    "chart", "comparison.png", "PNG file to write the chart to."
 )
 
 
@@ -30,7 +30,7 @@ def main(argv):
     """Runs the program."""
     if len(argv) == 1:
         raise ValueError("Name the folders of one or more runs of finetune.py.")
-    picture_inputs.require_writable(_OUTPUT.value)
+    picture_inputs.require_writable(_CHART.value)
     paths = [pathlib.Path(path) for path in argv[1:]]
     results = {str(path): _results(path) for path in paths}
     curves = {str(path): _curve(path, results[str(path)]) for path in paths}
@@ -51,8 +51,8 @@ def main(argv):
         "\nIn brackets: what other images would give these networks, at 95 %. "
         "Other seeds\nand recipes: docs/results.md."
     )
-    visualization.write_png(_OUTPUT.value, chart)
-    print(f"\nPicture: {_OUTPUT.value}")
+    visualization.write_png(_CHART.value, chart)
+    print(f"\nPicture: {_CHART.value}")
 
 
 def _results(path):

@@ -37,14 +37,16 @@ def write_run(path, top_1, accuracies):
 
 def run(*arguments):
     FLAGS.unparse_flags()
-    compare.main(FLAGS(["compare.py", *map(str, arguments)]))
+    # Of other programs, where their tests run in this process.
+    required = ["--dataset=builtin:digits"] if "dataset" in FLAGS else []
+    compare.main(FLAGS(["compare.py", *required, *map(str, arguments)]))
 
 
 def test_a_row_for_each_run_with_its_interval(tmp_path, capsys):
     one = write_run(tmp_path / "one", 0.75, [0.1, 0.5, 0.7])
     other = write_run(tmp_path / "other", 0.25, [0.1, 0.2])
     output = tmp_path / "chart.png"
-    run(one, other, f"--output={output}")
+    run(one, other, f"--chart={output}")
     printed = capsys.readouterr().out.splitlines()
     # Wilson's interval of 30 in 40, and of 10 in 40, by hand.
     assert printed[2].split() == [
@@ -77,7 +79,7 @@ def test_what_is_no_complete_run_is_named(tmp_path, content, message):
     if content is not None:
         (path / "evaluation.json").write_text(content)
     with pytest.raises(SystemExit, match=f"^Error: {path} must be.*{message}"):
-        run(path, f"--output={tmp_path / 'chart.png'}")
+        run(path, f"--chart={tmp_path / 'chart.png'}")
 
 
 def test_a_command_line_without_runs_says_what_to_name():
