@@ -12,6 +12,7 @@ import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 
+from tests.models import replicas as replicas_lib
 from tf_simmim import backbones
 from tf_simmim import models
 from tf_simmim import optimization
@@ -52,33 +53,16 @@ def create(ema_momentum=0.75, learning_rate=None, **options):
     return model
 
 
-def two_replicas():
-    """Returns a strategy of which a process may have many."""
-    return tf.distribute.MirroredStrategy(
-        ["/cpu:0", "/cpu:1"],
-        cross_device_ops=tf.distribute.ReductionToOneDevice(),
-    )
-
-
-def repeated(batch, num_steps):
-    dataset = tf.data.Dataset.from_tensors(batch).repeat(num_steps)
-    options = tf.data.Options()
-    options.experimental_distribute.auto_shard_policy = (
-        tf.data.experimental.AutoShardPolicy.OFF
-    )
-    return dataset.with_options(options)
-
-
 def train(replicas=1, **options):
     """Returns {what: numbers} of two steps, and of evaluation after them."""
     strategy = tf.distribute.get_strategy()
     if replicas == 2:
-        strategy = two_replicas()
+        strategy = replicas_lib.two_replicas()
     with strategy.scope():
         model = create(**options)
     logs = model.fit(
-        repeated((IMAGES, LABELS), 2),
-        validation_data=repeated((IMAGES, LABELS), 1),
+        replicas_lib.repeated((IMAGES, LABELS), 2),
+        validation_data=replicas_lib.repeated((IMAGES, LABELS), 1),
         verbose=0,
     ).history
     optimizer = model.optimizer

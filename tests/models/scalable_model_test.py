@@ -12,6 +12,7 @@ import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 
+from tests.models import replicas as replicas_lib
 from tf_simmim import backbones
 from tf_simmim import models
 from tf_simmim import optimization
@@ -58,31 +59,14 @@ def create(kind="vit", clip_global_norm=0.5, **options):
     return model
 
 
-def two_replicas():
-    """Returns a strategy of which a process may have many."""
-    return tf.distribute.MirroredStrategy(
-        ["/cpu:0", "/cpu:1"],
-        cross_device_ops=tf.distribute.ReductionToOneDevice(),
-    )
-
-
-def repeated(batch, num_steps):
-    dataset = tf.data.Dataset.from_tensors(batch).repeat(num_steps)
-    options = tf.data.Options()
-    options.experimental_distribute.auto_shard_policy = (
-        tf.data.experimental.AutoShardPolicy.OFF
-    )
-    return dataset.with_options(options)
-
-
 def train(kind="vit", replicas=1, batch=IMAGES, num_steps=2, **options):
     """Returns {what: numbers} of a few steps."""
     strategy = tf.distribute.get_strategy()
     if replicas == 2:
-        strategy = two_replicas()
+        strategy = replicas_lib.two_replicas()
     with strategy.scope():
         model = create(kind, **options)
-    logs = model.fit(repeated(batch, num_steps), verbose=0).history
+    logs = model.fit(replicas_lib.repeated(batch, num_steps), verbose=0).history
     return {
         "loss": logs["loss"],
         "gradient_norm": logs["gradient_norm"],
@@ -175,7 +159,7 @@ class ScalableModelTest(tf.test.TestCase, parameterized.TestCase):
         )
         with strategy.scope():
             model = create(accumulation_steps=4)
-        model.fit(repeated(IMAGES, 1), verbose=0)
+        model.fit(replicas_lib.repeated(IMAGES, 1), verbose=0)
         variables = len(model.trainable_variables)
         self.assertEqual([n for n in calls if n > 3], [variables + 1])
         self.assertEqual(int(model.optimizer.iterations.numpy()), 1)
