@@ -85,7 +85,7 @@ def test_features_of_a_swin_of_version_2():
     [
         ("deit_tiny_distilled_patch16_224", {}, "`image_size` must be that"),
         ("vit_tiny_patch16_224", {"qk_norm": True}, "q_norm.weight"),
-        ("vit_tiny_patch16_224", {"reg_tokens": 4}, "reg_token"),
+        ("vit_tiny_patch16_224", {"reg_tokens": 4}, "pos_embed of shape"),
     ],
 )
 def test_what_has_no_equal_here_is_refused(name, options, reason):
