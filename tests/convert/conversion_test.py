@@ -16,7 +16,12 @@ from tf_simmim import backbones
 from tf_simmim import convert
 from tf_simmim import models
 
-GOLDEN = ["simmim_vit", "simmim_swin", "classifier_vit", "classifier_swin"]
+GOLDEN = [
+    "simmim_vit",
+    "simmim_swin",
+    "classifier_vit",
+    pytest.param("classifier_swin", marks=pytest.mark.slow),
+]
 NEW = "new, as at the start of pretraining"
 
 
@@ -100,7 +105,12 @@ KNOWN = {
     "rename",
     [
         functools.partial(other_names.hugging_face, version=4),
-        functools.partial(other_names.hugging_face, version=5, prefix="swin."),
+        pytest.param(
+            functools.partial(
+                other_names.hugging_face, version=5, prefix="swin."
+            ),
+            marks=pytest.mark.slow,  # `naming_test.py` has its names
+        ),
         other_names.timm,
     ],
     ids=["transformers 4", "transformers 5", "timm"],
