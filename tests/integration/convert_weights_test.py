@@ -67,6 +67,8 @@ def test_the_folder_is_taken_by_evaluate(swin_file, tmp_path):
         f"--workdir={folder}",
         "--dataset=builtin:digits",
         "--num_validation_images=40",
+        "--num_probe_images=100",
+        "--protocols=knn",
     )
     assert result.returncode == 0, result.stderr
     assert (folder / "evaluation.json").is_file()
