@@ -12,6 +12,7 @@ from tf_simmim import models
 from tf_simmim import sizes
 from tf_simmim.backbones import convolutional
 from tf_simmim.backbones import vit
+from tf_simmim.layers import multi_head_attention
 
 _BACKBONE = flags.DEFINE_enum(
     "backbone", "vit_base", sorted(backbones.PRESETS), "Network to pretrain."
@@ -73,6 +74,43 @@ _RELATIVE_POSITION = flags.DEFINE_enum(
     None,
     vit.RELATIVE_POSITIONS,
     "Relative position bias of a ViT. Default: the backbone's.",
+)
+_QKV_BIAS = flags.DEFINE_enum(
+    "qkv_bias",
+    None,
+    multi_head_attention.QKV_BIASES,
+    "Biases of attention, of a ViT or Swin. Default: the reference's.",
+)
+_MLP_RATIO = flags.DEFINE_float(
+    "mlp_ratio",
+    None,
+    "Hidden width of the MLPs of a ViT or Swin over that of the tokens. "
+    "Default: 4.",
+    lower_bound=1e-3,
+)
+_LAYER_SCALE_INIT = flags.DEFINE_string(
+    "layer_scale_init",
+    None,
+    "First LayerScale factor of a ViT, or none for no LayerScale. Default: the "
+    "reference's, 0.1.",
+)
+_CLASS_TOKEN = flags.DEFINE_bool(
+    "class_token",
+    None,
+    "Put a class token before the patches of a ViT. Default: yes.",
+)
+_EPSILON = flags.DEFINE_float(
+    "epsilon",
+    None,
+    "Epsilon of the norms of a ViT or Swin. Default: the reference's, 1e-6 and "
+    "1e-5.",
+    lower_bound=1e-15,
+)
+_FINAL_NORM = flags.DEFINE_bool(
+    "final_norm",
+    None,
+    "Put a norm behind the last block of a ViT. Default: yes; fine-tuned ViTs "
+    "have it behind their head's mean instead.",
 )
 _DROP_PATH_RATE = flags.DEFINE_float(
     "drop_path_rate",
@@ -136,6 +174,12 @@ _ARCHITECTURE = (
     _WINDOW_SIZE,
     _ABSOLUTE_POSITION,
     _RELATIVE_POSITION,
+    _QKV_BIAS,
+    _MLP_RATIO,
+    _LAYER_SCALE_INIT,
+    _CLASS_TOKEN,
+    _EPSILON,
+    _FINAL_NORM,
     _REMATERIALIZE,
     _VISIBLE_ONLY,
     _MASKING,
@@ -158,6 +202,20 @@ for _flag in (_DEPTHS, _WIDTHS, _NUM_HEADS, _WINDOW_SIZE):
         _are_whole_numbers,
         message="must be positive whole numbers",
     )
+
+
+def _is_factor_or_none(text):
+    try:
+        return text in (None, "none") or 0 < float(text) < float("inf")
+    except ValueError:
+        return False
+
+
+flags.register_validator(
+    _LAYER_SCALE_INIT.name,
+    _is_factor_or_none,
+    message="must be a positive number, or none",
+)
 
 
 def loss_is_in_pixels() -> bool:
@@ -234,6 +292,10 @@ def _architecture():
     for flag in (_DEPTHS, _WIDTHS, _NUM_HEADS, _WINDOW_SIZE):
         if flag.name in given:
             given[flag.name] = tuple(int(value) for value in flag.value)
+    if (factor := given.get(_LAYER_SCALE_INIT.name)) is not None:
+        given[_LAYER_SCALE_INIT.name] = (
+            None if factor == "none" else float(factor)
+        )
     # One number is enough for a ViT's heads, and for a square window.
     single = ["window_size"]
     if cls is backbones.ViT:

@@ -102,11 +102,14 @@ class VitWeightMapsTest(tf.test.TestCase, parameterized.TestCase):
             {m.name for m in maps}, {f"encoder.{name}" for name in SHAPES}
         )
 
-    def test_biases_on_keys_are_refused(self):
-        with self.assertRaisesRegex(
-            ValueError, "no bias on keys.*Received: 'query_key_value'"
-        ):
-            reference_vit.vit_weight_maps(vit(qkv_bias="query_key_value"))
+    def test_biases_on_keys_are_named_as_in_swin_and_timm(self):
+        model = vit(qkv_bias="query_key_value")
+        maps = reference_vit.vit_weight_maps(model)
+        names = {m.name: m.reference_shape for m in maps}
+        self.assertEqual(
+            names["blocks.0.attn.qkv.bias"], (3 * model.embed_dim,)
+        )
+        self.assertNotIn("blocks.0.attn.q_bias", names)
 
 
 if __name__ == "__main__":

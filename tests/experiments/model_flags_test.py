@@ -1,5 +1,6 @@
 """Tests for experiments/model_flags.py."""
 
+import data_flags  # noqa: F401  (--dataset)
 import model_flags
 import pytest
 from absl import flags
@@ -72,6 +73,37 @@ def test_flags_reach_a_swin(window, want):
     assert swin.window_size == want
 
 
+def test_the_conventions_of_other_implementations_reach_a_vit():
+    vit = create(
+        "--backbone=vit_nano",
+        "--patch_size=16",
+        "--qkv_bias=query_key_value",
+        "--mlp_ratio=2.5",
+        "--layer_scale_init=none",
+        "--noclass_token",
+        "--epsilon=1e-12",
+        "--nofinal_norm",
+        "--mask_patch_size=16",
+    ).backbone
+    assert (vit.qkv_bias, vit.mlp_ratio) == ("query_key_value", 2.5)
+    assert vit.layer_scale_init is None
+    assert not vit.class_token
+    assert not vit.final_norm
+    assert vit.epsilon == 1e-12
+    vit = create(
+        "--backbone=vit_nano",
+        "--layer_scale_init=1e-5",
+        "--mask_patch_size=16",
+    ).backbone
+    assert vit.layer_scale_init == 1e-5
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "some"])
+def test_a_layer_scale_that_cannot_be_is_refused(value):
+    with pytest.raises(flags.IllegalFlagValueError, match="number, or none"):
+        create(f"--layer_scale_init={value}")
+
+
 VISIBLE_ONLY = ("--backbone=vit_nano", "--visible_only", "--mask_patch_size=16")
 
 
@@ -140,14 +172,16 @@ def test_flags_reach_a_convolutional_network_and_the_head():
             ["--backbone=swin_tiny", "--depth=2", "--absolute_position=none"],
             "--backbone=swin_tiny is a Swin, which takes --patch_size, "
             "--embed_dim, --depths, --num_heads, --window_size, "
-            "--rematerialize. "
+            "--qkv_bias, --mlp_ratio, --epsilon, --rematerialize. "
             "Received: --depth, --absolute_position.",
         ),
         (
             ["--backbone=vit_nano", "--window_size=7", "--depths=2,2"],
             "--backbone=vit_nano is a ViT, which takes --patch_size, "
             "--embed_dim, --depth, --num_heads, --absolute_position, "
-            "--relative_position, --rematerialize, --visible_only. "
+            "--relative_position, --qkv_bias, --mlp_ratio, "
+            "--layer_scale_init, --class_token, --epsilon, --final_norm, "
+            "--rematerialize, --visible_only. "
             "Received: --depths, --window_size.",
         ),
         (

@@ -16,6 +16,7 @@ NAMES = {
     *("deserialize_keras_object", "deserialize", "Lambda", "h5py"),
     *("get_file", "ignore_errors", "py_function", "os.system", "yaml"),
     *("saved_model.load", "hub.load", "KerasLayer", "import_graph_def"),
+    *("torch.load", "torch_reader", "add_safe_globals"),
 }
 # Keyword arguments that make a harmless function dangerous.
 KEYWORDS = {
@@ -25,6 +26,8 @@ KEYWORDS = {
     "safe_mode": False,
     "weights_only": False,
 }
+# What opens PyTorch's files, in a process of its own.
+READER = "tf_simmim/convert/torch_reader.py"
 # Keras calls `from_config` and `compile_from_config` for whoever loads one of
 # our models through Keras;
 # `load_pretrained` does not (tests/training/model_file_test.py).
@@ -36,6 +39,12 @@ ALLOWED = {
     ("tf_simmim/optimization/grouped_adamw.py", "deserialize"),
     # It computes with PyTorch, beside us, and has it load nothing.
     ("benchmarks/peer_torch.py", "torch"),
+    # Of safetensors: names, shapes and numbers, nothing else.
+    ("tf_simmim/convert/safetensors_file.py", "deserialize"),
+    # A program of its own, of which more is demanded below.
+    (READER, "torch"),
+    (READER, "torch.load"),
+    (READER, "add_safe_globals"),
 }
 
 
@@ -74,11 +83,41 @@ def test_no_loader_that_runs_files_is_used(folder):
     assert found <= ALLOWED
 
 
+def test_the_one_loader_of_pickles_takes_weights_alone():
+    """And classes under no name but that of a dictionary."""
+    tree = ast.parse((ROOT / READER).read_text(encoding="utf-8"))
+    calls = {
+        ast.unparse(node.func): node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+    }
+    loads = [name for name in calls if name.endswith("load")]
+    assert loads == ["torch.load"]
+    keywords = {k.arg: k.value for k in calls["torch.load"].keywords}
+    assert ast.unparse(keywords["weights_only"]) == "True"
+    (allowed,) = calls["torch.serialization.add_safe_globals"].args
+    assert ast.unparse(allowed) == (
+        "[(collections.OrderedDict, name) for name in _DICTIONARIES]"
+    )
+
+
+def test_the_loader_of_pickles_is_no_module_of_a_program():
+    """Nothing imports it: it runs by its path, with limits of its own."""
+    for folder in FOLDERS:
+        for path in (ROOT / folder).rglob("*.py"):
+            assert "torch_reader" not in findings(
+                path.read_text(encoding="utf-8")
+            )
+
+
 @pytest.mark.parametrize(
     "code, name",
     [
         ("import pickle", "pickle"),
         ("from torch import load", "torch"),
+        ("torch.load(path, weights_only=True)", "torch.load"),
+        ("torch.load(path, weights_only=False)", "weights_only=False"),
+        ("from tf_simmim.convert import torch_reader", "torch_reader"),
         ("tf.keras.models.load_model(path)", "load_model"),
         ("tf.saved_model.load(path)", "saved_model.load"),
         ("tf.keras.layers.Lambda(f)", "Lambda"),

@@ -10,19 +10,13 @@ from tf_simmim.convert.weight_map import linear
 def vit_weight_maps(vit, prefix: str = "") -> list[WeightMap]:
     """Returns the correspondence of every weight of a `backbones.ViT`.
 
+    Biases on queries, keys and values, which the reference's ViT lacks, are
+    called as in its Swin and in timm: `attn.qkv.bias`.
+
     Args:
         vit: `backbones.ViT`.
         prefix: str. Put before every name; "encoder." inside SimMIM.
-
-    Raises:
-        ValueError: the reference has no such ViT: it has biases on queries and
-            values only.
     """
-    if vit.qkv_bias == "query_key_value":
-        raise ValueError(
-            "The reference's ViT has no bias on keys; `qkv_bias` must be "
-            f"'query_value' or 'none'. Received: {vit.qkv_bias!r}."
-        )
     maps = []
     if vit.class_token:
         maps.append(WeightMap("cls_token", vit.class_token_layer.class_token))
@@ -58,9 +52,9 @@ def _block_maps(block, name):
         maps.append(WeightMap(f"{name}.gamma_2", block.mlp_scale.gamma))
     attention = block.attention
     maps += layer_norm(f"{name}.norm1", block.attention_norm)
-    for kind in attention.biases:
-        bias = attention.biases[kind]
-        maps.append(WeightMap(f"{name}.attn.{kind[0]}_bias", bias))
+    names = {"qkv": "qkv.bias", "query": "q_bias", "value": "v_bias"}
+    for kind, bias in attention.biases.items():
+        maps.append(WeightMap(f"{name}.attn.{names[kind]}", bias))
     maps.append(linear(f"{name}.attn.qkv.weight", attention.qkv_kernel))
     maps += dense(f"{name}.attn.proj", attention.projection)
     maps += layer_norm(f"{name}.norm2", block.mlp_norm)

@@ -11,6 +11,7 @@ from tf_simmim.training.environment import describe_environment
 from tf_simmim.training.environment import fingerprint
 from tf_simmim.training.environment import warn_if_changed
 from tf_simmim.training.json_lines import JsonLines
+from tf_simmim.training.model_folder import write_model_folder
 from tf_simmim.training.no_valid_checkpoint_error import NoValidCheckpointError
 from tf_simmim.training.non_finite_steps_error import NonFiniteStepsError
 from tf_simmim.training.pretrained import load_pretrained
@@ -40,4 +41,5 @@ __all__ = [
     "load_pretrained",
     "phase_at",
     "warn_if_changed",
+    "write_model_folder",
 ]

@@ -1,0 +1,149 @@
+"""Tests for tf_simmim.convert.architecture_vit."""
+
+import numpy as np
+import pytest
+
+from tf_simmim import backbones
+from tf_simmim import convert
+from tf_simmim.convert.architecture_vit import vit_arguments
+
+BASE = dict(patch_size=8, embed_dim=12, depth=2, num_heads=3, channels=2)
+OPTIONS = [
+    {},
+    {"relative_position": "per_block", "mlp_ratio": 2.5},
+    {"relative_position": "none", "absolute_position": "learned"},
+    {"absolute_position": "learned", "class_token": False},
+    {"qkv_bias": "query_key_value", "layer_scale_init": None},
+    {"qkv_bias": "none", "final_norm": False},
+]
+
+
+def weights_of(size=(16, 16), **options):
+    vit = backbones.ViT(size, **{**BASE, **options})
+    weights = convert.reference_weights(vit)
+    if options.get("final_norm") is False:
+        weights["fc_norm.weight"] = np.ones([12])
+    return weights
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+def test_every_option_is_read_from_names_and_shapes(options):
+    known = convert.Known()
+    if options.get("relative_position") == "none":
+        known = convert.Known(num_heads=3)
+    got, _ = vit_arguments(weights_of(**options), known)
+    vit = backbones.ViT((16, 16), **{**BASE, **options})
+    config = vit.get_config()
+    assert got == {name: config[name] for name in got}
+    assert got.keys() >= BASE.keys()
+
+
+def test_what_weights_do_not_tell_is_noted():
+    _, notes = vit_arguments(weights_of(), convert.Known())
+    assert notes == {
+        "image_size": "of rel_pos_bias.relative_position_bias_table, taken to "
+        "be square",
+        "epsilon": "1e-6 as in the reference and timm; no weight tells it",
+    }
+    known = convert.Known(image_size=16, epsilon=1e-12)
+    got, notes = vit_arguments(weights_of(), known)
+    assert got["epsilon"] == 1e-12
+    assert notes == {}
+
+
+@pytest.mark.parametrize("options", [{}, {"absolute_position": "learned"}])
+def test_an_image_that_is_not_square_must_be_given(options):
+    weights = weights_of(size=(16, 24), **options)
+    got, _ = vit_arguments(weights, convert.Known(image_size=(16, 24)))
+    assert got["image_size"] == (16, 24)
+    with pytest.raises(ValueError, match=r"not square.*Received: None, and"):
+        vit_arguments(weights, convert.Known())
+
+
+@pytest.mark.parametrize("size", [24, (16, 24)])
+@pytest.mark.parametrize(
+    "options, name",
+    [
+        ({}, "rel_pos_bias.relative_position_bias_table"),
+        ({"absolute_position": "learned"}, "pos_embed"),
+    ],
+)
+def test_another_image_size_is_refused(size, options, name):
+    with pytest.raises(ValueError, match=f"`image_size` must be that.*{name}"):
+        vit_arguments(weights_of(**options), convert.Known(image_size=size))
+
+
+def test_positions_that_contradict_each_other_are_refused():
+    weights = weights_of(absolute_position="learned")
+    weights["pos_embed"] = np.zeros([1, 10, 12])
+    with pytest.raises(ValueError, match="and rel_pos_bias"):
+        vit_arguments(weights, convert.Known())
+
+
+def test_an_image_that_patches_do_not_divide_is_refused():
+    with pytest.raises(ValueError, match="patches of 8 px. Received: 20x20"):
+        vit_arguments(weights_of(), convert.Known(image_size=20))
+
+
+def test_without_positions_the_image_size_must_be_given():
+    weights = weights_of(relative_position="none")
+    known = convert.Known(num_heads=3)
+    with pytest.raises(ValueError, match="hold no positions.*Received: None"):
+        vit_arguments(weights, known)
+    known = convert.Known(num_heads=3, image_size=(8, 32))
+    got, notes = vit_arguments(weights, known)
+    assert got["image_size"] == (8, 32)
+    assert notes["image_size"] == "as given; no weight depends on it"
+    assert notes["num_heads"] == "as given; no weight tells it"
+
+
+def test_heads_are_those_of_the_table_or_given_or_of_a_preset():
+    got, notes = vit_arguments(weights_of(), convert.Known(num_heads=3))
+    assert got["num_heads"] == 3
+    assert "num_heads" not in notes
+    with pytest.raises(ValueError, match="the 3 of rel_pos.*Received: 4"):
+        vit_arguments(weights_of(), convert.Known(num_heads=4))
+
+    options = {"relative_position": "none", "absolute_position": "learned"}
+    with pytest.raises(ValueError, match="width 12 and the depth 2. Received"):
+        vit_arguments(weights_of(**options), convert.Known())
+    names = {name: a for name, a in weights_of(**options).items()}
+    names["patch_embed.proj.weight"] = np.zeros([384, 2, 8, 8])
+    names |= {f"blocks.{i}.norm1.weight": 0 for i in range(12)}
+    got, notes = vit_arguments(names, convert.Known())
+    assert got["num_heads"] == 6
+    assert notes["num_heads"].startswith("of the preset vit_small, whose width")
+
+
+@pytest.mark.parametrize(
+    "name, value, message",
+    [
+        ("patch_embed.proj.weight", None, "none: it is missing"),
+        ("patch_embed.proj.weight", np.ones([12, 6]), r"shape: \(12, 6\)"),
+        ("patch_embed.proj.weight", np.ones([12, 2, 8, 4]), "square patches"),
+        ("patch_embed.proj.weight", np.ones([0, 2, 8, 8]), r"\(0, 2, 8, 8\)"),
+        ("blocks.0.norm1.weight", None, r"2, \.\.\. Received: \[1\]"),
+        ("blocks.7.norm1.weight", np.ones([12]), r"Received: \[0, 1, 7\]"),
+        ("blocks.0.mlp.fc1.weight", None, "fc1.weight with 2 dimensions"),
+    ],
+)
+def test_what_is_no_vit_is_refused(name, value, message):
+    weights = {**weights_of(), name: value}
+    if value is None:
+        del weights[name]
+    with pytest.raises(ValueError, match=message):
+        vit_arguments(weights, convert.Known())
+
+
+@pytest.mark.parametrize(
+    "facts, message",
+    [
+        ({"image_size": 0}, "`image_size` must be a positive int"),
+        ({"window_size": (3, 0)}, "`window_size` must be a positive int"),
+        ({"num_heads": 0}, "`num_heads` must be positive. Received: 0"),
+        ({"epsilon": -1.0}, "`epsilon` must be positive. Received: -1.0"),
+    ],
+)
+def test_facts_that_cannot_be_are_refused(facts, message):
+    with pytest.raises(ValueError, match=message):
+        convert.Known(**facts)

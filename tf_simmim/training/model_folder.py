@@ -1,0 +1,60 @@
+"""A model in a folder of its own, as a run of no steps would leave it."""
+
+import os
+import shutil
+from pathlib import Path
+
+import tensorflow as tf
+
+from tf_simmim.training import checkpoints
+from tf_simmim.training import files
+from tf_simmim.training import run_directory
+
+
+def write_model_folder(path, model, documents=None) -> None:
+    """Writes a model where `load_pretrained` finds it.
+
+        model.json                 the model's configuration
+        environment.json           versions, devices, commit
+        checkpoints/step-00000000  the weights
+
+    The folder is whole or not there.
+
+    Args:
+        path: path of a folder, which does not exist.
+        model: a model that `load_pretrained` knows, e.g. `models.SimMIM`.
+        documents: {name: str or JSON-able dict} of files to write beside it;
+            None for none.
+
+    Raises:
+        ValueError: `path` exists, or nothing can be written there.
+        FloatingPointError: a weight is not finite; nothing is written.
+        CheckpointWriteError: the disk is full or failing; nothing is left.
+    """
+    path = Path(path)
+    if path.exists() or path.is_symlink():
+        raise ValueError(
+            "`path` must be a folder that does not exist yet. "
+            f"Received: {path}."
+        )
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    try:
+        run = run_directory.RunDirectory(temporary)
+        store = checkpoints.CheckpointStore(run.checkpoints)
+        store.save(
+            tf.train.Checkpoint(model=model),
+            step=0,
+            metadata={"model": model.get_config()},
+        )
+        run.write_model(model)
+        run.write_environment()
+        for name, content in (documents or {}).items():
+            write = files.write_text
+            if not isinstance(content, str):
+                write = files.write_json
+            write(temporary / name, content)
+        os.rename(temporary, path)
+        files.sync(path.parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
