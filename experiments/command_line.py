@@ -19,6 +19,7 @@ _FLAG_MODULES = (
     "online_evaluation_flags",
     "optimization_flags",
     "run_flags",
+    "segment_flags",
     "strategy_flags",
 )
 _FOLDERS = (

@@ -13,8 +13,9 @@ import tensorflow as tf
 _DATASET = flags.DEFINE_string(
     "dataset",
     None,
-    "Images to train on: builtin:digits, builtin:photos, folder:PATH, "
-    "tfds:NAME or tfrecord:GLOB.",
+    "Images to train on: builtin:digits, builtin:photos, "
+    "builtin:digit_scenes, folder:PATH, segmentation:PATH, tfds:NAME or "
+    "tfrecord:GLOB.",
     required=True,
 )
 _SPLIT = flags.DEFINE_string(
@@ -214,7 +215,12 @@ def normalization() -> data.Normalization:
 
 
 def training_stream(
-    source, random_mask=None, seed=0, size=None, create=None
+    source,
+    random_mask=None,
+    seed=0,
+    size=None,
+    create=None,
+    with_segmentation=False,
 ) -> data.ImageStream:
     """Returns the augmented, shuffled stream of a run.
 
@@ -225,6 +231,7 @@ def training_stream(
         size: (height, width), px. Default: --image_size.
         create: function (size, crop_scale, crop_ratio, horizontal_flip) ->
             augmentation. Default: `data.PretrainingAugmentation`.
+        with_segmentation: as of `data.ImageStream`.
     """
     augmentation = (create or data.PretrainingAugmentation)(
         size or image_size(),
@@ -234,7 +241,7 @@ def training_stream(
     )
     return _stream(
         *(source, augmentation, random_mask, seed, _MAX_BAD_IMAGES.value),
-        _IMAGE_DTYPE.value,
+        *(_IMAGE_DTYPE.value, with_segmentation),
     )
 
 
@@ -271,6 +278,7 @@ def evaluation_stream(
     replace_bad_images=True,
     size=None,
     crop=None,
+    with_segmentation=False,
 ) -> data.ImageStream:
     """Returns the images of a source without augmentation.
 
@@ -280,7 +288,10 @@ def evaluation_stream(
     """
     crop = crop or data.ResizeAndCentreCrop(size or image_size())
     max_bad_images = _MAX_BAD_IMAGES.value if replace_bad_images else 0
-    return _stream(source, crop, random_mask, seed, max_bad_images)
+    return _stream(
+        *(source, crop, random_mask, seed, max_bad_images),
+        with_segmentation=with_segmentation,
+    )
 
 
 # Every stream of the program, to be asked what went wrong.
@@ -294,6 +305,7 @@ def _stream(
     seed,
     max_bad_images,
     image_dtype="float32",
+    with_segmentation=False,
 ):
     stream = data.ImageStream(
         source,
@@ -303,6 +315,7 @@ def _stream(
         seed=seed,
         max_bad_images=max_bad_images,
         image_dtype=image_dtype,
+        with_segmentation=with_segmentation,
     )
     for other in _streams:
         if other.source is source:

@@ -158,7 +158,7 @@ def open_sources():
     Raises:
         ValueError: they have no labels, or those of other classes.
     """
-    _take_statistics()
+    take_statistics()
     source = data_flags.open_source()
     held_out = data_flags.open_validation_source()
     if source.class_names is None:
@@ -210,7 +210,7 @@ def create_classifier(source, pretrained=None):
         model_flags.create_backbone(data_flags.image_size(), source.channels)
     )
     if pretrained is not None:
-        _transfer(pretrained, backbone)
+        transfer(pretrained, backbone)
     return models.Classifier(
         backbone,
         len(source.class_names),
@@ -220,7 +220,12 @@ def create_classifier(source, pretrained=None):
     )
 
 
-def _transfer(pretrained, backbone):
+def transfer(pretrained, backbone):
+    """Gives a backbone the weights of --pretrained.
+
+    Raises:
+        ValueError: `pretrained` is another network.
+    """
     path = _PRETRAINED.value
     try:
         report = convert.transfer_weights(pretrained, backbone)
@@ -234,7 +239,7 @@ def _transfer(pretrained, backbone):
     logging.info("From %s: %s", path, report.summary())
 
 
-def _take_statistics():
+def take_statistics():
     """Sets mean and deviation, unless given, to those of --pretrained."""
     flags_file = Path(_PRETRAINED.value) / "flags.txt"
     if not _PRETRAINED.value or any(

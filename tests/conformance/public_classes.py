@@ -58,6 +58,22 @@ class _FourVisible(backbones.ViT):
         return super().call(images, patch_mask, training, seed, num_visible)
 
 
+@tf.keras.saving.register_keras_serializable(package="tf_simmim_tests")
+class _FeaturePyramid(layers.FeaturePyramid):
+    """One that takes its maps one by one, as `Case` has inputs."""
+
+    def call(self, fine, coarse):
+        return super().call([fine, coarse])
+
+
+@tf.keras.saving.register_keras_serializable(package="tf_simmim_tests")
+class _SegmentationHead(heads.SegmentationHead):
+    """Likewise."""
+
+    def call(self, fine, coarse):
+        return super().call([fine, coarse])
+
+
 def _vit(vit=backbones.ViT, **kwargs):
     return vit(
         **{
@@ -152,6 +168,20 @@ def _simmim(**kwargs):
     )
 
 
+def _segmenter(**kwargs):
+    backbone = _vit(depth=1, dtype=kwargs.get("dtype"))
+    return models.Segmenter(
+        **{
+            "backbone": backbone,
+            "num_classes": 5,
+            "width": 7,
+            "ignore_label": 99,
+            "seed": 3,
+            **kwargs,
+        }
+    )
+
+
 def _classifier(**kwargs):
     backbone = _vit(
         drop_path_rate=0.4, final_norm=False, dtype=kwargs.get("dtype")
@@ -192,6 +222,11 @@ CASES = [
         unbatched=("seed",),
     ),
     Case(
+        "FeaturePyramid",
+        _bind(_FeaturePyramid, num_levels=2, width=7),
+        {"fine": _floats(B, 4, 6, D), "coarse": _floats(B, *GRID, 5)},
+    ),
+    Case(
         "LayerScale",
         _bind(layers.LayerScale, initial_value=0.3),
         {"inputs": TOKENS},
@@ -227,6 +262,17 @@ CASES = [
         ),
         {"tokens": TOKENS, "position_bias": _floats(K, N, N)},
         unbatched=("position_bias",),
+    ),
+    Case(
+        "NormalizedConvolution",
+        _bind(
+            layers.NormalizedConvolution,
+            filters=7,
+            kernel_size=2,
+            activation="relu",
+            epsilon=1e-3,
+        ),
+        {"inputs": _floats(B, *GRID, D)},
     ),
     Case(
         "PatchEmbedding",
@@ -311,6 +357,11 @@ CASES = [
         for cls in (layers.SwinBlock, layers.SwinV2Block)
     ),
     Case(
+        "SimpleFeaturePyramid",
+        _bind(layers.SimpleFeaturePyramid, stride=16, width=7),
+        {"features": _floats(B, *GRID, D)},
+    ),
+    Case(
         "SinCosPositionEmbedding",
         _bind(layers.SinCosPositionEmbedding, grid_size=GRID),
         {"tokens": TOKENS},
@@ -351,6 +402,12 @@ CASES = [
         "PredictionHead",
         _bind(heads.PredictionHead, stride=4, channels=2),
         {"features": _floats(B, *GRID, D)},
+        output_dtype="float32",
+    ),
+    Case(
+        "SegmentationHead",
+        _bind(_SegmentationHead, num_classes=5, num_levels=2, width=7),
+        {"fine": _floats(B, 4, 6, D), "coarse": _floats(B, *GRID, 8)},
         output_dtype="float32",
     ),
     *(
@@ -432,6 +489,7 @@ CASES = [
         _simmim_of_visible_only,
         {"inputs": IMAGES, "patch_mask": _mask(B, *GRID)},
     ),
+    Case("Segmenter", _segmenter, {"inputs": IMAGES}, output_dtype="float32"),
     Case(
         "Classifier",
         _classifier,
@@ -446,6 +504,9 @@ CASES = [
 CONFIG_ONLY = {
     "FanInUniform": {},
     "FiniteMean": dict(name="mean", dtype="float32"),
+    "SegmentationScores": dict(
+        name="iou", dtype="float32", num_classes=3, ignore_label=7
+    ),
     "SkippedSteps": dict(name="skipped", dtype="float32"),
     "TruncatedNormal": dict(stddev=0.3, bound=1.5),
     "WarmupCosine": dict(

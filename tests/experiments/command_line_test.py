@@ -7,6 +7,7 @@ import finetune  # noqa: F401  (defines its flags)
 import optimization_flags
 import pretrain  # noqa: F401  (defines the other flags)
 import pytest
+import segment  # noqa: F401  (defines its flags)
 from absl import flags
 from absl.testing import flagsaver
 

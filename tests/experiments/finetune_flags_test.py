@@ -22,7 +22,7 @@ FOLDER = pathlib.Path(__file__).parents[2] / "experiments"
 RECIPES = sorted(
     path
     for path in (FOLDER / "flags").glob("*.flags")
-    if "--pretrained=" in path.read_text()
+    if "experiments/finetune.py" in path.read_text()
 )
 
 

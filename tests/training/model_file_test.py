@@ -191,6 +191,36 @@ class ModelFileTest(tf.test.TestCase, parameterized.TestCase):
         with self.assertRaisesRegex(ValueError, message):
             model_file.read_model(self.path, num_bytes)
 
+    def write_segmenter(self, **changes):
+        """Writes a segmenter's file; returns the model and its bytes."""
+        model = models.Segmenter(
+            backbones.ViT(**OPTIONS), num_classes=3, width=7, seed=5
+        )
+        run_directory.RunDirectory(self.get_temp_dir()).write_model(model)
+        config = {**json.loads(self.path.read_text()), **changes}
+        self.path.write_text(json.dumps(config))
+        return model, sum(4 * w.shape.num_elements() for w in model.weights)
+
+    def test_a_segmenter_comes_back(self):
+        model, num_bytes = self.write_segmenter()
+        copy = model_file.read_model(self.path, num_bytes)
+        self.assertIsInstance(copy, models.Segmenter)
+        self.assertEqual(copy.get_config(), model.get_config())
+        self.assertEqual(
+            [w.shape for w in copy.weights], [w.shape for w in model.weights]
+        )
+
+    @parameterized.parameters(
+        ({"width": 10**5}, "its weights need"),
+        ({"width": "wide"}, "no model can be built"),
+        ({"num_classes": 10**9}, "its weights need"),
+        ({"label_smoothing": 0.5}, "no argument of Segmenter"),
+    )
+    def test_a_segmenter_that_cannot_be_is_refused(self, changes, message):
+        _, num_bytes = self.write_segmenter(**changes)
+        with self.assertRaisesRegex(ValueError, message):
+            model_file.read_model(self.path, num_bytes)
+
     def _write_swin(self, **options):
         swin = backbones.Swin(
             **{

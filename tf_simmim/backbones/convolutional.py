@@ -160,20 +160,19 @@ class Convolutional(tf.keras.Model):
         *_, x = self._block_outputs(images, patch_mask, training, seed)
         return self._normalize(x, training)  # [B, h', w', num_features]
 
-    def pyramid(self, images):
+    def pyramid(self, images, training=False, seed=None):
         """Returns {stride in px: feature map} of all strides.
 
-        Args:
-            images: float [B, H, W, C]. Normalised.
+        The arguments are those of a call.
 
         Returns:
             {stride: float [B, H/stride, W/stride, width]}, finest first: what
             the last block of each stride gives, the last of all after the
             final norm.
         """
-        outputs = self._block_outputs(images, None, False)
+        outputs = self._block_outputs(images, None, training, seed)
         maps = dict(zip(self.block_strides, outputs, strict=True))
-        maps[self.stride] = self._normalize(maps[self.stride], False)
+        maps[self.stride] = self._normalize(maps[self.stride], training)
         return maps
 
     def block_features(self, images, blocks):

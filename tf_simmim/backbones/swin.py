@@ -251,11 +251,10 @@ class Swin(tf.keras.Model):
         x = self.norm(self._run_block(last, x, training, seed, cells))
         return x if cells is None else x[:, 0]  # [B, n, num_features]
 
-    def pyramid(self, images):
+    def pyramid(self, images, training=False, seed=None):
         """Returns {stride in px: feature map} of all stages.
 
-        Args:
-            images: float [B, H, W, C]. Normalised.
+        The arguments are those of a call.
 
         Returns:
             {P * 2^s: float [B, h/2^s, w/2^s, 2^s * D]}, finest first: what
@@ -263,7 +262,8 @@ class Swin(tf.keras.Model):
             norm.
         """
         maps = {}
-        for stage, feature_map in self._block_outputs(images, None, False):
+        outputs = self._block_outputs(images, None, training, seed)
+        for stage, feature_map in outputs:
             maps[self.patch_size * 2**stage] = feature_map
         maps[self.stride] = self.norm(maps[self.stride])
         return maps

@@ -234,16 +234,15 @@ class ViT(tf.keras.Model):
         tokens = self.norm(tokens)
         return tokens if cells is not None else self._to_feature_map(tokens)
 
-    def pyramid(self, images):
+    def pyramid(self, images, training=False, seed=None):
         """Returns {stride in px: feature map}; a ViT has one stride only.
 
-        Args:
-            images: float [B, H, W, C]. Normalised.
+        The arguments are those of a call.
 
         Returns:
             {patch_size: float [B, h, w, D]}, after the final norm.
         """
-        return {self.stride: self(images, training=False)}
+        return {self.stride: self(images, training=training, seed=seed)}
 
     def block_features(self, images, blocks):
         """Returns what chosen blocks make of whole images, for probing.

@@ -16,10 +16,12 @@ from tf_simmim.data.random_erasing import RandomErasing
 from tf_simmim.data.service import served_batches
 from tf_simmim.data.sources import ArraySource
 from tf_simmim.data.sources import DatasetSource
+from tf_simmim.data.sources import DigitScenesSource
 from tf_simmim.data.sources import DigitsSource
 from tf_simmim.data.sources import FewLabels
 from tf_simmim.data.sources import FolderSource
 from tf_simmim.data.sources import PhotosSource
+from tf_simmim.data.sources import SegmentationFolderSource
 from tf_simmim.data.sources import Source
 from tf_simmim.data.sources import TFDSSource
 from tf_simmim.data.sources import TFRecordSource
@@ -36,6 +38,7 @@ __all__ = [
     "BadImages",
     "DamagedRecordsError",
     "DatasetSource",
+    "DigitScenesSource",
     "DigitsSource",
     "EvaluationCrop",
     "FewLabels",
@@ -49,6 +52,7 @@ __all__ = [
     "RandAugment",
     "RandomErasing",
     "ResizeAndCentreCrop",
+    "SegmentationFolderSource",
     "Source",
     "TFDSSource",
     "TFRecordSource",

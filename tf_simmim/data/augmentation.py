@@ -31,9 +31,12 @@ class PretrainingAugmentation:
     Call arguments:
         image: uint8 [H, W, C], C known, H and W of any size.
         seed: int64 [2], from `randomness.seed_for`.
+        segmentation: uint8 [H, W, 1], or None. The class of each pixel; moves
+            with the image, each pixel taking the nearest one's.
 
     Returns:
-        float32 [h, w, C], on the 0..255 scale.
+        float32 [h, w, C], on the 0..255 scale; with a segmentation, a pair
+        with uint8 [h, w, 1].
 
     Raises:
         ValueError: `crop_scale` or `crop_ratio` is not such a range.
@@ -57,7 +60,7 @@ class PretrainingAugmentation:
         self.crop_ratio = _as_range(crop_ratio, "crop_ratio")
         self.horizontal_flip = horizontal_flip
 
-    def __call__(self, image, seed):
+    def __call__(self, image, seed, segmentation=None):
         shape = tf.shape(image)
         top, left, height, width = tf.unstack(
             random_crop_box(
@@ -68,16 +71,45 @@ class PretrainingAugmentation:
                 randomness.fold_in(seed, 0),
             )
         )
-        channels = image.shape[-1]
-        image = tf.slice(image, [top, left, 0], [height, width, channels])
-        image = tf.image.resize(image, self.image_size, antialias=True)
+        box = (top, left, height, width)
+        image = resized_box(image, box, self.image_size)
+        moved = [image]
+        if segmentation is not None:
+            moved.append(
+                resized_box(segmentation, box, self.image_size, is_labels=True)
+            )
         if self.horizontal_flip:
             number = randomness.uniform([], randomness.fold_in(seed, 1))
             # Eight times as fast as `tf.where` and a slice with step -1.
-            image = tf.cond(
-                number < 0.5, lambda: tf.reverse(image, [1]), lambda: image
+            moved = tf.cond(
+                number < 0.5,
+                lambda: [tf.reverse(each, [1]) for each in moved],
+                lambda: moved,
             )
-        return tf.ensure_shape(image, [*self.image_size, channels])
+        return moved[0] if segmentation is None else tuple(moved)
+
+
+def resized_box(image, box, image_size, is_labels=False) -> tf.Tensor:
+    """Cuts a box out of an image, and makes it as large as is wanted.
+
+    Args:
+        image: uint8 [H, W, C], C known.
+        box: int32 [4]: top, left, height, width, px.
+        image_size: (height, width), px.
+        is_labels: bool. Whether the pixels are numbers of classes, between
+            which there is nothing: each takes the nearest one's.
+
+    Returns:
+        float32 [h, w, C]; bilinear with antialiasing. Or uint8, of labels.
+    """
+    top, left, height, width = box[0], box[1], box[2], box[3]
+    channels = image.shape[-1]
+    image = tf.slice(image, [top, left, 0], [height, width, channels])
+    if is_labels:
+        image = tf.image.resize(image, image_size, method="nearest")
+    else:
+        image = tf.image.resize(image, image_size, antialias=True)
+    return tf.ensure_shape(image, [*image_size, channels])
 
 
 def random_crop_box(height, width, crop_scale, crop_ratio, seed) -> tf.Tensor:

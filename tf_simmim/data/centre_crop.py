@@ -7,6 +7,7 @@ Dimension key:
 import tensorflow as tf
 
 from tf_simmim import sizes
+from tf_simmim.data import augmentation
 
 
 class ResizeAndCentreCrop:
@@ -22,15 +23,17 @@ class ResizeAndCentreCrop:
         image: uint8 [H, W, C], C known, H and W of any size.
         seed: not used; there so that it can stand where an augmentation
             does.
+        segmentation: uint8 [H, W, 1], or None. As of an augmentation.
 
     Returns:
-        float32 [h, w, C], on the 0..255 scale.
+        float32 [h, w, C], on the 0..255 scale; with a segmentation, a pair
+        with uint8 [h, w, 1].
     """
 
     def __init__(self, image_size):
         self.image_size = sizes.as_pair(image_size, "image_size")
 
-    def __call__(self, image, seed=None):
+    def __call__(self, image, seed=None, segmentation=None):
         del seed
         sides = tf.shape(image)[:2]
         wanted = tf.constant(self.image_size)
@@ -40,7 +43,10 @@ class ResizeAndCentreCrop:
         box = tf.minimum(sides, (sides[::-1] * wanted + half) // across)
         box = tf.maximum(box, 1)
         top, left = tf.unstack((sides - box) // 2)
-        channels = image.shape[-1]
-        image = tf.slice(image, [top, left, 0], [box[0], box[1], channels])
-        image = tf.image.resize(image, self.image_size, antialias=True)
-        return tf.ensure_shape(image, [*self.image_size, channels])
+        box = (top, left, box[0], box[1])
+        image = augmentation.resized_box(image, box, self.image_size)
+        if segmentation is None:
+            return image
+        return image, augmentation.resized_box(
+            segmentation, box, self.image_size, is_labels=True
+        )

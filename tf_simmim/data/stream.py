@@ -39,6 +39,8 @@ class ImageStream:
         image       float32 [H, W, C], normalised; or uint8, pixels
         patch_mask  int32 [h, w], 1 = hidden, 0 = visible; with `random_mask`
         label       int64 [], if the source has labels
+        segmentation  uint8 [H, W, 1], class of each pixel, 255 = ignore it;
+                    with `with_segmentation`
         index       int64 [], position in the source (of the replacement)
 
     Args:
@@ -58,6 +60,9 @@ class ImageStream:
             (`models.SimMIM.normalize`). They take a quarter of the bytes on
             their way to a device, and each value is off by half a level of
             256 at most.
+        with_segmentation: bool. Elements carry the source's `segmentation`,
+            which `transform` takes as an argument of that name, and returns
+            beside the image.
 
     Attributes: the arguments, and
         bad_images: `BadImages`, those found so far; None for a source in
@@ -67,8 +72,9 @@ class ImageStream:
             message of this one somewhere in its own.
 
     Raises:
-        ValueError: `normalization` is for another number of channels, or
-            `image_dtype` is unknown.
+        ValueError: `normalization` is for another number of channels,
+            `image_dtype` is unknown, or `with_segmentation` comes with a
+            source that has none.
         TooManyBadImagesError: from `element`, and as `error`.
         DamagedRecordsError: as `error`: record files are damaged.
 
@@ -86,7 +92,14 @@ class ImageStream:
         shuffle=True,
         max_bad_images=None,
         image_dtype="float32",
+        with_segmentation=False,
     ):
+        if with_segmentation and source.segmentation_class_names is None:
+            raise ValueError(
+                "`source` must have a class for each pixel, for "
+                "`with_segmentation`: builtin:digit_scenes has, or a folder of "
+                f"images and masks. Received: {source.name}."
+            )
         if len(normalization.mean) != source.channels:
             raise ValueError(
                 "`normalization` must have one mean for each channel of "
@@ -105,6 +118,7 @@ class ImageStream:
         self.seed = seed
         self.shuffle = shuffle
         self.image_dtype = image_dtype
+        self.with_segmentation = with_segmentation
         self.bad_images = None
         self.error = None
         if source.reads_files:
@@ -325,13 +339,19 @@ class ImageStream:
 
     def _finish(self, element, index, k):
         seed = randomness.seed_for(self.seed, randomness.AUGMENTATION, k)
-        image = self.transform(element["image"], seed)
+        finished = {"index": index}
+        if self.with_segmentation:
+            image, finished["segmentation"] = self.transform(
+                element["image"], seed, segmentation=element["segmentation"]
+            )
+        else:
+            image = self.transform(element["image"], seed)
         if self.image_dtype == "uint8":
             image = tf.clip_by_value(tf.round(image), 0.0, 255.0)
             image = tf.cast(image, tf.uint8)
         else:
             image = self.normalization.normalize(image)
-        finished = {"image": image, "index": index}
+        finished["image"] = image
         if self.random_mask is not None:
             seed = randomness.seed_for(self.seed, randomness.MASK, k)
             finished["patch_mask"] = self.random_mask.sample(seed)

@@ -28,6 +28,7 @@ from tf_simmim.evaluation.report import format_report
 from tf_simmim.evaluation.report import probe_report
 from tf_simmim.evaluation.ridge import RidgeProbe
 from tf_simmim.evaluation.score import Score
+from tf_simmim.evaluation.segmentation import SegmentationReport
 from tf_simmim.evaluation.sgd_probe import sgd_predictions
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "ProbeSettings",
     "RidgeProbe",
     "Score",
+    "SegmentationReport",
     "classification_report",
     "draw_few",
     "extract_features",

@@ -5,6 +5,7 @@ from tf_simmim.heads.cross_attention_head import CrossAttentionHead
 from tf_simmim.heads.decoder_head import DecoderHead
 from tf_simmim.heads.mlp_head import MLPHead
 from tf_simmim.heads.prediction_head import PredictionHead
+from tf_simmim.heads.segmentation_head import SegmentationHead
 from tf_simmim.heads.table import HEADS
 from tf_simmim.heads.table import create
 from tf_simmim.heads.table import create_for
@@ -16,6 +17,7 @@ __all__ = [
     "DecoderHead",
     "MLPHead",
     "PredictionHead",
+    "SegmentationHead",
     "create",
     "create_for",
 ]

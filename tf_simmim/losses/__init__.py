@@ -7,6 +7,8 @@ from tf_simmim.losses.masked_reconstruction import LOSSES
 from tf_simmim.losses.masked_reconstruction import elementwise_error
 from tf_simmim.losses.masked_reconstruction import masked_reconstruction_loss
 from tf_simmim.losses.masked_reconstruction import shares_of_loss
+from tf_simmim.losses.segmentation import count_pixels
+from tf_simmim.losses.segmentation import segmentation_loss
 from tf_simmim.losses.targets import TARGETS
 from tf_simmim.losses.targets import from_patches
 from tf_simmim.losses.targets import target_statistics
@@ -16,10 +18,12 @@ __all__ = [
     "LOSSES",
     "TARGETS",
     "class_targets",
+    "count_pixels",
     "cross_entropy",
     "elementwise_error",
     "from_patches",
     "masked_reconstruction_loss",
+    "segmentation_loss",
     "shares_of_loss",
     "target_statistics",
     "to_patches",

@@ -28,7 +28,7 @@ _BYTES_PER_WEIGHT = 4
 
 def read_model(
     file, checkpoint_bytes: int
-) -> models.SimMIM | models.Classifier:
+) -> models.SimMIM | models.Classifier | models.Segmenter:
     """Builds the model of a `model.json`, with fresh weights.
 
     Args:
@@ -37,7 +37,7 @@ def read_model(
             with more weights is refused before it takes the memory.
 
     Returns:
-        models.SimMIM or models.Classifier, not compiled.
+        models.SimMIM, models.Classifier or models.Segmenter, not compiled.
 
     Raises:
         ValueError: the file is not such a file, names another class than the
@@ -50,17 +50,18 @@ def read_model(
 
 def build_model(
     config, file, checkpoint_bytes: int
-) -> models.SimMIM | models.Classifier:
+) -> models.SimMIM | models.Classifier | models.Segmenter:
     """Builds the model of a configuration, with fresh weights.
 
     Args:
-        config: what `get_config` of `models.SimMIM` or `models.Classifier`
-            gave, through JSON. One with `num_classes` is a classifier's.
+        config: what `get_config` of such a model gave, through JSON. One with
+            `ignore_label` is a segmenter's, another with `num_classes` a
+            classifier's.
         file: path of the file that it was in, for errors.
         checkpoint_bytes: int, as of `read_model`.
 
     Returns:
-        models.SimMIM or models.Classifier, not compiled.
+        models.SimMIM, models.Classifier or models.Segmenter, not compiled.
 
     Raises:
         ValueError: as from `read_model`.
@@ -78,11 +79,18 @@ def build_model(
             file, f"the backbone must be one of {sorted(known)}, not {name!r}"
         )
     _require_plain(file, options, known[name])
-    is_classifier = "num_classes" in config
-    kind = models.Classifier if is_classifier else models.SimMIM
+    kind = models.SimMIM
+    if "num_classes" in config:
+        is_segmenter = "ignore_label" in config
+        kind = models.Segmenter if is_segmenter else models.Classifier
     _require_plain(file, config, kind)
     try:
-        num_classes = _num_classes(config) if is_classifier else None
+        num_classes = None
+        if kind is not models.SimMIM:
+            num_classes = _num_classes(config)
+        if kind is models.Segmenter:
+            _require_head_size(config["width"], num_classes, checkpoint_bytes)
+            num_classes = 0  # behind the pyramid
         if known[name] is backbones.Convolutional:
             _require_convolutional_size(options, num_classes, checkpoint_bytes)
         else:
@@ -132,7 +140,7 @@ def _require_plain(file, options, cls):
 
 
 def _num_classes(config):
-    """Returns the classes of a classifier, a number to reckon with."""
+    """Returns the number of classes, a number to reckon with."""
     num_classes = config["num_classes"]
     if type(num_classes) is not int or num_classes < 2:
         raise ValueError(
@@ -183,6 +191,13 @@ def _require_size(options, num_classes, checkpoint_bytes):
         num_weights += patch**2 * channels * width * largest**3
     else:
         num_weights += num_classes * width * largest
+    _require_bytes(num_weights, checkpoint_bytes)
+
+
+def _require_head_size(width, num_classes, checkpoint_bytes):
+    """Does the same for a segmenter's pyramid and head."""
+    # A convolution of 3 x 3 in each, at the least, and the classes.
+    num_weights = 2 * 3**2 * width**2 + width * num_classes
     _require_bytes(num_weights, checkpoint_bytes)
 
 

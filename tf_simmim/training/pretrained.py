@@ -11,7 +11,9 @@ from tf_simmim.training import model_file
 from tf_simmim.training import run_directory
 
 
-def load_pretrained(path) -> models.SimMIM | models.Classifier:
+def load_pretrained(
+    path,
+) -> models.SimMIM | models.Classifier | models.Segmenter:
     """Returns the model of a run, with the weights of its last checkpoint.
 
     `load_pretrained("runs/demo").backbone` is what one pretrains for. Of a run
@@ -29,8 +31,8 @@ def load_pretrained(path) -> models.SimMIM | models.Classifier:
         path: path of a run directory.
 
     Returns:
-        models.SimMIM, or models.Classifier of a run that fine-tunes; not
-        compiled.
+        models.SimMIM, models.Classifier of a run that fine-tunes, or
+        models.Segmenter of one that segments; not compiled.
 
     Raises:
         ValueError: it is not the folder of a run, or its model's

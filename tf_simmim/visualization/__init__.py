@@ -13,11 +13,14 @@ from tf_simmim.visualization.mask_gallery import mask_gallery
 from tf_simmim.visualization.picture_table import picture_table
 from tf_simmim.visualization.reconstruction_grid import reconstruction_grid
 from tf_simmim.visualization.reconstruction_grid import write_png
+from tf_simmim.visualization.segmentation_grid import class_colours
+from tf_simmim.visualization.segmentation_grid import segmentation_grid
 
 __all__ = [
     "accuracy_chart",
     "accuracy_curves",
     "attention_maps",
+    "class_colours",
     "confusion_matrix",
     "feature_colours",
     "heat_colours",
@@ -25,6 +28,7 @@ __all__ = [
     "mask_gallery",
     "picture_table",
     "reconstruction_grid",
+    "segmentation_grid",
     "shown_channels",
     "to_rgb",
     "write_png",

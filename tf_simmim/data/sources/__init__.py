@@ -2,11 +2,13 @@
 
 from tf_simmim.data.sources.arrays import ArraySource
 from tf_simmim.data.sources.dataset import DatasetSource
+from tf_simmim.data.sources.digit_scenes import DigitScenesSource
 from tf_simmim.data.sources.digits import DigitsSource
 from tf_simmim.data.sources.few_labels import FewLabels
 from tf_simmim.data.sources.folder import FolderSource
 from tf_simmim.data.sources.open import open_source
 from tf_simmim.data.sources.photos import PhotosSource
+from tf_simmim.data.sources.segmentation_folder import SegmentationFolderSource
 from tf_simmim.data.sources.source import Source
 from tf_simmim.data.sources.tfds import TFDSSource
 from tf_simmim.data.sources.tfrecord import TFRecordSource
@@ -14,10 +16,12 @@ from tf_simmim.data.sources.tfrecord import TFRecordSource
 __all__ = [
     "ArraySource",
     "DatasetSource",
+    "DigitScenesSource",
     "DigitsSource",
     "FewLabels",
     "FolderSource",
     "PhotosSource",
+    "SegmentationFolderSource",
     "Source",
     "TFDSSource",
     "TFRecordSource",

@@ -13,12 +13,14 @@ from tf_simmim.data.sources.formats import checks
 from tf_simmim.data.sources.formats import gif
 from tf_simmim.data.sources.formats import jpeg
 from tf_simmim.data.sources.formats import png
+from tf_simmim.data.sources.formats import png_labels
 
 FORMATS = "JPEG, PNG, GIF or BMP"
 MAX_PIXELS = 50_000_000
 
 _FORMATS = (jpeg, png, gif, bmp)
 
+_decode_labels_apart = checks.apart(png_labels.decode)
 _DECODERS = [checks.apart(kind.decode) for kind in _FORMATS]
 
 
@@ -64,11 +66,29 @@ def decode(contents, channels, where, max_pixels=MAX_PIXELS) -> tf.Tensor:
     """
     if not tf.executing_eagerly():
         return _decode(contents, channels, where, max_pixels)
+    return _eagerly(_decode_apart, contents, channels, where, max_pixels)
+
+
+def decode_labels(contents, size, num_classes, where, max_pixels) -> tf.Tensor:
+    """Decodes a mask, a PNG that holds the class of each pixel, likewise.
+
+    Arguments, result and errors are those of `formats.png_labels.decode`; in
+    eager mode, `where` is in every message.
+    """
+    if not tf.executing_eagerly():
+        return png_labels.decode(contents, size, num_classes, where, max_pixels)
+    return _eagerly(
+        _decode_labels_apart, contents, size, num_classes, where, max_pixels
+    )
+
+
+def _eagerly(decode_apart, contents, *options):
     # As tensors, so that other ones need no other graph.
     contents = tf.convert_to_tensor(contents)
+    *options, where, max_pixels = options
     where = [tf.convert_to_tensor(part) for part in where]
     try:
-        return _decode_apart(contents, channels, where, max_pixels)
+        return decode_apart(contents, *options, where, max_pixels)
     except tf.errors.InvalidArgumentError as error:
         raise tf.errors.InvalidArgumentError(
             None, None, _in_one_line(error.message, where)

@@ -39,23 +39,15 @@ class DigitsSource(arrays.ArraySource):
     """
 
     def __init__(self, split="train", channels=None):
-        # Imported here because it takes a second.
-        from sklearn import datasets
-
         holdout.require_split(split)
         channels = 1 if channels is None else channels
         decoding.require_colour_or_grey(channels)
 
-        digits = datasets.load_digits()
-        chosen = {
-            "train": slice(None, _NUM_TRAIN),
-            "test": slice(_NUM_TRAIN, None),
-            "all": slice(None),
-        }[split]
-        images = np.stack([_enlarge(scan) for scan in digits.images[chosen]])
+        values, labels = scans(split)
+        images = np.stack([_enlarge(scan) for scan in values])
         super().__init__(
             images=np.repeat(images[..., np.newaxis], channels, axis=-1),
-            labels=digits.target[chosen],
+            labels=labels,
             class_names=[str(digit) for digit in range(10)],
             mean=(_MEAN,) * channels,
             std=(_STD,) * channels,
@@ -63,7 +55,21 @@ class DigitsSource(arrays.ArraySource):
         )
 
 
+def scans(split):
+    """Returns (values, labels) of a split: [N, 8, 8] on the 0..1 scale, [N]."""
+    # Imported here because it takes a second.
+    from sklearn import datasets
+
+    digits = datasets.load_digits()
+    chosen = {
+        "train": slice(None, _NUM_TRAIN),
+        "test": slice(_NUM_TRAIN, None),
+        "all": slice(None),
+    }[split]
+    return digits.images[chosen] / _LARGEST_VALUE, digits.target[chosen]
+
+
 def _enlarge(scan):
-    image = Image.fromarray(scan.astype(np.float32) * (255 / _LARGEST_VALUE))
+    image = Image.fromarray((scan * 255).astype(np.float32))
     image = image.resize((_IMAGE_SIZE, _IMAGE_SIZE), Image.Resampling.BICUBIC)
     return np.clip(np.round(image), 0, 255).astype(np.uint8)

@@ -4,23 +4,30 @@ import difflib
 import os
 
 from tf_simmim.data.sources import decoding
+from tf_simmim.data.sources import digit_scenes
 from tf_simmim.data.sources import digits
 from tf_simmim.data.sources import folder
 from tf_simmim.data.sources import photos
+from tf_simmim.data.sources import segmentation_folder
 from tf_simmim.data.sources import source
 from tf_simmim.data.sources import tfds
 from tf_simmim.data.sources import tfrecord
 
 _BUILTIN = {
+    "builtin:digit_scenes": digit_scenes.DigitScenesSource,
     "builtin:digits": digits.DigitsSource,
     "builtin:photos": photos.PhotosSource,
 }
 _SCHEMES = {
     "folder": folder.FolderSource,
+    "segmentation": segmentation_folder.SegmentationFolderSource,
     "tfds": tfds.TFDSSource,
     "tfrecord": tfrecord.TFRecordSource,
 }
-FORMS = (*_BUILTIN, "folder:PATH", "tfds:NAME", "tfrecord:GLOB")
+FORMS = (
+    *_BUILTIN,
+    *("segmentation:PATH", "folder:PATH", "tfds:NAME", "tfrecord:GLOB"),
+)
 
 
 def open_source(
@@ -34,8 +41,8 @@ def open_source(
     """Opens a source of images.
 
     Args:
-        spec: str. `builtin:digits`, `builtin:photos`, `folder:PATH`,
-            `tfds:NAME` or `tfrecord:GLOB`.
+        spec: str. `builtin:digits`, `builtin:photos`, `builtin:digit_scenes`,
+            `folder:PATH`, `segmentation:PATH`, `tfds:NAME` or `tfrecord:GLOB`.
         split: "train", "test", or "all" to hold nothing out. How each source
             splits itself is in its class: of data that come with train and
             test images, "all" is the train images only (but both of the

@@ -62,9 +62,29 @@ class PhotosSource(arrays.ArraySource):
         )
 
 
-def _photograph_paths():
+def sklearn_photographs() -> np.ndarray:
+    """Returns the two photographs that scikit-learn ships.
+
+    Returns:
+        uint8 [2, 427, 640, 3].
+    """
+    return np.stack([_pixels(path) for path in _sklearn_paths()])
+
+
+def columns(split, width):
+    """Returns the (start, stop) of the columns that a split may show, px."""
+    start, stop = (round(width * part) for part in _TEST_STRIP)
+    return [(start, stop)] if split == "test" else [(0, start), (stop, width)]
+
+
+def _sklearn_paths():
     import sklearn
 
+    folder = os.path.join(os.path.dirname(sklearn.__file__), "datasets")
+    return [os.path.join(folder, "images", name) for name in _SKLEARN_FILES]
+
+
+def _photograph_paths():
     try:
         import skimage
     except ImportError as error:
@@ -72,13 +92,16 @@ def _photograph_paths():
             "`builtin:photos` needs the photographs that scikit-image ships: "
             "run `pip install scikit-image`."
         ) from error
-    sklearn_folder = os.path.dirname(sklearn.__file__)
     skimage_folder = os.path.dirname(skimage.__file__)
     # By path, since `skimage.data` would download what it does not find.
-    return [
-        os.path.join(sklearn_folder, "datasets", "images", name)
-        for name in _SKLEARN_FILES
-    ] + [os.path.join(skimage_folder, "data", name) for name in _SKIMAGE_FILES]
+    return _sklearn_paths() + [
+        os.path.join(skimage_folder, "data", name) for name in _SKIMAGE_FILES
+    ]
+
+
+def _pixels(path):
+    with Image.open(path) as photograph:
+        return np.asarray(photograph.convert("RGB"))
 
 
 def _crops(paths, split):
@@ -86,8 +109,7 @@ def _crops(paths, split):
     num_crops = _CROPS_PER_PHOTOGRAPH[split]
     crops = []
     for number, path in enumerate(paths):
-        with Image.open(path) as photograph:
-            pixels = np.asarray(photograph.convert("RGB"))
+        pixels = _pixels(path)
         seed = randomness.seed_for(
             number, randomness.CROP, holdout.SPLITS.index(split)
         )
@@ -98,13 +120,12 @@ def _crops(paths, split):
 
 def _random_crops(pixels, split, num_crops, seed):
     height, width = pixels.shape[:2]
-    start, stop = (round(width * part) for part in _TEST_STRIP)
-    if split == "test":
-        lefts = np.arange(start, stop - _CROP_SIZE + 1)
-    else:
-        before = np.arange(start - _CROP_SIZE + 1)
-        after = np.arange(stop, width - _CROP_SIZE + 1)
-        lefts = np.concatenate([before, after])
+    lefts = np.concatenate(
+        [
+            np.arange(start, stop - _CROP_SIZE + 1)
+            for start, stop in columns(split, width)
+        ]
+    )
     tops = np.arange(height - _CROP_SIZE + 1)
     numbers = randomness.uniform([num_crops, 2], seed).numpy()
     crops = []

@@ -22,14 +22,17 @@ class Source:
     the two are apart so that images which a resumed run skips, or another
     worker trains on, cost no decoding.
 
-    An image is a dict: `image` uint8 [H, W, C] with C known, and `label`
-    int64 [] when the source has labels.
+    An image is a dict: `image` uint8 [H, W, C] with C known, `label` int64 []
+    when the source has labels, and `segmentation` uint8 [H, W, 1] when it has
+    `segmentation_class_names`: the class of each pixel; 255 = ignore it.
 
     Args:
         name: str. What the source was opened as, for messages.
         num_images: int > 0.
         channels: int, C.
         class_names: sequence of str, or None. `label` indexes it.
+        segmentation_class_names: sequence of str, or None for a source whose
+            pixels have no classes. `segmentation` indexes it.
         mean: sequence of float, one a channel, on the 0..1 scale. Default:
             `normalization.default_statistics`.
         std: as `mean`.
@@ -54,6 +57,7 @@ class Source:
         mean=None,
         std=None,
         random_access=True,
+        segmentation_class_names=None,
     ):
         if num_images < 1:
             raise ValueError(
@@ -65,6 +69,9 @@ class Source:
         self.num_images = int(num_images)
         self.channels = channels
         self.class_names = None if class_names is None else tuple(class_names)
+        self.segmentation_class_names = None
+        if segmentation_class_names is not None:
+            self.segmentation_class_names = tuple(segmentation_class_names)
         self.mean = default_mean if mean is None else tuple(mean)
         self.std = default_std if std is None else tuple(std)
         self.random_access = random_access
@@ -123,7 +130,8 @@ class Source:
             index: int64 scalar tensor, 0 <= index < len(source).
 
         Returns:
-            dict: `image` uint8 [H, W, C], `label` int64 [] if there are any.
+            dict: `image` uint8 [H, W, C], `label` int64 [] if there are any,
+            and so `segmentation` uint8 [H, W, 1].
         """
         raise NotImplementedError(f"{self.name} is read with `records`.")
 

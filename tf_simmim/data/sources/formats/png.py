@@ -11,9 +11,9 @@ from tf_simmim.data.sources.formats import checks
 FIRST_BYTES = b"\x89PNG\r\n\x1a\n"
 
 _END = b"IEND"
-_HEADER_SIZE = 33  # the first bytes and the chunk IHDR
+HEADER_SIZE = 33  # the first bytes and the chunk IHDR
 # More would be no picture, and every one takes microseconds.
-_MAX_CHUNKS = 1000
+MAX_CHUNKS = 1000
 _COLOUR_TYPES_WITH_ALPHA = (4, 6)
 
 
@@ -36,12 +36,12 @@ def decode(contents, where, max_pixels) -> tf.Tensor:
         tf.errors.InvalidArgumentError: the file is cut off, too large, or
             damaged (the message of the last has no `where`).
     """
-    header = checks.numbers(contents, 0, _HEADER_SIZE)
+    header = checks.numbers(contents, 0, HEADER_SIZE)
     height = checks.big_endian(header[20:24])
     width = checks.big_endian(header[16:20])
     contents = checks.require_size(height, width, max_pixels, where, contents)
     contents = checks.require(
-        checks.has_end(contents, _END, _HEADER_SIZE),
+        checks.has_end(contents, _END, HEADER_SIZE),
         ["This PNG is cut off:"],
         where,
         contents,
@@ -69,8 +69,8 @@ def _has_transparent_colour(contents):
     _, found, _ = tf.while_loop(
         lambda position, found, more: more,
         step,
-        (checks.int64(_HEADER_SIZE), tf.constant(False), tf.constant(True)),
-        maximum_iterations=_MAX_CHUNKS,
+        (checks.int64(HEADER_SIZE), tf.constant(False), tf.constant(True)),
+        maximum_iterations=MAX_CHUNKS,
     )
     return found
 

@@ -1,0 +1,216 @@
+"""Segmenter: a class for every pixel, from any backbone's pyramid.
+
+Dimension key:
+  B: batch   H W: image, px   C: channels   L: classes
+"""
+
+import tensorflow as tf
+
+from tf_simmim import heads
+from tf_simmim import layers
+from tf_simmim import losses
+from tf_simmim import metrics
+from tf_simmim import optimization
+from tf_simmim import randomness
+from tf_simmim.models import elements
+from tf_simmim.models import scalable_model
+
+
+@tf.keras.saving.register_keras_serializable(package="tf_simmim")
+class Segmenter(scalable_model.ScalableModel):
+    """Tells the class of every pixel of images.
+
+    The maps of a backbone go through a feature pyramid (of the single map of
+    a ViT, a simple feature pyramid makes several) and a head that adds them
+    up; its logits are enlarged to the size of the image, bilinearly. The loss
+    is the mean cross entropy of all pixels that have a class, in the whole
+    global batch.
+
+    `fit` takes element dicts with `image` and `segmentation` (other keys are
+    ignored), or pairs of them.
+
+    Args:
+        backbone: a backbone of `tf_simmim.backbones`.
+        num_classes: int > 0, L.
+        width: int > 0. Features of the pyramid and of the head; 256 and 128
+            in the papers.
+        ignore_label: int. Class of pixels that count for nothing; 255, as in
+            most data sets.
+        seed: int. Of drop path.
+        **kwargs: passed to `tf.keras.Model`. The backbone has its own `dtype`;
+            without one, both follow Keras' global policy.
+
+    Call arguments:
+        inputs: float [B, H, W, C], normalised images; or an element dict.
+        training: bool.
+        seed: int64 [2] or None. Of drop path, for the global batch.
+
+    Returns:
+        float32 [B, H, W, L]. Logits.
+
+    Attributes:
+        normalize: callable, uint8 [B, H, W, C] -> float32; or None. As of
+            `SimMIM`.
+        scores: `metrics.SegmentationScores`, of the latest evaluation.
+
+    Raises:
+        ValueError: an argument is not positive, `ignore_label` is a class, an
+            element without `image`, in training without `segmentation`, or
+            images of another size than the backbone's.
+
+    State: besides weights, the metrics of `ScalableModel` in training; in
+        evaluation `loss`, `accuracy` and `mean_iou`.
+    Randomness: drop path of step t is a function of (`seed`, t, place in the
+        global batch).
+
+    Source: Kirillov et al., Panoptic Feature Pyramid Networks, 2019,
+        https://arxiv.org/abs/1901.02446; for a ViT, Li et al., 2022,
+        https://arxiv.org/abs/2203.16527. See `heads.SegmentationHead`.
+    """
+
+    def __init__(
+        self,
+        backbone,
+        num_classes,
+        width=128,
+        ignore_label=255,
+        seed=0,
+        **kwargs,
+    ):
+        super().__init__(autocast=False, **kwargs)
+        self.backbone = backbone
+        self.num_classes = num_classes
+        self.width = width
+        self.ignore_label = ignore_label
+        self.seed = seed
+        self.normalize = None
+        self.scores = metrics.SegmentationScores(num_classes, ignore_label)
+
+        # They stand in for hidden patches, and none is hidden.
+        for name in ("mask_token", "mask_color"):
+            if hasattr(backbone, name):
+                getattr(backbone, name).trainable = False
+        blank = tf.zeros([1, *backbone.image_size, backbone.channels])
+        strides = sorted(backbone.pyramid(blank))
+        options = {"dtype": self.dtype_policy, "name": "pyramid"}
+        if len(strides) == 1:
+            self.pyramid = layers.SimpleFeaturePyramid(
+                strides[0], width, **options
+            )
+            strides = self.pyramid.strides
+        else:
+            self.pyramid = layers.FeaturePyramid(len(strides), width, **options)
+        self.head = heads.SegmentationHead(
+            num_classes,
+            len(strides),
+            width,
+            dtype=self.dtype_policy,
+            name="head",
+        )
+        self(blank)
+
+    @property
+    def metrics(self):
+        """The model's metrics, which `fit` resets between epochs."""
+        return [*super().metrics, self.scores]
+
+    def call(self, inputs, training=None, seed=None):
+        element = elements.as_element(inputs)
+        images = elements.normalized_images(element, self.normalize)
+        maps = self.backbone.pyramid(images, training=training, seed=seed)
+        maps = [maps[stride] for stride in sorted(maps)]
+        if len(maps) == 1:
+            (maps,) = maps
+        logits = self.head(self.pyramid(maps))
+        return layers.enlarge(logits, self.backbone.image_size)
+
+    def train_step(self, data):
+        """Takes one optimizer step on a batch; see `ScalableModel.take_step`.
+
+        Args:
+            data: an element dict, or (float [B, H, W, C], int [B, H, W, 1]);
+                per replica.
+
+        Returns:
+            dict of the results of `loss`, `gradient_norm` and
+            `skipped_steps`.
+        """
+        images, segmentation = self._unpack(data)
+        step = tf.identity(self.optimizer.iterations)
+        seed = randomness.seed_for(self.seed, randomness.DROP_PATH, step)
+
+        def loss_of(images, segmentation):
+            logits = self(images, training=True, seed=seed)
+            return losses.segmentation_loss(
+                logits, segmentation, self.ignore_label
+            )
+
+        def shares_of(images, segmentations):
+            # Each pixel of the global batch counts the same, wherever it is.
+            replicas = tf.distribute.get_replica_context()
+            counts = losses.count_pixels(segmentations, self.ignore_label)
+            total = tf.reduce_sum(counts)
+            if replicas.num_replicas_in_sync > 1:
+                total = replicas.all_reduce(tf.distribute.ReduceOp.SUM, total)
+            mean = total / replicas.num_replicas_in_sync
+            return counts / tf.maximum(mean, 1.0)
+
+        logs = self.take_step(loss_of, [images, segmentation], shares_of)
+        # Of evaluation alone.
+        logs.pop(self.scores.name)
+        return logs
+
+    def test_step(self, data):
+        """Measures loss and scores on a batch, without drop path.
+
+        Args:
+            data: as of `train_step`.
+
+        Returns:
+            dict with the results of `loss`, `accuracy` and `mean_iou`.
+        """
+        images, segmentation = self._unpack(data)
+
+        def predict(images, segmentation):
+            logits = self(images, training=False)
+            loss = losses.segmentation_loss(
+                logits, segmentation, self.ignore_label
+            )
+            return loss, tf.argmax(logits, -1, output_type=tf.int32)
+
+        predict = optimization.compiled(predict, self.uses_xla)
+        loss, prediction = predict(images, segmentation)
+        count = losses.count_pixels(segmentation, self.ignore_label)
+        self.loss_metric.update_state(loss, sample_weight=tf.reduce_sum(count))
+        self.scores.update_state(segmentation, prediction)
+        return {"loss": self.loss_metric.result(), **self.scores.result()}
+
+    def _unpack(self, data):
+        """Returns (images, segmentation) of a batch in any form."""
+        inputs, segmentation, _ = tf.keras.utils.unpack_x_y_sample_weight(data)
+        element = elements.as_element(inputs)
+        if segmentation is None:
+            segmentation = element.get("segmentation")
+        if segmentation is None:
+            raise ValueError(
+                "An element must have the key `segmentation` to learn from. "
+                f"Received keys: {sorted(element)}."
+            )
+        images = elements.normalized_images(element, self.normalize)
+        return images, segmentation
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "backbone": tf.keras.saving.serialize_keras_object(self.backbone),
+            "num_classes": self.num_classes,
+            "width": self.width,
+            "ignore_label": self.ignore_label,
+            "seed": self.seed,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        """Recreates the model, and its backbone, from `get_config`."""
+        backbone = tf.keras.saving.deserialize_keras_object(config["backbone"])
+        return cls(**{**config, "backbone": backbone})
