@@ -3,8 +3,9 @@
     python experiments/finetune.py --flagfile=vitb_finetune.flags \
         --pretrained=/runs/simmim_vitb --dataset=folder:PATH
 
---pretrained is the folder of a run of pretrain.py; without it, the same
-network learns from scratch. With no flags at all this program fine-tunes what
+--pretrained is the folder of a run of pretrain.py, or one that
+convert_weights.py has made of other weights; without it, the same network
+learns from scratch. With no flags at all this program fine-tunes what
 the demo has learned with 100 labels (digits_finetune.flags). The same command,
 given again, continues the run from its last checkpoint. At the end,
 evaluation.json and confusion_matrix.png are in the run's folder.

@@ -19,8 +19,8 @@ from tf_simmim import training
 _PRETRAINED = flags.DEFINE_string(
     "pretrained",
     "",
-    "Folder of the run of pretrain.py whose backbone to begin with. Empty: "
-    "from scratch.",
+    "Folder of the run of pretrain.py, or of weights that convert_weights.py "
+    "has converted, whose backbone to begin with. Empty: from scratch.",
 )
 _NUM_LABELS = flags.DEFINE_integer(
     "num_labels",
@@ -190,7 +190,8 @@ def load_pretrained():
         return None
     if Path(path).is_file():
         raise ValueError(
-            "--pretrained must be the folder of a run of pretrain.py. "
+            "--pretrained must be the folder of a run of pretrain.py, or one "
+            "that convert_weights.py makes of a file of weights. "
             f"Received a file: {path}."
         )
     return training.load_pretrained(path).backbone
