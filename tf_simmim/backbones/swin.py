@@ -326,6 +326,8 @@ class Swin(tf.keras.Model):
             x = self._run_block(number, x, training, seed)
             yield stage, x
 
+    # AutoGraph has nothing to convert here, and takes its time for it.
+    @tf.autograph.experimental.do_not_convert
     def _run_block(self, number, x, training, seed, queries=None):
         """Runs a block, after the merging that its stage may begin with."""
         stage, place = self._places[number]
@@ -338,6 +340,7 @@ class Swin(tf.keras.Model):
             return rematerialization.run(block, x, seed=seed, training=True)
         return block(x, seed=seed, training=training, queries=queries)
 
+    @tf.autograph.experimental.do_not_convert
     def _embed(self, images, patch_mask):
         checks.require_images(images, self.image_size, self.channels)
         tokens = self.patch_norm(self.patch_embedding(images))  # [B, N, D]

@@ -283,6 +283,8 @@ class ViT(tf.keras.Model):
         """
         return checks.find_layer_id(vit_layers.by_depth(self), variable)
 
+    # AutoGraph has nothing to convert here, and takes its time for it.
+    @tf.autograph.experimental.do_not_convert
     def _embed(self, images, patch_mask):
         checks.require_images(images, self.image_size, self.channels)
         tokens = self.patch_embedding(images)  # [B, N, D]
@@ -333,6 +335,7 @@ class ViT(tf.keras.Model):
             biases = (biases or [None]) * self.depth
         return biases
 
+    @tf.autograph.experimental.do_not_convert
     def _run_block(
         self, i, tokens, bias, training, seed, queries=None, hidden=None
     ):

@@ -60,6 +60,7 @@ class PretrainingAugmentation:
         self.crop_ratio = _as_range(crop_ratio, "crop_ratio")
         self.horizontal_flip = horizontal_flip
 
+    @tf.autograph.experimental.do_not_convert
     def __call__(self, image, seed, segmentation=None):
         shape = tf.shape(image)
         top, left, height, width = tf.unstack(
@@ -112,6 +113,7 @@ def resized_box(image, box, image_size, is_labels=False) -> tf.Tensor:
     return tf.ensure_shape(image, [*image_size, channels])
 
 
+@tf.autograph.experimental.do_not_convert
 def random_crop_box(height, width, crop_scale, crop_ratio, seed) -> tf.Tensor:
     """Draws the box of a random resized crop.
 

@@ -33,6 +33,7 @@ class ResizeAndCentreCrop:
     def __init__(self, image_size):
         self.image_size = sizes.as_pair(image_size, "image_size")
 
+    @tf.autograph.experimental.do_not_convert
     def __call__(self, image, seed=None, segmentation=None):
         del seed
         sides = tf.shape(image)[:2]

@@ -66,6 +66,7 @@ class FinetuningAugmentation(augmentation.PretrainingAugmentation):
         )
         self.erasing = random_erasing.RandomErasing(normalization, erasing_rate)
 
+    @tf.autograph.experimental.do_not_convert
     def __call__(self, image, seed):
         seeds = [randomness.fold_in(seed, number) for number in range(4)]
         shape, channels = tf.shape(image), image.shape[-1]

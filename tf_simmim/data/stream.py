@@ -258,6 +258,7 @@ class ImageStream:
         )
         return batches.with_options(options)
 
+    @tf.autograph.experimental.do_not_convert
     def _index(self, k):
         """Returns the index of element k, past images known to be bad."""
         num_images = len(self.source)

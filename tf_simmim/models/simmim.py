@@ -285,6 +285,7 @@ class SimMIM(scalable_model.ScalableModel):
             return None
         return mask.num_hidden * (mask.mask_patch_size // stride) ** 2
 
+    @tf.autograph.experimental.do_not_convert
     def _loss(self, images, patch_mask, prediction, cells=None):
         """Returns the loss of a prediction, of all cells or of chosen ones.
 
