@@ -185,6 +185,7 @@ def test_features_are_judged_while_a_run_trains(runs):
     assert not any(name in row for row in plain for name in names)
 
 
+@pytest.mark.slow
 def test_evaluation_compares_with_untrained_and_raw_pixels(runs):
     whole, parts, _ = runs
     result = programs.run("evaluate.py", f"--workdir={whole}")
