@@ -26,10 +26,9 @@ def backbone(kind, **options):
             (H, W),
             patch_size=8,
             embed_dim=6,
-            depth=1,
             num_heads=3,
             channels=C,
-            **options,
+            **{"depth": 1, **options},
         )
     if kind == "swin":
         return backbones.Swin(
@@ -104,7 +103,9 @@ class SegmenterTest(tf.test.TestCase, parameterized.TestCase):
             self.assertEqual(logits.dtype, tf.float32)
 
     def test_drop_path_follows_its_seed(self):
-        model = models.Segmenter(backbone("vit", drop_path_rate=0.5), L, 7)
+        # The first block drops nothing.
+        network = backbone("vit", drop_path_rate=0.5, depth=2)
+        model = models.Segmenter(network, L, 7)
         seeds = [tf.constant([1, n], tf.int64) for n in (0, 0, 1)]
         a, b, c = (model(IMAGES, training=True, seed=seed) for seed in seeds)
         self.assertAllEqual(a, b)
@@ -199,15 +200,17 @@ class SegmenterTest(tf.test.TestCase, parameterized.TestCase):
         wanted = model(normalization.normalize(pixels))
         self.assertAllEqual(model(pixels), wanted)
 
-    @parameterized.parameters("bfloat16", "float16")
+    @parameterized.parameters(("bfloat16", 0.1), ("float16", 0.05))
     @pytest.mark.slow
-    def test_in_few_bits_a_step_is_near_that_of_float32(self, precision):
+    def test_in_few_bits_a_step_is_near_that_of_float32(
+        self, precision, tolerance
+    ):
         wanted, _ = plain("vit")
         tf.keras.mixed_precision.set_global_policy(f"mixed_{precision}")
         self.addCleanup(tf.keras.mixed_precision.set_global_policy, "float32")
         result, weights = train()
         for name in ("loss", "gradient_norm", "test_loss"):
-            self.assertAllClose(result[name], wanted[name], rtol=0.05)
+            self.assertAllClose(result[name], wanted[name], rtol=tolerance)
         self.assertEqual({w.dtype.name for w in weights}, {"float32"})
 
     def test_elements_without_what_is_needed_are_refused(self):

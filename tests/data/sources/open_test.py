@@ -93,7 +93,7 @@ class OpenSourceTest(tf.test.TestCase, parameterized.TestCase):
     @parameterized.parameters("", "zzz", "http://x/y")
     def test_anything_else_is_answered_with_the_forms(self, spec):
         with self.assertRaisesRegex(
-            ValueError, "one of builtin:digits, builti"
+            ValueError, "one of builtin:digit_scenes, builtin:digits, builti"
         ):
             sources.open_source(spec)
 
