@@ -14,12 +14,13 @@ _FLAG_MODULES = (
     "compute_flags",
     "curriculum_flags",
     "data_flags",
+    "dense_flags",
+    "detect_flags",
     "finetune_flags",
     "model_flags",
     "online_evaluation_flags",
     "optimization_flags",
     "run_flags",
-    "segment_flags",
     "strategy_flags",
 )
 _FOLDERS = (

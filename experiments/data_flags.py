@@ -14,8 +14,8 @@ _DATASET = flags.DEFINE_string(
     "dataset",
     None,
     "Images to train on: builtin:digits, builtin:photos, "
-    "builtin:digit_scenes, folder:PATH, segmentation:PATH, tfds:NAME or "
-    "tfrecord:GLOB.",
+    "builtin:digit_scenes, folder:PATH, segmentation:PATH, coco:JSON[,FOLDER], "
+    "tfds:NAME or tfrecord:GLOB.",
     required=True,
 )
 _SPLIT = flags.DEFINE_string(
@@ -221,6 +221,7 @@ def training_stream(
     size=None,
     create=None,
     with_segmentation=False,
+    with_boxes=False,
 ) -> data.ImageStream:
     """Returns the augmented, shuffled stream of a run.
 
@@ -232,6 +233,7 @@ def training_stream(
         create: function (size, crop_scale, crop_ratio, horizontal_flip) ->
             augmentation. Default: `data.PretrainingAugmentation`.
         with_segmentation: as of `data.ImageStream`.
+        with_boxes: likewise.
     """
     augmentation = (create or data.PretrainingAugmentation)(
         size or image_size(),
@@ -241,7 +243,7 @@ def training_stream(
     )
     return _stream(
         *(source, augmentation, random_mask, seed, _MAX_BAD_IMAGES.value),
-        *(_IMAGE_DTYPE.value, with_segmentation),
+        *(_IMAGE_DTYPE.value, with_segmentation, with_boxes),
     )
 
 
@@ -279,6 +281,7 @@ def evaluation_stream(
     size=None,
     crop=None,
     with_segmentation=False,
+    with_boxes=False,
 ) -> data.ImageStream:
     """Returns the images of a source without augmentation.
 
@@ -291,6 +294,7 @@ def evaluation_stream(
     return _stream(
         *(source, crop, random_mask, seed, max_bad_images),
         with_segmentation=with_segmentation,
+        with_boxes=with_boxes,
     )
 
 
@@ -306,6 +310,7 @@ def _stream(
     max_bad_images,
     image_dtype="float32",
     with_segmentation=False,
+    with_boxes=False,
 ):
     stream = data.ImageStream(
         source,
@@ -316,6 +321,7 @@ def _stream(
         max_bad_images=max_bad_images,
         image_dtype=image_dtype,
         with_segmentation=with_segmentation,
+        with_boxes=with_boxes,
     )
     for other in _streams:
         if other.source is source:

@@ -112,6 +112,7 @@ CHANGEABLE = {
     *("log_every_steps", "validate_every_steps", "picture_every_steps"),
     *("checkpoint_every_steps", "num_pictures", "num_validation_images"),
     *("validation_dataset", "validation_split", "max_bad_images"),
+    *("num_drawn", "min_confidence"),
     *ROUNDING,
     "data_service",
 }

@@ -3,33 +3,33 @@
 import json
 
 import data_flags
+import dense_flags
 import numpy as np
-import segment_flags
 
 from tf_simmim import evaluation
 from tf_simmim import optimization
 from tf_simmim import visualization
 
 
-def write(run, model, loss, held_out, class_names):
+def write(run, model, scores, held_out):
     """Writes evaluation.json and predictions.png, and prints the scores.
 
     Args:
         run: `training.RunDirectory`.
         model: `models.Segmenter` that has just been evaluated.
-        loss: float. Its loss then.
+        scores: dict. What the evaluation returned: its loss, and more.
         held_out: `data.ImageStream` of the images that it was evaluated on.
-        class_names: sequence of str.
     """
+    class_names = held_out.source.segmentation_class_names
     report = evaluation.SegmentationReport(class_names, model.scores.counts())
     step = int(model.optimizer.iterations.numpy())
-    results = {"step": step, "loss": float(loss), **report.to_json()}
+    results = {"step": step, "loss": float(scores["loss"]), **report.to_json()}
     # One line for each entry: a matrix would fill thousands.
     lines = [f'  "{k}": {json.dumps(v)}' for k, v in results.items()]
     path = run.path / "evaluation.json"
     path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
-    num_drawn = min(segment_flags.NUM_DRAWN.value, len(held_out.source))
+    num_drawn = min(dense_flags.NUM_DRAWN.value, len(held_out.source))
     shown = data_flags.first_elements(held_out, num_drawn)
     with optimization.averaged_weights(model):
         prediction = np.argmax(model(shown["image"], training=False), axis=-1)

@@ -8,6 +8,7 @@ import tensorflow as tf
 _startup.require_keras_2(tf.keras)
 
 from tf_simmim import backbones
+from tf_simmim import boxes
 from tf_simmim import convert
 from tf_simmim import data
 from tf_simmim import evaluation
@@ -25,6 +26,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "backbones",
+    "boxes",
     "convert",
     "data",
     "evaluation",

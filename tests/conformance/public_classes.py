@@ -67,6 +67,14 @@ class _FeaturePyramid(layers.FeaturePyramid):
 
 
 @tf.keras.saving.register_keras_serializable(package="tf_simmim_tests")
+class _DetectionHead(heads.DetectionHead):
+    """Likewise."""
+
+    def call(self, fine, coarse):
+        return super().call([fine, coarse])
+
+
+@tf.keras.saving.register_keras_serializable(package="tf_simmim_tests")
 class _SegmentationHead(heads.SegmentationHead):
     """Likewise."""
 
@@ -176,6 +184,20 @@ def _segmenter(**kwargs):
             "num_classes": 5,
             "width": 7,
             "ignore_label": 99,
+            "seed": 3,
+            **kwargs,
+        }
+    )
+
+
+def _detector(**kwargs):
+    backbone = _vit(depth=1, dtype=kwargs.get("dtype"))
+    return models.Detector(
+        **{
+            "backbone": backbone,
+            "num_classes": 5,
+            "width": 7,
+            "num_convolutions": 1,
             "seed": 3,
             **kwargs,
         }
@@ -399,6 +421,18 @@ CASES = [
         output_dtype="float32",
     ),
     Case(
+        "DetectionHead",
+        _bind(
+            _DetectionHead,
+            num_classes=5,
+            num_anchors=2,
+            num_convolutions=1,
+            width=7,
+        ),
+        {"fine": _floats(B, 4, 6, D), "coarse": _floats(B, *GRID, D)},
+        output_dtype="float32",
+    ),
+    Case(
         "PredictionHead",
         _bind(heads.PredictionHead, stride=4, channels=2),
         {"features": _floats(B, *GRID, D)},
@@ -489,6 +523,7 @@ CASES = [
         _simmim_of_visible_only,
         {"inputs": IMAGES, "patch_mask": _mask(B, *GRID)},
     ),
+    Case("Detector", _detector, {"inputs": IMAGES}, output_dtype="float32"),
     Case("Segmenter", _segmenter, {"inputs": IMAGES}, output_dtype="float32"),
     Case(
         "Classifier",

@@ -3,6 +3,7 @@
 import pathlib
 
 import command_line
+import detect  # noqa: F401  (defines its flags)
 import finetune  # noqa: F401  (defines its flags)
 import optimization_flags
 import pretrain  # noqa: F401  (defines the other flags)

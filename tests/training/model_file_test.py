@@ -221,6 +221,42 @@ class ModelFileTest(tf.test.TestCase, parameterized.TestCase):
         with self.assertRaisesRegex(ValueError, message):
             model_file.read_model(self.path, num_bytes)
 
+    def write_detector(self, **changes):
+        """Writes a detector's file; returns the model and its bytes."""
+        model = models.Detector(
+            backbones.ViT(**OPTIONS),
+            num_classes=1,
+            width=7,
+            num_convolutions=1,
+            seed=5,
+        )
+        run_directory.RunDirectory(self.get_temp_dir()).write_model(model)
+        config = {**json.loads(self.path.read_text()), **changes}
+        self.path.write_text(json.dumps(config))
+        return model, sum(4 * w.shape.num_elements() for w in model.weights)
+
+    def test_a_detector_comes_back(self):
+        model, num_bytes = self.write_detector()
+        copy = model_file.read_model(self.path, num_bytes)
+        self.assertIsInstance(copy, models.Detector)
+        self.assertEqual(copy.get_config(), model.get_config())
+        self.assertEqual(
+            [w.shape for w in copy.weights], [w.shape for w in model.weights]
+        )
+
+    @parameterized.parameters(
+        ({"width": 10**5}, "its weights need"),
+        ({"num_convolutions": 10**9}, "its weights need"),
+        ({"num_convolutions": "many"}, "no model can be built"),
+        ({"num_classes": 10**5}, "its weights need"),
+        ({"num_classes": 0}, "`num_classes` must be an int of 1 or more"),
+        ({"mask_ratio": 0.5}, "no argument of Detector"),
+    )
+    def test_a_detector_that_cannot_be_is_refused(self, changes, message):
+        _, num_bytes = self.write_detector(**changes)
+        with self.assertRaisesRegex(ValueError, message):
+            model_file.read_model(self.path, num_bytes)
+
     def _write_swin(self, **options):
         swin = backbones.Swin(
             **{

@@ -15,6 +15,7 @@ from tf_simmim.data.rand_augment import RandAugment
 from tf_simmim.data.random_erasing import RandomErasing
 from tf_simmim.data.service import served_batches
 from tf_simmim.data.sources import ArraySource
+from tf_simmim.data.sources import CocoSource
 from tf_simmim.data.sources import DatasetSource
 from tf_simmim.data.sources import DigitScenesSource
 from tf_simmim.data.sources import DigitsSource
@@ -36,6 +37,7 @@ __all__ = [
     "IMAGE_DTYPES",
     "ArraySource",
     "BadImages",
+    "CocoSource",
     "DamagedRecordsError",
     "DatasetSource",
     "DigitScenesSource",

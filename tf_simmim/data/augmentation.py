@@ -2,12 +2,14 @@
 
 Dimension key:
   H W: image as read, px   h w: image as trained, px   C: channels
+  N: boxes of an image, at most
 """
 
 import tensorflow as tf
 
 from tf_simmim import randomness
 from tf_simmim import sizes
+from tf_simmim.data import box_moves
 
 # Tries before the central crop is taken, as in torchvision.
 _NUM_ATTEMPTS = 10
@@ -33,10 +35,13 @@ class PretrainingAugmentation:
         seed: int64 [2], from `randomness.seed_for`.
         segmentation: uint8 [H, W, 1], or None. The class of each pixel; moves
             with the image, each pixel taking the nearest one's.
+        boxes: float32 [N, 4], or None: top, left, bottom, right of objects,
+            px; -1 where there is none. They move with the image, too; see
+            `box_moves`.
 
     Returns:
-        float32 [h, w, C], on the 0..255 scale; with a segmentation, a pair
-        with uint8 [h, w, 1].
+        float32 [h, w, C], on the 0..255 scale. With a segmentation or boxes,
+        a tuple of it and, in this order, uint8 [h, w, 1], float32 [N, 4].
 
     Raises:
         ValueError: `crop_scale` or `crop_ratio` is not such a range.
@@ -61,7 +66,7 @@ class PretrainingAugmentation:
         self.horizontal_flip = horizontal_flip
 
     @tf.autograph.experimental.do_not_convert
-    def __call__(self, image, seed, segmentation=None):
+    def __call__(self, image, seed, segmentation=None, boxes=None):
         shape = tf.shape(image)
         top, left, height, width = tf.unstack(
             random_crop_box(
@@ -79,15 +84,23 @@ class PretrainingAugmentation:
             moved.append(
                 resized_box(segmentation, box, self.image_size, is_labels=True)
             )
+        if boxes is not None:
+            boxes = box_moves.boxes_in_crop(boxes, box, self.image_size)
         if self.horizontal_flip:
             number = randomness.uniform([], randomness.fold_in(seed, 1))
+            is_mirrored = number < 0.5
             # Eight times as fast as `tf.where` and a slice with step -1.
             moved = tf.cond(
-                number < 0.5,
+                is_mirrored,
                 lambda: [tf.reverse(each, [1]) for each in moved],
                 lambda: moved,
             )
-        return moved[0] if segmentation is None else tuple(moved)
+            if boxes is not None:
+                mirrored = box_moves.mirrored_boxes(boxes, self.image_size[1])
+                boxes = tf.where(is_mirrored, mirrored, boxes)
+        if boxes is not None:
+            moved = [*moved, boxes]
+        return tuple(moved) if len(moved) > 1 else moved[0]
 
 
 def resized_box(image, box, image_size, is_labels=False) -> tf.Tensor:

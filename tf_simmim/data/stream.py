@@ -3,12 +3,14 @@
 Dimension key:
   B: rows of a batch on one worker   H W: image, px   C: channels
   h w: grid of model patches   k: index in the stream   n: images in the source
+  N: boxes of an image, at most
 """
 
 import numpy as np
 import tensorflow as tf
 
 from tf_simmim import randomness
+from tf_simmim.data import box_moves
 from tf_simmim.data import order
 from tf_simmim.data import sharing
 from tf_simmim.data.bad_images import READING_ERRORS
@@ -41,6 +43,9 @@ class ImageStream:
         label       int64 [], if the source has labels
         segmentation  uint8 [H, W, 1], class of each pixel, 255 = ignore it;
                     with `with_segmentation`
+        boxes       float32 [N, 4]: top, left, bottom, right, px; -1 where
+                    there is none; with `with_boxes`
+        box_classes int64 [N], -1 where there is none; likewise
         index       int64 [], position in the source (of the replacement)
 
     Args:
@@ -63,6 +68,7 @@ class ImageStream:
         with_segmentation: bool. Elements carry the source's `segmentation`,
             which `transform` takes as an argument of that name, and returns
             beside the image.
+        with_boxes: bool. The same of the source's `boxes`, with their classes.
 
     Attributes: the arguments, and
         bad_images: `BadImages`, those found so far; None for a source in
@@ -73,8 +79,8 @@ class ImageStream:
 
     Raises:
         ValueError: `normalization` is for another number of channels,
-            `image_dtype` is unknown, or `with_segmentation` comes with a
-            source that has none.
+            `image_dtype` is unknown, or `with_segmentation` or `with_boxes`
+            comes with a source that has none.
         TooManyBadImagesError: from `element`, and as `error`.
         DamagedRecordsError: as `error`: record files are damaged.
 
@@ -93,12 +99,19 @@ class ImageStream:
         max_bad_images=None,
         image_dtype="float32",
         with_segmentation=False,
+        with_boxes=False,
     ):
         if with_segmentation and source.segmentation_class_names is None:
             raise ValueError(
                 "`source` must have a class for each pixel, for "
                 "`with_segmentation`: builtin:digit_scenes has, or a folder of "
                 f"images and masks. Received: {source.name}."
+            )
+        if with_boxes and source.box_class_names is None:
+            raise ValueError(
+                "`source` must have boxes of objects, for `with_boxes`: "
+                "builtin:digit_scenes has, or a JSON file as COCO has it. "
+                f"Received: {source.name}."
             )
         if len(normalization.mean) != source.channels:
             raise ValueError(
@@ -119,6 +132,7 @@ class ImageStream:
         self.shuffle = shuffle
         self.image_dtype = image_dtype
         self.with_segmentation = with_segmentation
+        self.with_boxes = with_boxes
         self.bad_images = None
         self.error = None
         if source.reads_files:
@@ -341,12 +355,22 @@ class ImageStream:
     def _finish(self, element, index, k):
         seed = randomness.seed_for(self.seed, randomness.AUGMENTATION, k)
         finished = {"index": index}
-        if self.with_segmentation:
-            image, finished["segmentation"] = self.transform(
-                element["image"], seed, segmentation=element["segmentation"]
+        moving = {
+            name: element[name]
+            for name, is_wanted in (
+                ("segmentation", self.with_segmentation),
+                ("boxes", self.with_boxes),
             )
-        else:
-            image = self.transform(element["image"], seed)
+            if is_wanted
+        }
+        image = self.transform(element["image"], seed, **moving)
+        if moving:
+            image, *moved = image
+            finished |= zip(moving, moved, strict=True)
+        if self.with_boxes:
+            finished["box_classes"] = tf.where(
+                box_moves.is_box(finished["boxes"]), element["box_classes"], -1
+            )
         if self.image_dtype == "uint8":
             image = tf.clip_by_value(tf.round(image), 0.0, 255.0)
             image = tf.cast(image, tf.uint8)

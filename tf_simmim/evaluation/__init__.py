@@ -3,6 +3,8 @@
 from tf_simmim.evaluation.classification import ClassificationReport
 from tf_simmim.evaluation.classification import classification_report
 from tf_simmim.evaluation.classification import predict_logits
+from tf_simmim.evaluation.detection import DetectionReport
+from tf_simmim.evaluation.detection import detection_report
 from tf_simmim.evaluation.feature_cache import FeatureCache
 from tf_simmim.evaluation.feature_cache import weights_digest
 from tf_simmim.evaluation.features import FeatureExtractor
@@ -35,6 +37,7 @@ __all__ = [
     "FILLS",
     "PROTOCOLS",
     "ClassificationReport",
+    "DetectionReport",
     "FeatureCache",
     "FeatureExtractor",
     "ProbeData",
@@ -43,6 +46,7 @@ __all__ = [
     "Score",
     "SegmentationReport",
     "classification_report",
+    "detection_report",
     "draw_few",
     "extract_features",
     "few_shot_accuracies",

@@ -3,6 +3,7 @@
 from tf_simmim.heads.classification_head import ClassificationHead
 from tf_simmim.heads.cross_attention_head import CrossAttentionHead
 from tf_simmim.heads.decoder_head import DecoderHead
+from tf_simmim.heads.detection_head import DetectionHead
 from tf_simmim.heads.mlp_head import MLPHead
 from tf_simmim.heads.prediction_head import PredictionHead
 from tf_simmim.heads.segmentation_head import SegmentationHead
@@ -15,6 +16,7 @@ __all__ = [
     "ClassificationHead",
     "CrossAttentionHead",
     "DecoderHead",
+    "DetectionHead",
     "MLPHead",
     "PredictionHead",
     "SegmentationHead",

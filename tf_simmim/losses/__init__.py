@@ -3,6 +3,8 @@
 from tf_simmim.losses.classification import class_targets
 from tf_simmim.losses.classification import cross_entropy
 from tf_simmim.losses.classification import top_k_accuracy
+from tf_simmim.losses.detection import count_positives
+from tf_simmim.losses.detection import detection_losses
 from tf_simmim.losses.masked_reconstruction import LOSSES
 from tf_simmim.losses.masked_reconstruction import elementwise_error
 from tf_simmim.losses.masked_reconstruction import masked_reconstruction_loss
@@ -19,7 +21,9 @@ __all__ = [
     "TARGETS",
     "class_targets",
     "count_pixels",
+    "count_positives",
     "cross_entropy",
+    "detection_losses",
     "elementwise_error",
     "from_patches",
     "masked_reconstruction_loss",

@@ -13,6 +13,7 @@ from tf_simmim import metrics
 from tf_simmim import optimization
 from tf_simmim import randomness
 from tf_simmim.models import elements
+from tf_simmim.models import pyramids
 from tf_simmim.models import scalable_model
 
 
@@ -86,20 +87,9 @@ class Segmenter(scalable_model.ScalableModel):
         self.normalize = None
         self.scores = metrics.SegmentationScores(num_classes, ignore_label)
 
-        # They stand in for hidden patches, and none is hidden.
-        for name in ("mask_token", "mask_color"):
-            if hasattr(backbone, name):
-                getattr(backbone, name).trainable = False
-        blank = tf.zeros([1, *backbone.image_size, backbone.channels])
-        strides = sorted(backbone.pyramid(blank))
-        options = {"dtype": self.dtype_policy, "name": "pyramid"}
-        if len(strides) == 1:
-            self.pyramid = layers.SimpleFeaturePyramid(
-                strides[0], width, **options
-            )
-            strides = self.pyramid.strides
-        else:
-            self.pyramid = layers.FeaturePyramid(len(strides), width, **options)
+        self.pyramid, strides = pyramids.create(
+            backbone, width, self.dtype_policy
+        )
         self.head = heads.SegmentationHead(
             num_classes,
             len(strides),
@@ -107,7 +97,7 @@ class Segmenter(scalable_model.ScalableModel):
             dtype=self.dtype_policy,
             name="head",
         )
-        self(blank)
+        self(pyramids.blank(backbone))
 
     @property
     def metrics(self):
@@ -117,11 +107,10 @@ class Segmenter(scalable_model.ScalableModel):
     def call(self, inputs, training=None, seed=None):
         element = elements.as_element(inputs)
         images = elements.normalized_images(element, self.normalize)
-        maps = self.backbone.pyramid(images, training=training, seed=seed)
-        maps = [maps[stride] for stride in sorted(maps)]
-        if len(maps) == 1:
-            (maps,) = maps
-        logits = self.head(self.pyramid(maps))
+        maps = pyramids.maps_of(
+            self.backbone, self.pyramid, images, training, seed
+        )
+        logits = self.head(maps)
         return layers.enlarge(logits, self.backbone.image_size)
 
     def train_step(self, data):

@@ -12,6 +12,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from tf_simmim import backbones
+from tf_simmim import boxes
 from tf_simmim import models
 from tf_simmim.backbones import network_plan
 
@@ -25,10 +26,10 @@ _MAX_STAGES = 8
 _PIXELS_PER_PATCH = 64
 _BYTES_PER_WEIGHT = 4
 
+Model = models.SimMIM | models.Classifier | models.Segmenter | models.Detector
 
-def read_model(
-    file, checkpoint_bytes: int
-) -> models.SimMIM | models.Classifier | models.Segmenter:
+
+def read_model(file, checkpoint_bytes: int) -> Model:
     """Builds the model of a `model.json`, with fresh weights.
 
     Args:
@@ -37,7 +38,8 @@ def read_model(
             with more weights is refused before it takes the memory.
 
     Returns:
-        models.SimMIM, models.Classifier or models.Segmenter, not compiled.
+        models.SimMIM, models.Classifier, models.Segmenter or models.Detector,
+        not compiled.
 
     Raises:
         ValueError: the file is not such a file, names another class than the
@@ -48,20 +50,19 @@ def read_model(
     return build_model(_read_json(file), file, checkpoint_bytes)
 
 
-def build_model(
-    config, file, checkpoint_bytes: int
-) -> models.SimMIM | models.Classifier | models.Segmenter:
+def build_model(config, file, checkpoint_bytes: int) -> Model:
     """Builds the model of a configuration, with fresh weights.
 
     Args:
         config: what `get_config` of such a model gave, through JSON. One with
-            `ignore_label` is a segmenter's, another with `num_classes` a
-            classifier's.
+            `ignore_label` is a segmenter's, one with `num_convolutions` a
+            detector's, another with `num_classes` a classifier's.
         file: path of the file that it was in, for errors.
         checkpoint_bytes: int, as of `read_model`.
 
     Returns:
-        models.SimMIM, models.Classifier or models.Segmenter, not compiled.
+        models.SimMIM, models.Classifier, models.Segmenter or models.Detector,
+        not compiled.
 
     Raises:
         ValueError: as from `read_model`.
@@ -81,15 +82,19 @@ def build_model(
     _require_plain(file, options, known[name])
     kind = models.SimMIM
     if "num_classes" in config:
-        is_segmenter = "ignore_label" in config
-        kind = models.Segmenter if is_segmenter else models.Classifier
+        kind = models.Classifier
+        if "ignore_label" in config:
+            kind = models.Segmenter
+        elif "num_convolutions" in config:
+            kind = models.Detector
     _require_plain(file, config, kind)
     try:
         num_classes = None
         if kind is not models.SimMIM:
-            num_classes = _num_classes(config)
-        if kind is models.Segmenter:
-            _require_head_size(config["width"], num_classes, checkpoint_bytes)
+            least = 1 if kind is models.Detector else 2
+            num_classes = _num_classes(config, least)
+        if kind in (models.Segmenter, models.Detector):
+            _require_head_size(config, num_classes, checkpoint_bytes)
             num_classes = 0  # behind the pyramid
         if known[name] is backbones.Convolutional:
             _require_convolutional_size(options, num_classes, checkpoint_bytes)
@@ -139,12 +144,12 @@ def _require_plain(file, options, cls):
             )
 
 
-def _num_classes(config):
+def _num_classes(config, least):
     """Returns the number of classes, a number to reckon with."""
     num_classes = config["num_classes"]
-    if type(num_classes) is not int or num_classes < 2:
+    if type(num_classes) is not int or num_classes < least:
         raise ValueError(
-            "`num_classes` must be an int of 2 or more. "
+            f"`num_classes` must be an int of {least} or more. "
             f"Received: {num_classes!r}."
         )
     return num_classes
@@ -194,10 +199,16 @@ def _require_size(options, num_classes, checkpoint_bytes):
     _require_bytes(num_weights, checkpoint_bytes)
 
 
-def _require_head_size(width, num_classes, checkpoint_bytes):
-    """Does the same for a segmenter's pyramid and head."""
-    # A convolution of 3 x 3 in each, at the least, and the classes.
-    num_weights = 2 * 3**2 * width**2 + width * num_classes
+def _require_head_size(config, num_classes, checkpoint_bytes):
+    """Does the same for the pyramid and the head of a dense task."""
+    width = config["width"]
+    # Convolutions of 3 x 3: one in the pyramid at the least, and those of the
+    # head, which a segmenter has one of at the least.
+    num_convolutions = 1 + config.get("num_convolutions", 1)
+    num_outputs = num_classes
+    if "num_convolutions" in config:
+        num_outputs *= 3**2 * boxes.ANCHORS_PER_CELL
+    num_weights = num_convolutions * 3**2 * width**2 + width * num_outputs
     _require_bytes(num_weights, checkpoint_bytes)
 
 

@@ -4,16 +4,13 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from tf_simmim import models
 from tf_simmim.training import checkpoint_folders
 from tf_simmim.training import checkpoints
 from tf_simmim.training import model_file
 from tf_simmim.training import run_directory
 
 
-def load_pretrained(
-    path,
-) -> models.SimMIM | models.Classifier | models.Segmenter:
+def load_pretrained(path) -> model_file.Model:
     """Returns the model of a run, with the weights of its last checkpoint.
 
     `load_pretrained("runs/demo").backbone` is what one pretrains for. Of a run
@@ -31,8 +28,9 @@ def load_pretrained(
         path: path of a run directory.
 
     Returns:
-        models.SimMIM, models.Classifier of a run that fine-tunes, or
-        models.Segmenter of one that segments; not compiled.
+        models.SimMIM, models.Classifier of a run that fine-tunes,
+        models.Segmenter of one that segments, or models.Detector of one that
+        detects; not compiled.
 
     Raises:
         ValueError: it is not the folder of a run, or its model's

@@ -8,6 +8,7 @@ from tf_simmim.visualization.colours import heat_overlay
 from tf_simmim.visualization.colours import shown_channels
 from tf_simmim.visualization.colours import to_rgb
 from tf_simmim.visualization.confusion_matrix import confusion_matrix
+from tf_simmim.visualization.detection_grid import detection_grid
 from tf_simmim.visualization.feature_colours import feature_colours
 from tf_simmim.visualization.mask_gallery import mask_gallery
 from tf_simmim.visualization.picture_table import picture_table
@@ -22,6 +23,7 @@ __all__ = [
     "attention_maps",
     "class_colours",
     "confusion_matrix",
+    "detection_grid",
     "feature_colours",
     "heat_colours",
     "heat_overlay",

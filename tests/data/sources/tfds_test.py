@@ -12,6 +12,7 @@ from array_record.python import array_record_module
 
 from tests.data.sources import corpus
 from tf_simmim.data.sources import tfds as tfds_source
+from tf_simmim.data.sources import tfds_boxes
 
 FORMATS = ("array_record", "tfrecord")
 RECORDS_PER_SHARD = 5
@@ -116,6 +117,61 @@ class TFDSSourceTest(tf.test.TestCase, parameterized.TestCase):
             self.assertAllEqual(element["image"], _pixels(index))
             self.assertEqual(element["label"], index % 3)
             self.assertEqual(element["label"].dtype, tf.int64)
+
+    @parameterized.parameters(*FORMATS)
+    def test_boxes_come_in_pixels_without_groups(self, file_format):
+        box = tfds.features.BBox
+        none = {"bbox": [], "label": [], "is_crowd": [], "area": []}
+        examples = [
+            {
+                "image": np.zeros([40, 60, 3], np.uint8),
+                "objects": {
+                    "bbox": [box(0.1, 0.2, 0.5, 0.6), box(0, 0, 1, 1)],
+                    "label": [1, 0],
+                    "is_crowd": [False, True],
+                    "area": [9, 9],
+                },
+            },
+            {"image": np.zeros([20, 30, 3], np.uint8), "objects": none},
+        ]
+        features = {
+            "image": tfds.features.Image(shape=(None, None, 3)),
+            "objects": tfds.features.Sequence(
+                {
+                    "bbox": tfds.features.BBoxFeature(),
+                    "label": tfds.features.ClassLabel(names=["ant", "bee"]),
+                    "is_crowd": np.bool_,
+                    "area": np.int64,
+                }
+            ),
+        }
+        folder = pathlib.Path(self.data_dir) / "tiny" / "1.0.0"
+        _prepare(folder, file_format, {"train": examples}, features)
+        source = self.open("all")
+        self.assertEqual(source.box_class_names, ("ant", "bee"))
+        found = list(source.epoch(shuffle=False))
+        none = np.full([100, 4], -1.0)
+        some = np.concatenate([[[4, 12, 20, 36]], none[1:]])
+        self.assertAllClose(found[0]["boxes"], some)
+        self.assertAllClose(found[1]["boxes"], none)
+        self.assertAllEqual(found[0]["box_classes"], [1] + 99 * [-1])
+        self.assertEqual(found[1]["box_classes"].dtype, tf.int64)
+
+    def test_more_boxes_than_there_is_room_for_are_cut_off(self):
+        objects = {
+            "bbox": tf.tile(
+                [[0.1, 0.2, 0.5, 0.6], [0.5, 0.5, 0.4, 0.6]], [90, 1]
+            ),
+            "label": tf.range(180),
+        }
+        found = tfds_boxes.boxes_of(objects, tf.zeros([40, 60, 3]))
+        self.assertEqual(found["boxes"].shape, [100, 4])
+        # Every second one has no area.
+        want = [*range(0, 180, 2), *(10 * [-1])]
+        self.assertAllEqual(found["box_classes"], want)
+        objects["bbox"] = tf.tile(objects["bbox"][:1], [180, 1])
+        found = tfds_boxes.boxes_of(objects, tf.zeros([40, 60, 3]))
+        self.assertAllEqual(found["box_classes"], range(100))
 
     @parameterized.parameters(*FORMATS)
     def test_every_epoch_has_every_image_in_its_own_order(self, file_format):

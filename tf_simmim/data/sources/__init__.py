@@ -1,6 +1,7 @@
 """Sources of images, one per file; `open_source` finds one by its name."""
 
 from tf_simmim.data.sources.arrays import ArraySource
+from tf_simmim.data.sources.coco import CocoSource
 from tf_simmim.data.sources.dataset import DatasetSource
 from tf_simmim.data.sources.digit_scenes import DigitScenesSource
 from tf_simmim.data.sources.digits import DigitsSource
@@ -15,6 +16,7 @@ from tf_simmim.data.sources.tfrecord import TFRecordSource
 
 __all__ = [
     "ArraySource",
+    "CocoSource",
     "DatasetSource",
     "DigitScenesSource",
     "DigitsSource",

@@ -17,6 +17,7 @@ from tf_simmim.data.sources import source
 _SIZE = (scene_digits.IMAGE_SIZE, scene_digits.IMAGE_SIZE)
 _NUM_SCENES = {"train": 4096, "test": 512}
 _MAX_DIGITS = 4
+_DIGITS = [f"digit {digit}" for digit in range(10)]
 # Side of the crop that becomes a background; the strip of the test crops is
 # no wider.
 _CROP_SIDE = (96, 160)  # px
@@ -67,10 +68,8 @@ class DigitScenesSource(source.Source):
             name="builtin:digit_scenes",
             num_images=sum(_NUM_SCENES[name] for name in names),
             channels=channels,
-            segmentation_class_names=[
-                "background",
-                *(f"digit {digit}" for digit in range(10)),
-            ],
+            segmentation_class_names=["background", *_DIGITS],
+            box_class_names=_DIGITS,
         )
         self.seed = seed
         # A GPU's memory is for the model.

@@ -3,6 +3,7 @@
 import difflib
 import os
 
+from tf_simmim.data.sources import coco
 from tf_simmim.data.sources import decoding
 from tf_simmim.data.sources import digit_scenes
 from tf_simmim.data.sources import digits
@@ -19,6 +20,7 @@ _BUILTIN = {
     "builtin:photos": photos.PhotosSource,
 }
 _SCHEMES = {
+    "coco": coco.CocoSource,
     "folder": folder.FolderSource,
     "segmentation": segmentation_folder.SegmentationFolderSource,
     "tfds": tfds.TFDSSource,
@@ -26,7 +28,8 @@ _SCHEMES = {
 }
 FORMS = (
     *_BUILTIN,
-    *("segmentation:PATH", "folder:PATH", "tfds:NAME", "tfrecord:GLOB"),
+    *("coco:JSON[,FOLDER]", "segmentation:PATH"),
+    *("folder:PATH", "tfds:NAME", "tfrecord:GLOB"),
 )
 
 
@@ -42,7 +45,8 @@ def open_source(
 
     Args:
         spec: str. `builtin:digits`, `builtin:photos`, `builtin:digit_scenes`,
-            `folder:PATH`, `segmentation:PATH`, `tfds:NAME` or `tfrecord:GLOB`.
+            `folder:PATH`, `segmentation:PATH`, `coco:JSON[,FOLDER]`,
+            `tfds:NAME` or `tfrecord:GLOB`.
         split: "train", "test", or "all" to hold nothing out. How each source
             splits itself is in its class: of data that come with train and
             test images, "all" is the train images only (but both of the

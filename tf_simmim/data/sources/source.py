@@ -1,7 +1,7 @@
 """Source: where images come from, whatever they are stored in.
 
 Dimension key:
-  H W: image, px   C: channels
+  H W: image, px   C: channels   N: boxes of an image, at most
 """
 
 import numpy as np
@@ -24,7 +24,10 @@ class Source:
 
     An image is a dict: `image` uint8 [H, W, C] with C known, `label` int64 []
     when the source has labels, and `segmentation` uint8 [H, W, 1] when it has
-    `segmentation_class_names`: the class of each pixel; 255 = ignore it.
+    `segmentation_class_names`: the class of each pixel; 255 = ignore it. When
+    it has `box_class_names`, there are `boxes` float32 [N, 4] of objects: top,
+    left, bottom, right, px, and their `box_classes` int64 [N]; N is the same
+    for all images, and both are -1 where there is no box.
 
     Args:
         name: str. What the source was opened as, for messages.
@@ -33,6 +36,8 @@ class Source:
         class_names: sequence of str, or None. `label` indexes it.
         segmentation_class_names: sequence of str, or None for a source whose
             pixels have no classes. `segmentation` indexes it.
+        box_class_names: sequence of str, or None for a source without boxes.
+            `box_classes` indexes it.
         mean: sequence of float, one a channel, on the 0..1 scale. Default:
             `normalization.default_statistics`.
         std: as `mean`.
@@ -58,6 +63,7 @@ class Source:
         std=None,
         random_access=True,
         segmentation_class_names=None,
+        box_class_names=None,
     ):
         if num_images < 1:
             raise ValueError(
@@ -72,6 +78,9 @@ class Source:
         self.segmentation_class_names = None
         if segmentation_class_names is not None:
             self.segmentation_class_names = tuple(segmentation_class_names)
+        self.box_class_names = None
+        if box_class_names is not None:
+            self.box_class_names = tuple(box_class_names)
         self.mean = default_mean if mean is None else tuple(mean)
         self.std = default_std if std is None else tuple(std)
         self.random_access = random_access
@@ -131,7 +140,7 @@ class Source:
 
         Returns:
             dict: `image` uint8 [H, W, C], `label` int64 [] if there are any,
-            and so `segmentation` uint8 [H, W, 1].
+            and so `segmentation`, `boxes` and `box_classes`.
         """
         raise NotImplementedError(f"{self.name} is read with `records`.")
 

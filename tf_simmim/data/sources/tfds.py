@@ -11,13 +11,17 @@ from tf_simmim.data.sources import decoding
 from tf_simmim.data.sources import holdout
 from tf_simmim.data.sources import record_files
 from tf_simmim.data.sources import source
+from tf_simmim.data.sources import tfds_boxes
 
 # ImageNet's `test` has no labels, so `validation` comes first.
 _TEST_SPLITS = ("validation", "test")
 
 
 class TFDSSource(source.Source):
-    """A prepared data set with the features `image` and, optionally, `label`.
+    """A prepared data set with the feature `image`, and perhaps some more.
+
+    These are `label`, and `objects` with `bbox` and `label`, the boxes of
+    objects; see `tfds_boxes.boxes_of`.
 
     Nothing is downloaded: the data set must lie under `data_dir`. Files in a
     random-access format (ArrayRecord) are read at random, TFRecord files are
@@ -66,7 +70,7 @@ class TFDSSource(source.Source):
         builder = _prepared_builder(tfds, name, data_dir)
         info = builder.info
         tfds_split = _tfds_split(info, split)
-        features = _image_and_label(tfds, info)
+        features = _wanted_features(tfds, info)
         formats = info.available_file_formats()
         random_access = bool(
             formats & tfds.core.FileFormat.with_random_access()
@@ -86,6 +90,7 @@ class TFDSSource(source.Source):
             num_images=info.splits[tfds_split].num_examples,
             channels=channels,
             class_names=_class_names(features),
+            box_class_names=_box_class_names(features),
             random_access=random_access,
         )
         self._features = features
@@ -147,6 +152,8 @@ class TFDSSource(source.Source):
         element = {"image": image}
         if "label" in example:
             element["label"] = tf.cast(example["label"], tf.int64)
+        if "objects" in example:
+            element |= tfds_boxes.boxes_of(example["objects"], image)
         return element
 
 
@@ -184,7 +191,7 @@ def _tfds_split(info, split):
     return f"train[{border}:]" if split == "test" else f"train[:{border}]"
 
 
-def _image_and_label(tfds, info):
+def _wanted_features(tfds, info):
     features = {}
     if isinstance(info.features, tfds.features.FeaturesDict):
         features = dict(info.features.items())
@@ -198,10 +205,20 @@ def _image_and_label(tfds, info):
     label = features.get("label")
     if label is not None and label.shape == () and label.tf_dtype.is_integer:
         wanted["label"] = label
-    # Only these two are parsed, whatever else the records hold.
+    objects = tfds_boxes.wanted(tfds, features)
+    if objects is not None:
+        wanted["objects"] = objects
+    # Only these are parsed, whatever else the records hold.
     return tfds.features.FeaturesDict(wanted)
 
 
 def _class_names(features):
     # An integer that is not a ClassLabel has no names.
     return getattr(dict(features.items()).get("label"), "names", None)
+
+
+def _box_class_names(features):
+    objects = dict(features.items()).get("objects")
+    if objects is None:
+        return None
+    return dict(objects.feature.items())["label"].names

@@ -1,0 +1,93 @@
+"""Tests for experiments/detect_flags.py and its flagfile."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import detect_flags
+import pretrain  # noqa: F401  (defines the other flags)
+import pytest
+from absl import flags
+from absl.testing import flagsaver
+
+from tf_simmim import data
+
+FLAGS = flags.FLAGS
+FOLDER = pathlib.Path(__file__).parents[2] / "experiments"
+
+
+@pytest.fixture(autouse=True)
+def restored_flags():
+    with flagsaver.flagsaver():
+        yield
+
+
+def parse(*arguments):
+    FLAGS.unparse_flags()
+    FLAGS(["program", *arguments])
+
+
+def test_flags_of_other_programs_are_unknown_and_the_recipes_are_not():
+    program = (
+        "import json, sys; sys.path.insert(0, sys.argv[1]);"
+        "import detect, detect_flags; from absl import flags;"
+        "detect_flags.configure(); names = list(flags.FLAGS);"
+        "print(json.dumps({n: flags.FLAGS[n].default for n in names}))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program, str(FOLDER)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    defaults = json.loads(result.stdout)
+    assert not {"mask_ratio", "mixup_alpha", "num_labels"} & defaults.keys()
+    assert defaults["name"] == "detect"
+    assert defaults["pyramid_width"] == 256
+    text = (FOLDER / "flags" / "digit_scenes_detect.flags").read_text()
+    names = {
+        line[2:].partition("=")[0].removeprefix("no")
+        for line in text.splitlines()
+        if line.startswith("--")
+    }
+    assert names <= {name.removeprefix("no") for name in defaults}
+
+
+def test_the_recipe_is_of_the_network_that_is_pretrained_for_it():
+    network = ("backbone", "embed_dim", "depths", "num_heads", "window_size")
+    found = []
+    for name in ("pretrain", "detect"):
+        parse(f"--flagfile={FOLDER}/flags/digit_scenes_{name}.flags")
+        found.append([FLAGS[flag].value for flag in (*network, "image_size")])
+    assert found[0] == found[1]
+    assert FLAGS.pretrained == "runs/digit_scenes_pretrain"
+    assert not FLAGS.horizontal_flip
+
+
+def test_flags_reach_the_model_and_the_streams():
+    parse(
+        "--dataset=builtin:digit_scenes",
+        *("--image_size=32,64", "--crop_scale=0.3,0.9", "--seed=4"),
+        *("--backbone=vit_nano", "--embed_dim=12", "--depth=1"),
+        *("--patch_size=16", "--pyramid_width=6", "--num_convolutions=1"),
+    )
+    source, held_out = detect_flags.open_sources()
+    assert (len(source), len(held_out)) == (4096, 512)
+    stream = detect_flags.training_stream(source)
+    assert stream.with_boxes and stream.seed == 4
+    assert not stream.with_segmentation
+    assert stream.transform.crop_scale == (0.3, 0.9)
+    held_out = detect_flags.evaluation_stream(held_out)
+    assert held_out.with_boxes
+    assert isinstance(held_out.transform, data.ResizeAndCentreCrop)
+    assert held_out.transform.image_size == (32, 64)
+    model = detect_flags.create_detector(source)
+    assert (model.num_classes, model.width, model.seed) == (10, 6, 4)
+    assert model.num_convolutions == 1
+
+
+def test_images_without_boxes_are_refused():
+    parse("--dataset=builtin:digits")
+    with pytest.raises(ValueError, match="must have boxes.*builtin:digits"):
+        detect_flags.open_sources()
