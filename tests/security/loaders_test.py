@@ -36,6 +36,7 @@ ALLOWED = {
     ("tf_simmim/models/scalable_model.py", "deserialize_keras_object"),
     ("tf_simmim/models/simmim.py", "deserialize_keras_object"),
     ("tf_simmim/models/segmenter.py", "deserialize_keras_object"),
+    ("tf_simmim/models/detector.py", "deserialize_keras_object"),
     # Of learning-rate schedules.
     ("tf_simmim/optimization/grouped_adamw.py", "deserialize"),
     # It computes with PyTorch, beside us, and has it load nothing.
