@@ -6,11 +6,18 @@ VENV = .venv
 # An interpreter to use instead of the first one that fits:
 #   make test PYTHON=/path/to/python3.10
 PYTHON =
-# More flags for the demo, e.g. DEMO_FLAGS=--train_steps=30
+# More flags for the pretraining of the demo, e.g. DEMO_FLAGS=--train_steps=30,
+# and for its fine-tunings.
 DEMO_FLAGS =
+FINETUNE_FLAGS =
 # Where the demo writes, if not to runs/demo.
 DEMO_WORKDIR =
 DEMO = $(or $(DEMO_WORKDIR),runs/demo)
+# The tour is the demo, and what comes after it: in the same folder, so that
+# what one of them has trained is there for the other. More flags for its
+# pretraining.
+TOUR_FLAGS =
+TOUR = $(DEMO)/tour
 
 VENV_PYTHON = $(VENV)/bin/python
 STAMP = $(VENV)/.installed
@@ -22,24 +29,52 @@ FITS = import sys, venv, ensurepip; \
   sys.exit(sys.version_info[:2] not in {(3, 10), (3, 11)})
 VERSION = import sys; print("%d.%d" % sys.version_info[:2])
 
-.PHONY: help demo test lint audit clean environment
+.PHONY: help demo tour test lint audit clean environment
 
 help:  ## Show this list (the default)
 	@echo "make TARGET, where TARGET is one of:"
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1|\2/p' Makefile | \
 	  awk -F'|' '{printf "%-8s %s\n", $$1, $$2}'
 
+FINETUNE = $(VENV_PYTHON) experiments/finetune.py \
+  $(strip --flagfile=digits_finetune.flags $(FINETUNE_FLAGS))
+# What a stage does, and where the picture of it lies.
+STAGE = @printf '\n=== %s: %s\n'
+
 demo: environment  ## Pretrain a small ViT on digits, evaluate and fine-tune it
+	$(STAGE) 'Pretrain, without labels' '$(DEMO)/reconstructions'
 	$(VENV_PYTHON) experiments/pretrain.py $(strip \
 	  $(if $(DEMO_FLAGS)$(DEMO_WORKDIR),--flagfile=demo.flags) \
 	  $(if $(DEMO_WORKDIR),--workdir=$(DEMO_WORKDIR)) $(DEMO_FLAGS))
+	$(STAGE) 'Probe the frozen features' '$(DEMO)/evaluation.png'
 	$(VENV_PYTHON) experiments/evaluate.py --workdir=$(DEMO)
-	$(VENV_PYTHON) experiments/finetune.py --flagfile=digits_finetune.flags \
-	  --pretrained=$(DEMO) --workdir=$(DEMO)/finetuned
-	$(VENV_PYTHON) experiments/finetune.py --flagfile=digits_finetune.flags \
-	  --pretrained= --workdir=$(DEMO)/from_scratch
+	$(STAGE) 'Fine-tune with 100 labels' '$(DEMO)/finetuned/confusion_matrix.png'
+	$(FINETUNE) --pretrained=$(DEMO) --workdir=$(DEMO)/finetuned
+	$(STAGE) 'The same from scratch' '$(DEMO)/from_scratch/confusion_matrix.png'
+	$(FINETUNE) --pretrained= --workdir=$(DEMO)/from_scratch
+	$(STAGE) 'Compare the two' '$(DEMO)/comparison.png'
 	$(VENV_PYTHON) experiments/compare.py $(DEMO)/finetuned \
 	  $(DEMO)/from_scratch --chart=$(DEMO)/comparison.png
+
+tour: DEMO_FLAGS = $(TOUR_FLAGS)
+tour: demo  ## The demo, then draw what it reconstructs and sees; under 10 min
+	$(STAGE) 'Write held-out digits as files' '$(TOUR)/digits'
+	$(VENV_PYTHON) experiments/write_images.py --dataset=builtin:digits \
+	  --split=test --image_dir=$(TOUR)/digits
+	$(STAGE) 'Reconstruct four of them' '$(TOUR)/reconstruction.png'
+	$(VENV_PYTHON) experiments/reconstruct.py $(TOUR)/digits/000[0-3]_*.png \
+	  --run=$(DEMO) --output=$(TOUR)/reconstruction.png
+	$(STAGE) 'Draw features, attention and nearest digits' '$(TOUR)/*.png'
+	$(VENV_PYTHON) experiments/feature_pictures.py \
+	  $(TOUR)/digits/000[0-3]_*.png --run=$(DEMO) --output_dir=$(TOUR) \
+	  --kind=pca,attention,neighbours --folder=$(TOUR)/digits \
+	  --num_neighbours=6
+	$(STAGE) 'All pictures' '$(DEMO)'
+	@ls $(DEMO)/reconstructions/*.png $(DEMO)/evaluation.png \
+	  $(DEMO)/finetuned/confusion_matrix.png \
+	  $(DEMO)/from_scratch/confusion_matrix.png $(DEMO)/comparison.png \
+	  $(TOUR)/reconstruction.png $(TOUR)/pca.png $(TOUR)/attention.png \
+	  $(TOUR)/neighbours.png
 
 # Two processes, each with the tests of whole files: most tests wait for
 # Python, not for TensorFlow's threads.

@@ -1,4 +1,4 @@
-"""Tests for how the Makefile finds a Python and keeps its environment.
+"""Tests for how the Makefile finds a Python, and for what its targets do.
 
 The interpreters on the search path are scripts: they answer questions with the
 real Python, and only say what they were told to make or install.
@@ -6,6 +6,7 @@ real Python, and only say what they were told to make or install.
 
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -170,6 +171,105 @@ class EnvironmentTest(absltest.TestCase):
         self.assertEqual(self.made_by(self.make("PYTHON=same")), [])
         self.add("other", interpreter(10))
         self.assertEqual(self.made_by(self.make("PYTHON=other")), ["other"])
+
+
+@unittest.skipUnless(shutil.which("make"), "Needs make.")
+class StagesTest(absltest.TestCase):
+    """What `make demo` and `make tour` would do; nothing of it is done."""
+
+    def commands(self, *arguments):
+        """Returns the command lines, without the set-up: list of str."""
+        result = subprocess.run(
+            [shutil.which("make"), "-n", *arguments, "VENV=nowhere"],
+            capture_output=True,
+            cwd=ROOT,
+            env={"PATH": os.environ["PATH"]},
+            text=True,
+            check=True,
+        )
+        lines = result.stdout.replace("\\\n", " ").splitlines()
+        first = next(i for i, x in enumerate(lines) if x.startswith("printf"))
+        self.assertFalse((ROOT / "nowhere").exists())
+        return [" ".join(line.split()) for line in lines[first:]]
+
+    def programs(self, commands):
+        """Returns [(name of the program, its arguments)]."""
+        starts = "nowhere/bin/python experiments/"
+        words = [
+            line.removeprefix(starts).split()
+            for line in commands
+            if line.startswith(starts)
+        ]
+        return [(name, arguments) for name, *arguments in words]
+
+    def test_the_tour_begins_with_the_demo(self):
+        demo, tour = self.commands("demo"), self.commands("tour")
+        self.assertEqual(tour[: len(demo)], demo)
+        self.assertEqual(
+            [name for name, _ in self.programs(tour)],
+            [
+                *("pretrain.py", "evaluate.py", "finetune.py", "finetune.py"),
+                *("compare.py", "write_images.py", "reconstruct.py"),
+                "feature_pictures.py",
+            ],
+        )
+        self.assertTrue((ROOT / "experiments" / "write_images.py").is_file())
+
+    def test_one_line_for_each_stage_names_its_picture(self):
+        *commands, last = self.commands("tour", "DEMO_WORKDIR=here")
+        told = [line for line in commands if line.startswith("printf")]
+        self.assertLen(told, len(self.programs(commands)) + 1)
+        listed = last.split()
+        self.assertEqual(listed[0], "ls")
+        for line, following in zip(commands, commands[1:], strict=False):
+            if following.startswith("nowhere"):
+                self.assertStartsWith(line, "printf")
+                place = line.split()[-1].strip("'").removesuffix("*.png")
+                self.assertStartsWith(place, "here/")
+                pictures = [x for x in listed if x.startswith(place)]
+                if not place.endswith("digits"):
+                    self.assertNotEmpty(pictures, line)
+
+    def test_flags_and_folder_reach_every_stage(self):
+        words = (
+            *("DEMO_WORKDIR=here", "TOUR_FLAGS=--train_steps=30"),
+            "FINETUNE_FLAGS=--train_steps=20 --warmup_epochs=2",
+        )
+        pretrain, *others = self.programs(self.commands("tour", *words))
+        self.assertEqual(
+            pretrain[1],
+            ["--flagfile=demo.flags", "--workdir=here", "--train_steps=30"],
+        )
+        for name, arguments in others:
+            text = " ".join(arguments)
+            self.assertNotIn("runs/demo", text)
+            self.assertIn("here", text)
+            if name == "finetune.py":
+                self.assertIn("--train_steps=20 --warmup_epochs=2", text)
+        # Those of the tour are not those of the demo.
+        (name, arguments), *_ = self.programs(self.commands("demo", *words))
+        self.assertNotIn("--train_steps=30", arguments)
+        (name, arguments), *_ = self.programs(self.commands("demo"))
+        self.assertEqual((name, arguments), ("pretrain.py", []))
+
+    def test_the_page_of_the_tour_goes_through_its_commands(self):
+        page = ROOT / "docs" / "tour.md"
+        text = page.read_text()
+        shown = [
+            line.split()[1:]
+            for line in text.replace("\\\n", " ").splitlines()
+            if line.startswith("    python experiments/")
+        ]
+        made = self.programs(self.commands("tour"))
+        self.assertEqual(
+            shown, [[f"experiments/{name}", *words] for name, words in made]
+        )
+        for link in re.findall(r"\]\(([^)]+)\)", text):
+            file = page.parent / link
+            self.assertTrue(file.is_file(), link)
+            self.assertTrue(
+                file.suffix != ".png" or file.stat().st_size < 150_000, link
+            )
 
 
 if __name__ == "__main__":
