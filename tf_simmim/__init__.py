@@ -11,6 +11,7 @@ from tf_simmim import backbones
 from tf_simmim import convert
 from tf_simmim import data
 from tf_simmim import evaluation
+from tf_simmim import export
 from tf_simmim import heads
 from tf_simmim import layers
 from tf_simmim import losses
@@ -28,6 +29,7 @@ __all__ = [
     "convert",
     "data",
     "evaluation",
+    "export",
     "heads",
     "layers",
     "losses",
