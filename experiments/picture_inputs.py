@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-import re
 import sys
 
 import numpy as np
@@ -12,9 +11,9 @@ from tf_simmim import data
 from tf_simmim import models
 from tf_simmim import training
 from tf_simmim import visualization
-from tf_simmim.data import normalization as normalization_lib
 from tf_simmim.data.sources import decoding
 from tf_simmim.data.sources import folder_tree
+from tf_simmim.export import run_settings
 
 # isort: split
 import tensorflow as tf
@@ -39,15 +38,8 @@ def load_run():
     if not _RUN.value:
         raise ValueError("Name the folder of a run: --run=runs/demo.")
     model = training.load_pretrained(_RUN.value)
-    mean, std = normalization_lib.default_statistics(model.backbone.channels)
-    flags_file = training.RunDirectory(_RUN.value, create=False).flags_file
-    text = ""
-    if flags_file.is_file():
-        text = flags_file.read_text(encoding="utf-8", errors="replace")
-    return model, data.Normalization(
-        mean=_recorded(text, "image_mean", mean),
-        std=_recorded(text, "image_std", std),
-    )
+    run = training.RunDirectory(_RUN.value, create=False)
+    return model, run_settings.read_normalization(run, model.backbone.channels)
 
 
 def load_simmim():
@@ -63,23 +55,6 @@ def load_simmim():
             f"pixels. Received: {_RUN.value}."
         )
     return model, normalization
-
-
-def _recorded(text, name, default):
-    """Returns the numbers of a flag in a run's flags.txt, or the default."""
-    found = re.search(rf"^--{name}=(.*)$", text, re.MULTILINE)
-    if not found:
-        return default
-    try:
-        numbers = tuple(float(number) for number in found[1].split(","))
-    except ValueError:
-        numbers = ()
-    if len(numbers) != len(default):
-        raise ValueError(
-            f"The run's flags.txt must have {len(default)} numbers for "
-            f"--{name}. Received: {found[1]}."
-        )
-    return numbers
 
 
 def require_files(paths) -> None:

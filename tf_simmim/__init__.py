@@ -12,6 +12,7 @@ from tf_simmim import boxes
 from tf_simmim import convert
 from tf_simmim import data
 from tf_simmim import evaluation
+from tf_simmim import export
 from tf_simmim import heads
 from tf_simmim import layers
 from tf_simmim import losses
@@ -30,6 +31,7 @@ __all__ = [
     "convert",
     "data",
     "evaluation",
+    "export",
     "heads",
     "layers",
     "losses",

@@ -16,6 +16,7 @@ NAMES = {
     *("deserialize_keras_object", "deserialize", "Lambda", "h5py"),
     *("get_file", "ignore_errors", "py_function", "os.system", "yaml"),
     *("saved_model.load", "hub.load", "KerasLayer", "import_graph_def"),
+    "loader.load",
     *("torch.load", "torch_reader", "add_safe_globals"),
 }
 # Keyword arguments that make a harmless function dangerous.
@@ -44,6 +45,8 @@ ALLOWED = {
     # Of safetensors: names, shapes and numbers, nothing else.
     ("tf_simmim/convert/safetensors_file.py", "deserialize"),
     # A program of its own, of which more is demanded below.
+    # Of an export, once `graph_lint` has found nothing in it.
+    ("tf_simmim/export/served_model.py", "loader.load"),
     (READER, "torch"),
     (READER, "torch.load"),
     (READER, "add_safe_globals"),

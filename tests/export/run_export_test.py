@@ -1,0 +1,107 @@
+"""Tests for tf_simmim.export.run_export and run_settings."""
+
+import json
+from unittest import mock
+
+import pytest
+
+from tests.experiments import picture_run
+from tests.export import tiny
+from tf_simmim import data
+from tf_simmim import export
+from tf_simmim import training
+from tf_simmim.export import run_settings
+from tf_simmim.export import writer
+
+
+@pytest.fixture
+def no_graph():
+    """Leaves out what takes seconds and is tested elsewhere."""
+    with (
+        mock.patch.object(writer, "_write_graph", return_value={}),
+        mock.patch.object(writer.requests, "create_logs", return_value=[]),
+        mock.patch.object(
+            writer, "Signatures", side_effect=export.Signatures
+        ) as signatures,
+    ):
+        yield signatures
+
+
+def test_a_run_of_pretraining_brings_its_normalisation_and_its_numbers(
+    tmp_path, no_graph
+):
+    path = tmp_path / "mine"
+    picture_run.create(path)
+    (path / "flags.txt").write_text(
+        "--image_mean=0.1,0.2,0.3\n--image_std=0.4,0.5,0.6\n"
+    )
+    (path / "environment.json").write_text('{"commit": "c0ffee"}')
+    (path / "metrics.jsonl").write_text(
+        '{"step": 4, "loss": 2.0}\n{"step": 7, "loss": 1.0}\n'
+        '{"step": 8, "loss": 0.5}\n'
+    )
+    (path / "evaluation.json").write_text(
+        '{"step": 7, "validation_loss": 0.25, "confusion": [1]}'
+    )
+    folder = export.export_run(path, max_pixels=99, verify=False)
+    assert folder == path / "export" / "1"
+    told = json.loads((folder / "manifest.json").read_text())
+    assert told["run"] == {
+        "name": "mine",
+        "step": 7,
+        "commit": "c0ffee",
+        "packages": None,
+        "metrics": {"step": 7, "loss": 1.0},
+        "evaluation": {"step": 7, "validation_loss": 0.25},
+    }
+    assert told["input"]["mean"] == [0.1, 0.2, 0.3]
+    assert told["input"]["std"] == [0.4, 0.5, 0.6]
+    assert told["input"]["max_pixels"] == 99
+    assert told["input"]["crop"] == {"name": "ResizeAndCentreCrop"}
+    # What was measured at another step is of other weights.
+    (path / "evaluation.json").write_text('{"step": 5, "top_1": 1.0}')
+    folder = export.export_run(path, tmp_path / "served", 4, verify=False)
+    assert folder == tmp_path / "served" / "4"
+    told = json.loads((folder / "manifest.json").read_text())
+    assert told["run"]["evaluation"] == {}
+
+
+def test_a_run_of_fine_tuning_brings_its_crop_and_its_classes(
+    tmp_path, no_graph
+):
+    training.write_model_folder(
+        tmp_path / "run",
+        tiny.classifier(),
+        {"flags.txt": "--crop_fraction=0.8\n--image_mean=0.5,0.5,0.5\n"},
+    )
+    folder = export.export_run(tmp_path / "run", verify=False)
+    told = json.loads((folder / "manifest.json").read_text())
+    assert told["class_names"] == list(tiny.NAMES)
+    assert told["input"]["crop"]["crop_fraction"] == 0.8
+    assert told["input"]["mean"] == [0.5] * 3
+    assert told["input"]["std"] == list(data.IMAGENET_STD)
+    crop = no_graph.call_args.args[1].crop
+    assert isinstance(crop, data.EvaluationCrop)
+
+
+def test_settings_that_are_not_there_have_the_usual_values(tmp_path):
+    training.write_model_folder(tmp_path / "run", tiny.classifier())
+    run = training.RunDirectory(tmp_path / "run", create=False)
+    crop = run_settings.read_crop(run, tiny.classifier())
+    assert crop.crop_fraction == 224 / 256
+    grey = run_settings.read_normalization(run, 1)
+    assert grey.mean == (0.449,)
+
+
+@pytest.mark.parametrize("text", ["0.5", "0.1,0.2,much", ""])
+def test_numbers_that_do_not_fit_are_refused(tmp_path, text):
+    run = training.RunDirectory(tmp_path)
+    run.write_flags(f"--image_mean={text}\n")
+    with pytest.raises(ValueError, match="3 numbers for --image_mean. Rec"):
+        run_settings.read_normalization(run, 3)
+
+
+def test_a_folder_that_is_no_run_is_refused_and_left_as_it_is(tmp_path):
+    with pytest.raises(ValueError, match="must be the folder of a run"):
+        export.export_run(tmp_path)
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,125 @@
+"""A run, as a server takes it."""
+
+import json
+from pathlib import Path
+
+from tf_simmim import training
+from tf_simmim.export import batching
+from tf_simmim.export import run_settings
+from tf_simmim.export import writer
+from tf_simmim.export.preprocessing import MAX_PIXELS
+from tf_simmim.export.preprocessing import Preprocessing
+
+
+def export_run(
+    path,
+    directory=None,
+    version=None,
+    max_pixels=MAX_PIXELS,
+    max_batch_size=batching.MAX_BATCH_SIZE,
+    verify=True,
+) -> Path:
+    """Exports what a run has learned, with its own normalisation and crop.
+
+    Args:
+        path: path of a run directory, of any program that trains; one that
+            is still training will do.
+        directory: path of a folder for versions; None for the run's
+            `export`.
+        version: as of `write_export`.
+        max_pixels: as of `Preprocessing`.
+        max_batch_size: as of `write_export`.
+        verify: as of `write_export`.
+
+    Returns:
+        Path of the export, `<directory>/<version>`.
+
+    Raises:
+        ValueError, NoValidCheckpointError: as `read_run`.
+        ValueError, ImportError, FloatingPointError: as `write_export`.
+    """
+    model, preprocessing, facts = read_run(path, max_pixels)
+    return writer.write_export(
+        directory or Path(path) / "export",
+        model,
+        preprocessing,
+        version,
+        {"run": facts},
+        max_batch_size,
+        verify,
+    )
+
+
+def read_run(path, max_pixels=MAX_PIXELS):
+    """Returns what there is to export of a run.
+
+    Args:
+        path: path of a run directory.
+        max_pixels: as of `Preprocessing`.
+
+    Returns:
+        (model, `Preprocessing`, JSON-able dict: `name` of its folder, `step`,
+        `commit` and `packages` that it was trained with, `metrics`, the last
+        row of metrics.jsonl, and the numbers of its `evaluation`, if that was
+        at this step).
+
+    Raises:
+        ValueError, NoValidCheckpointError: as `training.load_pretrained`.
+        ValueError: the run's flags.txt or metrics.jsonl are not what a run
+            writes.
+    """
+    model, step = _load(path)
+    run = training.RunDirectory(path, create=False)
+    preprocessing = Preprocessing(
+        run_settings.read_crop(run, model),
+        run_settings.read_normalization(run, model.backbone.channels),
+        max_pixels,
+    )
+    return model, preprocessing, _describe(run, step)
+
+
+def _load(path):
+    """Returns the model of a run, and the step that it is of."""
+    while True:
+        before = _checkpoints(path)
+        model = training.load_pretrained(path)
+        run = training.RunDirectory(path, create=False)
+        step = training.CheckpointStore(run.checkpoints).newest_valid()["step"]
+        # Or else the run has gone on meanwhile.
+        if _checkpoints(path) == before:
+            return model, step
+
+
+def _checkpoints(path):
+    return {step.name for step in Path(path).glob("checkpoints/step-*")}
+
+
+def _describe(run, step):
+    """Returns where the weights come from."""
+    rows = training.JsonLines(run.metrics_file).rows(step)
+    trained = _read_json(run.environment_file)
+    evaluation = _read_json(run.path / "evaluation.json")
+    if evaluation.get("step") != step:
+        evaluation = {}
+    numbers = {
+        name: value
+        for name, value in evaluation.items()
+        if isinstance(value, int | float)
+    }
+    return {
+        "name": run.path.resolve().name,
+        "step": step,
+        "commit": trained.get("commit"),
+        "packages": trained.get("packages"),
+        "metrics": rows[-1] if rows else {},
+        "evaluation": numbers,
+    }
+
+
+def _read_json(file):
+    """Returns a dict from a file; an empty one for any other file."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}

@@ -1,0 +1,216 @@
+"""Writes a model as a SavedModel with all that a server needs beside it."""
+
+import functools
+import os
+import shutil
+from pathlib import Path
+
+import tensorflow as tf
+
+from tf_simmim.export import batching
+from tf_simmim.export import graph_lint
+from tf_simmim.export import manifest as manifests
+from tf_simmim.export import prediction_logs
+from tf_simmim.export import requests
+from tf_simmim.export import verification
+from tf_simmim.export.signatures import Signatures
+from tf_simmim.training import environment
+from tf_simmim.training import files
+
+# By the type that layers compute in; of the largest number in an answer.
+_TOLERANCES = {"float32": 1e-5, "bfloat16": 5e-2, "float16": 5e-3}
+_CLASSIFY_METHOD = "tensorflow/serving/classify"
+
+
+def write_export(
+    directory,
+    model,
+    preprocessing,
+    version=None,
+    facts=None,
+    max_batch_size=batching.MAX_BATCH_SIZE,
+    verify=True,
+) -> Path:
+    """Writes `<directory>/<version>`, which TensorFlow Serving loads.
+
+        saved_model.pb, variables/   the graph of `Signatures`, the weights
+        assets.extra/tf_serving_warmup_requests
+                                     a request for each signature, with what
+                                     the model answered in eager mode
+        batching_params.pbtxt        for --enable_per_model_batching_parameters
+        manifest.json                what it is, takes and gives, with hashes
+
+    All is written under another name, looked at as a server will run it (see
+    `verify_export`), and renamed: a server that watches the directory sees
+    a version that is whole, or none.
+
+    Nothing in the graph is compiled by XLA, whatever the model was compiled
+    with: the server has it off. The weights are those of the model as it is.
+
+    Args:
+        directory: path of a folder, made if need be.
+        model: a model of `tf_simmim.models`, in any precision.
+        preprocessing: `Preprocessing`, for the model's images.
+        version: int > 0, or None for the one after the largest there is.
+        facts: JSON-able dict or None. More for the manifest, such as where
+            the weights come from.
+        max_batch_size: int > 0. Images that a server computes at a time.
+        verify: bool. Whether to look at it in a process of its own; half a
+            minute.
+
+    Returns:
+        Path of the export.
+
+    Raises:
+        ValueError: `version` is not such a number or exists; `max_batch_size`
+            is below 1; or what was written does not pass, with the checks it
+            has failed. Nothing is left then.
+        ImportError: the extra `serve` is not installed.
+        FloatingPointError: the model answers with numbers that are not
+            finite.
+    """
+    prediction_logs.require_installed()
+    sizes = batching.allowed_sizes(max_batch_size)
+    directory = Path(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    version = _version(directory, version)
+    final = directory / str(version)
+    # A name that is no number is no version to a server.
+    temporary = directory / f".{version}.{os.getpid()}.tmp"
+    shutil.rmtree(temporary, ignore_errors=True)
+    signatures = Signatures(model, preprocessing)
+    try:
+        logs = requests.create_logs(signatures, sizes)
+        functions = _write_graph(temporary, model, preprocessing)
+        prediction_logs.write(temporary, logs)
+        files.write_text(
+            temporary / batching.FILE_NAME, batching.text(max_batch_size)
+        )
+        manifests.write(
+            temporary,
+            {
+                **(facts or {}),
+                "version": version,
+                **_describe(model, preprocessing, functions, max_batch_size),
+            },
+        )
+        for path in [*temporary.rglob("*"), temporary]:
+            files.sync(path)
+        if verify:
+            _require_verified(temporary)
+        os.rename(temporary, final)
+        files.sync(directory)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return final
+
+
+def _version(directory, version):
+    there = [int(p.name) for p in directory.iterdir() if p.name.isdecimal()]
+    if version is None:
+        return max(there, default=0) + 1
+    if not isinstance(version, int) or version < 1 or version in there:
+        raise ValueError(
+            "`version` must be a positive int that is not taken; there are "
+            f"{sorted(there)} in {directory}. Received: {version!r}."
+        )
+    return version
+
+
+def _write_graph(folder, model, preprocessing):
+    """Writes the SavedModel; returns its functions by name."""
+    graph_function = functools.partial(tf.function, autograph=False)
+    signatures = Signatures(model, preprocessing, graph_function)
+    concrete = {
+        name: tf.function(
+            function,
+            input_signature=signatures.input_specs(name),
+            autograph=False,
+        ).get_concrete_function()
+        for name, function in signatures.functions().items()
+    }
+    # The variables that are used and no more: with the model itself, Keras
+    # would trace and save every layer, training included.
+    module = tf.Module()
+    module.weights = _used_variables(concrete.values())
+    served = {
+        graph_lint.DEFAULT_SIGNATURE: concrete[signatures.default],
+        **concrete,
+    }
+    tf.saved_model.save(
+        module,
+        str(folder),
+        signatures=served,
+        options=tf.saved_model.SaveOptions(experimental_custom_gradients=False),
+    )
+    if "classify" in concrete:
+        # TensorFlow writes "predict" everywhere, which strict servers refuse.
+        names = tf.compat.v1.saved_model.signature_def_utils
+        updater = names.MethodNameUpdater(str(folder))
+        updater.replace_method_name("classify", _CLASSIFY_METHOD)
+        updater.save()
+    return served
+
+
+def _used_variables(functions):
+    used = {}
+    for function in functions:
+        for variable in function.variables:
+            used[variable.ref()] = variable
+    return list(used.values())
+
+
+def _describe(model, preprocessing, functions, max_batch_size):
+    """Returns what the manifest says of the model itself."""
+    backbone = model.backbone
+    described = environment.describe_environment()
+    precision = tf.as_dtype(backbone.compute_dtype).name
+    return {
+        "model": type(model).__name__,
+        "backbone": type(backbone).__name__,
+        "grid_size": list(backbone.grid_size),
+        "patch_size": backbone.patch_size,
+        "num_features": backbone.num_features,
+        "class_names": _class_names(model),
+        "input": {
+            **preprocessing.describe(),
+            "max_batch_size": max_batch_size,
+        },
+        "signatures": {
+            name: {
+                "inputs": _specs(function.structured_input_signature),
+                "outputs": _specs(function.structured_outputs),
+            }
+            for name, function in functions.items()
+        },
+        "precision": precision,
+        "tolerance": _TOLERANCES[precision],
+        "packages": described["packages"],
+        "commit": described["commit"],
+        "time": described["time"],
+    }
+
+
+def _class_names(model):
+    names = getattr(model, "class_names", None)
+    return names and list(names)
+
+
+def _specs(structure):
+    specs = {}
+    if isinstance(structure, dict):
+        specs = structure
+    else:
+        specs = {spec.name: spec for spec in tf.nest.flatten(structure)}
+    return {
+        alias: {"dtype": spec.dtype.name, "shape": spec.shape.as_list()}
+        for alias, spec in sorted(specs.items())
+    }
+
+
+def _require_verified(folder):
+    is_good, lines = verification.verify_in_new_process(folder)
+    if not is_good:
+        raise ValueError(
+            f"What was written cannot be served, and is removed again:\n{lines}"
+        )
