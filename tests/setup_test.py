@@ -39,7 +39,7 @@ def pins(python_version):
 
 def holds(requirement, python_version):
     """Whether a requirement counts for a Python, with all extras."""
-    extras = ("", "photos", "wandb", "dev")
+    extras = ("", "photos", "wandb", "serve", "dev")
     return requirement.marker is None or any(
         requirement.marker.evaluate(
             {"python_version": python_version, "extra": extra}
