@@ -16,8 +16,7 @@ NAMES = {
     *("deserialize_keras_object", "deserialize", "Lambda", "h5py"),
     *("get_file", "ignore_errors", "py_function", "os.system", "yaml"),
     *("saved_model.load", "hub.load", "KerasLayer", "import_graph_def"),
-    "loader.load",
-    *("torch.load", "torch_reader", "add_safe_globals"),
+    *("torch.load", "torch_reader", "add_safe_globals", "loader.load"),
 }
 # Keyword arguments that make a harmless function dangerous.
 KEYWORDS = {
@@ -44,9 +43,11 @@ ALLOWED = {
     ("benchmarks/peer_torch.py", "torch"),
     # Of safetensors: names, shapes and numbers, nothing else.
     ("tf_simmim/convert/safetensors_file.py", "deserialize"),
-    # A program of its own, of which more is demanded below.
+    # The server runs what its user names, as TensorFlow Serving does.
+    ("serving/engine.py", "loader.load"),
     # Of an export, once `graph_lint` has found nothing in it.
     ("tf_simmim/export/served_model.py", "loader.load"),
+    # A program of its own, of which more is demanded below.
     (READER, "torch"),
     (READER, "torch.load"),
     (READER, "add_safe_globals"),

@@ -1,0 +1,1 @@
+"""Serves exported models over TensorFlow Serving's wire contract."""

@@ -1,0 +1,45 @@
+"""Answers HTTP until a signal comes."""
+
+import signal
+
+import uvicorn
+from starlette import applications
+
+
+def server(
+    application: applications.Starlette,
+    address: str,
+    port: int,
+    grace_seconds: float,
+) -> uvicorn.Server:
+    """Returns the server of an application, not started.
+
+    It says nothing of itself or of requests, in headers or logs.
+
+    Args:
+        application: what answers.
+        address: str. IP address to listen on.
+        port: int.
+        grace_seconds: float > 0. For requests that are being answered when it
+            is to end.
+    """
+    return uvicorn.Server(
+        uvicorn.Config(
+            application,
+            host=address,
+            port=port,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=max(1, round(grace_seconds)),
+        )
+    )
+
+
+def run_until_signal(http_server: uvicorn.Server) -> None:
+    """Runs a server until SIGINT or SIGTERM, and returns."""
+    # When it has ended, uvicorn raises the signal again for whoever handled
+    # it before.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
+    http_server.run()

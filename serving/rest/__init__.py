@@ -1,0 +1,1 @@
+"""TensorFlow Serving's REST contract: paths, JSON in, JSON out, errors."""

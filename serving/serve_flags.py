@@ -1,0 +1,137 @@
+"""Flags of the server, named as `tensorflow_model_server` names them.
+
+A flag of that program that is not here is one that this server does not have.
+"""
+
+import ipaddress
+import os
+
+from absl import flags
+
+from serving.rest import limits
+
+MODEL_NAME = flags.DEFINE_string(
+    "model_name", "default", "What clients call the model."
+)
+MODEL_BASE_PATH = flags.DEFINE_string(
+    "model_base_path",
+    None,
+    "Folder of the model's versions, an absolute path; or give EXPORT_DIR.",
+)
+MODEL_CONFIG_FILE = flags.DEFINE_string(
+    "model_config_file",
+    None,
+    "Text file with a ModelServerConfig, for several models, policies or "
+    "labels.",
+)
+MODEL_CONFIG_FILE_POLL_WAIT_SECONDS = flags.DEFINE_integer(
+    "model_config_file_poll_wait_seconds",
+    0,
+    "Seconds between two readings of --model_config_file; 0: read it once.",
+    lower_bound=0,
+)
+FILE_SYSTEM_POLL_WAIT_SECONDS = flags.DEFINE_integer(
+    "file_system_poll_wait_seconds",
+    1,
+    "Seconds between two looks for new versions; 0: look once.",
+    lower_bound=0,
+)
+MAX_NUM_LOAD_RETRIES = flags.DEFINE_integer(
+    "max_num_load_retries",
+    5,
+    "Further attempts to load a version that does not load.",
+    lower_bound=0,
+)
+LOAD_RETRY_INTERVAL_MICROS = flags.DEFINE_integer(
+    "load_retry_interval_micros",
+    1_000_000,
+    "Microseconds between two attempts (tensorflow_model_server: a minute).",
+    lower_bound=0,
+)
+ALLOW_LABELS = flags.DEFINE_bool(
+    "allow_version_labels_for_unavailable_models",
+    False,
+    "Whether a new label may name a version that is not available yet, as at "
+    "start-up none is.",
+)
+SAVED_MODEL_TAGS = flags.DEFINE_list(
+    "saved_model_tags", ["serve"], "Tags of the graph to load."
+)
+REST_API_PORT = flags.DEFINE_integer(
+    "rest_api_port", 8501, "Port of the REST API.", 1, 65535
+)
+REST_API_TIMEOUT_IN_MS = flags.DEFINE_integer(
+    "rest_api_timeout_in_ms",
+    30_000,
+    "Milliseconds for a request, from its body to the answer.",
+    lower_bound=1,
+)
+REST_API_NUM_THREADS = flags.DEFINE_integer(
+    "rest_api_num_threads",
+    os.cpu_count(),
+    "Requests computed at a time.",
+    lower_bound=1,
+)
+INTRA_OP_PARALLELISM = flags.DEFINE_integer(
+    "tensorflow_intra_op_parallelism",
+    0,
+    "Threads of one operation; 0: one a core.",
+    lower_bound=0,
+)
+INTER_OP_PARALLELISM = flags.DEFINE_integer(
+    "tensorflow_inter_op_parallelism",
+    0,
+    "Operations at a time; 0: one a core.",
+    lower_bound=0,
+)
+XLA_CPU_COMPILATION_ENABLED = flags.DEFINE_bool(
+    "xla_cpu_compilation_enabled",
+    False,
+    "Whether functions with jit_compile=True run; tensorflow_model_server "
+    "refuses them unless told so.",
+)
+
+# What tensorflow_model_server does not have.
+ADDRESS = flags.DEFINE_string(
+    "address",
+    "127.0.0.1",
+    "IP address to listen on. There is no authentication: others than this "
+    "machine's own are for networks that you trust.",
+)
+MAX_WAITING = flags.DEFINE_integer(
+    "max_waiting",
+    2 * os.cpu_count(),
+    "Requests that wait for a thread; further ones get 503.",
+    lower_bound=0,
+)
+MAX_BODY_BYTES = flags.DEFINE_integer(
+    "max_body_bytes",
+    limits.Limits.max_body_bytes,
+    "Size of a request's body, in bytes, also once inflated.",
+    lower_bound=1,
+)
+MAX_BATCH = flags.DEFINE_integer(
+    "max_batch",
+    limits.Limits.max_batch,
+    "Examples of a request.",
+    lower_bound=1,
+)
+
+flags.register_validator(
+    "address",
+    lambda text: _is_address(text),
+    "must be an IP address, such as 127.0.0.1",
+)
+
+
+def is_loopback() -> bool:
+    """Whether only this machine can reach --address."""
+    return ipaddress.ip_address(ADDRESS.value).is_loopback
+
+
+def _is_address(text):
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True

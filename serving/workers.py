@@ -1,0 +1,89 @@
+"""Threads that answer requests, and a bounded queue before them."""
+
+import asyncio
+import concurrent.futures
+import threading
+import time
+
+from serving import errors
+
+
+class Workers:
+    """Runs functions in a fixed number of threads.
+
+    A request that finds the queue full is refused at once, so that those in it
+    are answered in time; one that takes too long is given up, although its
+    thread cannot be freed before the function returns.
+
+    Owns threads: `close` ends them.
+
+    Args:
+        num_threads: int >= 1.
+        max_waiting: int >= 0. Requests in the queue.
+        timeout_seconds: float > 0. From joining the queue to the answer.
+    """
+
+    def __init__(self, num_threads, max_waiting, timeout_seconds):
+        self._num_threads = num_threads
+        self._max_pending = num_threads + max_waiting
+        self._timeout_seconds = timeout_seconds
+        self._pool = concurrent.futures.ThreadPoolExecutor(
+            num_threads, thread_name_prefix="serving"
+        )
+        self._lock = threading.Lock()
+        self._num_pending = 0
+        self._started = {}
+
+    async def run(self, function, *arguments):
+        """Returns what a function returns that runs in a thread.
+
+        Args:
+            function: callable.
+            *arguments: of it.
+
+        Raises:
+            ServingError: the queue is full (UNAVAILABLE), or the time is over
+                (DEADLINE_EXCEEDED).
+        """
+        with self._lock:
+            if self._num_pending >= self._max_pending:
+                raise errors.ServingError(
+                    "UNAVAILABLE",
+                    "The server is busy and its queue is full: try again later",
+                )
+            self._num_pending += 1
+        future = self._pool.submit(self._timed, function, arguments)
+        future.add_done_callback(self._finished)
+        try:
+            return await asyncio.wait_for(
+                asyncio.wrap_future(future), self._timeout_seconds
+            )
+        except asyncio.TimeoutError as error:
+            raise errors.ServingError(
+                "DEADLINE_EXCEEDED", "Timed out waiting for notification"
+            ) from error
+
+    def are_stuck(self):
+        """Whether every thread is busy with a request that was given up."""
+        latest = time.monotonic() - self._timeout_seconds
+        with self._lock:
+            late = [began for began in self._started.values() if began < latest]
+        return len(late) >= self._num_threads
+
+    def close(self):
+        """Takes no more requests; waits for those that run."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _timed(self, function, arguments):
+        key = threading.get_ident()
+        with self._lock:
+            self._started[key] = time.monotonic()
+        try:
+            return function(*arguments)
+        finally:
+            with self._lock:
+                del self._started[key]
+
+    def _finished(self, _):
+        with self._lock:
+            self._num_pending -= 1

@@ -1,0 +1,167 @@
+"""Tests for serving/serve.py, in a process of its own."""
+
+import contextlib
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from tests.serving import live_server
+from tests.serving import saved_models
+
+PROGRAM = pathlib.Path(__file__).parents[2] / "serving/serve.py"
+
+
+def command(*arguments):
+    return [sys.executable, str(PROGRAM), *map(str, arguments)]
+
+
+def run(*arguments):
+    """Runs the program to its end, which must come."""
+    return subprocess.run(
+        command(*arguments),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+@contextlib.contextmanager
+def started(*arguments, **environment):
+    """Runs the program meanwhile; yields the process, a client and a log."""
+    port = live_server.free_port()
+    process = subprocess.Popen(
+        command(*arguments, f"--rest_api_port={port}"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, **environment},
+    )
+    try:
+        printed = []
+        for line in process.stdout:
+            printed.append(line)
+            if line.startswith("Serving at"):
+                break
+        client = live_server.Client(port)
+        deadline = time.monotonic() + 20
+        while process.poll() is None and time.monotonic() < deadline:
+            with contextlib.suppress(OSError):
+                client.ask("GET", "/healthz")
+                break
+        yield process, client, "".join(printed)
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def test_an_export_is_served_until_a_signal_comes(tmp_path):
+    export = tmp_path / "export"
+    saved_models.write_half_plus(export / "1", 2.0)
+    with started(export, "--model_name=half") as (process, client, printed):
+        answer = client.post("/v1/models/half:predict", {"instances": [1.0]})
+        assert answer.json() == {"predictions": [2.5]}
+        assert client.ask("GET", "/readyz").status == 200
+
+        # What it printed is what it can do, ready to copy.
+        assert "Model half, version 1:" in printed
+        url = f"http://127.0.0.1:{client.port}/v1/models/half"
+        assert f"curl {url}\n" in printed
+        for method in (":predict", ":classify", ":regress"):
+            assert f"{url}{method}\n" in printed
+        assert "WARNING" not in printed
+
+        # A function compiled by XLA loads, and fails when it is called.
+        saved_models.write_half_plus(tmp_path / "2", 3.0, jit_compile=True)
+        (tmp_path / "2").rename(export / "2")
+        deadline = time.monotonic() + 60
+        while True:
+            status = client.ask("GET", "/v1/models/half").json()
+            found = {
+                each["version"]: each["state"]
+                for each in status["model_version_status"]
+            }
+            if found == {"2": "AVAILABLE", "1": "END"}:
+                break
+            assert time.monotonic() < deadline, found
+            time.sleep(0.1)
+        answer = client.post("/v1/models/half:predict", {"instances": [1.0]})
+        assert answer.status == 500
+        assert re.search("XLA compilation disabled", answer.json()["error"])
+        answer = client.post(
+            "/v1/models/half:regress",
+            {"signature_name": "regress_x_to_y", "examples": [{"x": 2.0}]},
+        )
+        assert answer.json() == {"results": [4.0]}
+
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+        assert process.stdout.read() == ""
+
+
+@pytest.mark.slow
+def test_what_cannot_be_served_ends_the_program_with_a_sentence(tmp_path):
+    (tmp_path / "export/1").mkdir(parents=True)
+    labels = tmp_path / "models.config"
+    labels.write_text(
+        'model_config_list { config { name: "m" base_path: "/m" '
+        'model_platform: "tensorflow" version_labels { key: "a" value: 1 } } }'
+    )
+    for arguments, message in (
+        ([], "Give one of EXPORT_DIR"),
+        ([tmp_path / "none"], "EXPORT_DIR must be a folder"),
+        (
+            [tmp_path / "export", "--load_retry_interval_micros=1000"],
+            r"1 model\(s\) did not become available: .*SavedModel file",
+        ),
+        (
+            [f"--model_config_file={labels}"],
+            "Request to assign label to version 1 of model m, which is not "
+            "currently available",
+        ),
+        (["--address=localhost", tmp_path], "must be an IP address"),
+        (["--enable_batching", tmp_path], "Unknown command line flag"),
+    ):
+        result = run(*arguments)
+        assert result.returncode == 1
+        assert re.search(message, result.stderr), result.stderr
+        assert "Traceback" not in result.stderr
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_it_after_the_requests_that_have_come(tmp_path):
+    saved_models.write_kinds(tmp_path / "kinds/1")
+    answers = []
+    with started(tmp_path / "kinds") as (process, client, _):
+
+        def ask():
+            answers.append(
+                client.post(
+                    "/v1/models/default:predict",
+                    {"signature_name": "slow", "inputs": [200_000]},
+                )
+            )
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+        thread.join()
+    assert [answer.status for answer in answers] == [200]
+
+
+@pytest.mark.slow
+def test_an_address_that_others_reach_is_warned_of(tmp_path):
+    saved_models.write_half_plus(tmp_path / "1", 2.0)
+    with started(tmp_path, "--address=0.0.0.0") as (_, client, printed):
+        assert "WARNING: 0.0.0.0 can be reached by others" in printed
+        assert client.ask("GET", "/healthz").status == 200

@@ -1,0 +1,44 @@
+"""Tests for serving.workers; its queue under requests: routes_test.py."""
+
+import asyncio
+import contextlib
+import threading
+
+import pytest
+
+from serving import errors
+from serving import workers
+
+
+def test_results_and_errors_come_back():
+    async def run(pool):
+        assert await pool.run(divmod, 7, 2) == (3, 1)
+        with pytest.raises(ZeroDivisionError):
+            await pool.run(divmod, 7, 0)
+
+    with contextlib.closing(workers.Workers(1, 0, 10.0)) as pool:
+        asyncio.run(run(pool))
+        assert not pool.are_stuck()
+
+
+def test_a_place_in_the_queue_is_free_again_when_its_request_is_given_up():
+    release = threading.Event()
+
+    async def ask(pool):
+        try:
+            return await pool.run(release.wait, 20)
+        except errors.ServingError as error:
+            return error.code
+
+    async def run(pool):
+        first = await asyncio.gather(*(ask(pool) for _ in range(4)))
+        assert sorted(first) == [*["DEADLINE_EXCEEDED"] * 3, "UNAVAILABLE"]
+        assert pool.are_stuck()
+        # The one that runs goes on; the two that waited are gone.
+        second = asyncio.gather(*(ask(pool) for _ in range(3)))
+        await asyncio.sleep(0)
+        release.set()
+        assert sorted(map(str, await second)) == ["True", "True", "UNAVAILABLE"]
+
+    with contextlib.closing(workers.Workers(1, 2, 0.3)) as pool:
+        asyncio.run(run(pool))
