@@ -1,6 +1,7 @@
 """Tests for tf_simmim.boxes.suppression."""
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 
@@ -78,6 +79,7 @@ class SuppressionTest(tf.test.TestCase, parameterized.TestCase):
         found = few(box[:, :5], logits[:, :5])
         self.assertAllEqual(found["classes"], [[1] + 8 * [-1]])
 
+    @pytest.mark.slow
     def test_graph_of_any_batch_size_equals_eager(self):
         suppression = boxes.Suppression(ANCHORS, SIZE)
         said = say({7: (1, 0.6, None), 30: (2, 0.9, None)}, {0: (0, 0.4, None)})

@@ -28,6 +28,7 @@ def parse(*arguments):
     FLAGS(["program", *arguments])
 
 
+@pytest.mark.slow
 def test_flags_of_other_programs_are_unknown_and_the_recipes_are_not():
     program = (
         "import json, sys; sys.path.insert(0, sys.argv[1]);"

@@ -63,7 +63,7 @@ def backbone(kind, **options):
     )
 
 
-def create(kind="vit", learning_rate=4e-4, **options):
+def create(kind="vit", learning_rate=None, **options):
     tf.keras.utils.set_random_seed(0)
     model = models.Detector(
         backbone(kind, drop_path_rate=0.5),
@@ -72,11 +72,21 @@ def create(kind="vit", learning_rate=4e-4, **options):
         num_convolutions=1,
         seed=3,
     )
-    optimizer = optimization.create_optimizer(
-        "adamw", model, learning_rate, clip_global_norm=0.5
-    )
+    off_zero(model)
+    # AdamW would make steps of the same size of gradients that are rounding.
+    optimizer = tf.keras.optimizers.SGD(0.02, global_clipnorm=0.5)
+    if learning_rate is not None:
+        optimizer = optimization.create_optimizer("adamw", model, learning_rate)
     model.compile(optimizer, **options)
     return model
+
+
+def off_zero(model):
+    """Makes the last kernels large: tiny gradients would be all rounding."""
+    rng = np.random.default_rng(2)
+    for layer in (model.head.classification, model.head.box):
+        kernel = layer.kernel
+        kernel.assign(rng.normal(scale=0.1, size=kernel.shape))
 
 
 def element(images=IMAGES):
@@ -105,9 +115,7 @@ def plain(kind):
 
 
 class DetectorTest(tf.test.TestCase, parameterized.TestCase):
-    @parameterized.parameters(
-        ("vit", (4, 8, 16, 32)), ("swin", (4, 8)), ("convolutional", (4, 8))
-    )
+    @parameterized.parameters(("vit", (4, 8, 16, 32)), ("swin", (4, 8)))
     def test_there_is_an_answer_for_each_anchor(self, kind, strides):
         model = models.Detector(backbone(kind), L, width=7, num_convolutions=0)
         self.assertEqual(model.strides, strides)
@@ -143,8 +151,7 @@ class DetectorTest(tf.test.TestCase, parameterized.TestCase):
         model = models.Detector(
             backbone("vit", drop_path_rate=0.5), L, 7, num_convolutions=0
         )
-        for weight in model.head.weights:
-            weight.assign(tf.ones_like(weight))
+        off_zero(model)
         seeds = [tf.constant([1, n], tf.int64) for n in (0, 0, 1)]
         a, b, c = (
             model(IMAGES, training=True, seed=seed)["box"] for seed in seeds
@@ -158,8 +165,8 @@ class DetectorTest(tf.test.TestCase, parameterized.TestCase):
     def test_the_loss_of_an_evaluation_is_that_of_its_outputs(self):
         model = create()
         dataset = tf.data.Dataset.from_tensor_slices((IMAGES, TRUTH))
-        scores = model.evaluate(dataset.batch(3), verbose=0, return_dict=True)
-        targets = boxes.AnchorTargets(model.anchors)(**TRUTH)
+        scores = model.evaluate(dataset.batch(4), verbose=0, return_dict=True)
+        targets = tf.function(boxes.AnchorTargets(model.anchors))(**TRUTH)
         self.assertGreater(np.sum(targets[1] >= 0), 20)
         of_classes, of_boxes = losses.detection_losses(
             **model(IMAGES),
@@ -218,15 +225,10 @@ class DetectorTest(tf.test.TestCase, parameterized.TestCase):
                         1.0,
                     ]
         model = create("swin", learning_rate=1e-2)
-        history = model.fit(
-            two.repeated(element(images), 40), verbose=0
-        ).history
-        before = create("swin").evaluate(
-            two.repeated(element(images), 1), verbose=0, return_dict=True
-        )
-        after = model.evaluate(
-            two.repeated(element(images), 1), verbose=0, return_dict=True
-        )
+        dataset = two.repeated(element(images), 40)
+        before = model.evaluate(dataset.take(1), verbose=0, return_dict=True)
+        history = model.fit(dataset, verbose=0).history
+        after = model.evaluate(dataset.take(1), verbose=0, return_dict=True)
         self.assertLess(after["loss"], 0.5 * before["loss"])
         self.assertEqual(history["skipped_steps"], [0])
 
@@ -235,7 +237,7 @@ class DetectorTest(tf.test.TestCase, parameterized.TestCase):
         for weight in model.head.weights:
             weight.assign(tf.zeros_like(weight))  # each class by half
         found = model.predict(
-            tf.data.Dataset.from_tensor_slices({"image": IMAGES}).batch(3),
+            tf.data.Dataset.from_tensor_slices({"image": IMAGES}).batch(4),
             verbose=0,
         )
         wanted = model.detect(IMAGES)

@@ -126,7 +126,7 @@ class TFDSSourceTest(tf.test.TestCase, parameterized.TestCase):
             {
                 "image": np.zeros([40, 60, 3], np.uint8),
                 "objects": {
-                    "bbox": [box(0.1, 0.2, 0.5, 0.6), box(0, 0, 1, 1)],
+                    "bbox": [box(0.1, 0.2, 0.5, 0.6), box(0.0, 0.0, 1.0, 1.0)],
                     "label": [1, 0],
                     "is_crowd": [False, True],
                     "area": [9, 9],
