@@ -3,6 +3,7 @@
 import io
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 from PIL import Image
@@ -256,6 +257,7 @@ class EdgesTest(tf.test.TestCase, parameterized.TestCase):
         (tiny.simmim, "mixed_float16"),
         (tiny.classifier, "mixed_bfloat16"),
     )
+    @pytest.mark.slow
     def test_floats_are_float32_under_every_precision(self, create, policy):
         model = create(tiny.vit(dtype=policy), dtype=policy)
         signatures = export.Signatures(
