@@ -57,7 +57,7 @@ demo: environment  ## Pretrain a small ViT on digits, evaluate and fine-tune it
 	  $(DEMO)/from_scratch --chart=$(DEMO)/comparison.png
 
 tour: DEMO_FLAGS = $(TOUR_FLAGS)
-tour: demo  ## The demo, then draw what it reconstructs and sees; under 10 min
+tour: demo  ## The demo, then draw what its network reconstructs and sees
 	$(STAGE) 'Write held-out digits as files' '$(TOUR)/digits'
 	$(VENV_PYTHON) experiments/write_images.py --dataset=builtin:digits \
 	  --split=test --image_dir=$(TOUR)/digits

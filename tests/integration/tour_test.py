@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -29,7 +30,7 @@ def test_the_tour_leaves_the_pictures_that_it_lists(tmp_path):
         env={k: v for k, v in os.environ.items() if "MAKE" not in k},
         capture_output=True,
         text=True,
-        timeout=1200,
+        timeout=1800,
         check=False,
     )
     assert result.returncode == 0, result.stderr
@@ -55,7 +56,7 @@ def test_the_tour_leaves_the_pictures_that_it_lists(tmp_path):
         with Image.open(run / name) as picture:
             picture.load()
             assert picture.format == "PNG" and min(picture.size) > 250, name
-            assert len(set(picture.convert("L").getdata())) > 16, name
+            assert len(np.unique(np.asarray(picture))) > 16, name
     assert len(list((run / "tour" / "digits").iterdir())) == 360
     # Each of the four is its own nearest neighbour, and has a reconstruction.
     assert result.stdout.count("smooth fill: masked L1") == 4
