@@ -37,6 +37,7 @@ from serving import model_choice
 from serving import model_versions
 from serving import serve_flags
 from serving import workers
+from serving.grpc_api import server as server_of_grpc
 from serving.rest import limits
 from serving.rest import routes
 
@@ -75,25 +76,19 @@ def main(argv):
             )
             versions.configure(configs)
             versions.wait_until_available()
+            show_examples(versions, configs)
+            with polling(versions):
+                serve(versions)
         except errors.ServingError as error:
             sys.exit(f"Failed to start server. Error: {error}")
-        show_examples(versions, configs)
-        with polling(versions):
-            serve(versions)
-
-
-def url():
-    """Returns where the server is reached from this machine."""
-    address = serve_flags.ADDRESS.value
-    host = f"[{address}]" if ":" in address else address
-    return f"http://{host}:{serve_flags.REST_API_PORT.value}"
 
 
 def show_examples(versions, configs):
     """Prints what to type to ask each model something."""
+    url = serve_flags.rest_url()
     for config in configs:
         with versions.using(config.name) as (version, loaded):
-            commands = examples.commands(url(), config.name, loaded.signatures)
+            commands = examples.commands(url, config.name, loaded.signatures)
         print(f"\nModel {config.name}, version {version}:\n")
         print("".join(f"  {command}\n\n" for command in commands))
     if not serve_flags.is_loopback():
@@ -101,7 +96,8 @@ def show_examples(versions, configs):
             f"WARNING: {serve_flags.ADDRESS.value} can be reached by others, "
             "and there is no authentication.\n"
         )
-    print(f"Serving at {url()} ...", flush=True)
+    addresses = [url, *serve_flags.grpc_addresses()]
+    print(f"Serving at {', '.join(addresses)} ...", flush=True)
 
 
 @contextlib.contextmanager
@@ -129,22 +125,22 @@ def serve(versions):
         max_waiting=serve_flags.MAX_WAITING.value,
         timeout_seconds=timeout_seconds,
     )
-    application = routes.application(
-        versions,
-        pool,
-        limits.Limits(
-            max_body_bytes=serve_flags.MAX_BODY_BYTES.value,
-            max_batch=serve_flags.MAX_BATCH.value,
-        ),
+    allowed = limits.Limits(
+        max_body_bytes=serve_flags.MAX_BODY_BYTES.value,
+        max_batch=serve_flags.MAX_BATCH.value,
     )
     server = http_server.server(
-        application,
+        routes.application(versions, pool, allowed),
         serve_flags.ADDRESS.value,
         serve_flags.REST_API_PORT.value,
         grace_seconds=timeout_seconds,
     )
     with contextlib.closing(pool):
+        grpc_server = server_of_grpc.start(
+            versions, pool, allowed, serve_flags.grpc_addresses()
+        )
         http_server.run_until_signal(server)
+        grpc_server.stop(timeout_seconds).wait()
 
 
 if __name__ == "__main__":

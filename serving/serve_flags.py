@@ -57,6 +57,10 @@ ALLOW_LABELS = flags.DEFINE_bool(
 SAVED_MODEL_TAGS = flags.DEFINE_list(
     "saved_model_tags", ["serve"], "Tags of the graph to load."
 )
+PORT = flags.DEFINE_integer("port", 8500, "Port of gRPC; 0: none.", 0, 65535)
+GRPC_SOCKET_PATH = flags.DEFINE_string(
+    "grpc_socket_path", None, "UNIX socket for gRPC, beside --port."
+)
 REST_API_PORT = flags.DEFINE_integer(
     "rest_api_port", 8501, "Port of the REST API.", 1, 65535
 )
@@ -117,6 +121,11 @@ MAX_BATCH = flags.DEFINE_integer(
     lower_bound=1,
 )
 
+flags.register_multi_flags_validator(
+    ("port", "rest_api_port"),
+    lambda values: values["port"] != values["rest_api_port"],
+    "--port and --rest_api_port must differ",
+)
 flags.register_validator(
     "address",
     lambda text: _is_address(text),
@@ -124,9 +133,29 @@ flags.register_validator(
 )
 
 
+def rest_url() -> str:
+    """Returns where REST is reached from this machine."""
+    return f"http://{_host()}:{REST_API_PORT.value}"
+
+
+def grpc_addresses() -> list[str]:
+    """Returns where gRPC listens."""
+    addresses = []
+    if PORT.value:
+        addresses.append(f"{_host()}:{PORT.value}")
+    if GRPC_SOCKET_PATH.value:
+        addresses.append(f"unix:{GRPC_SOCKET_PATH.value}")
+    return addresses
+
+
 def is_loopback() -> bool:
     """Whether only this machine can reach --address."""
     return ipaddress.ip_address(ADDRESS.value).is_loopback
+
+
+def _host():
+    address = ADDRESS.value
+    return f"[{address}]" if ":" in address else address
 
 
 def _is_address(text):

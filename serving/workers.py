@@ -17,6 +17,9 @@ class Workers:
 
     Owns threads: `close` ends them.
 
+    Attributes:
+        max_pending: int. Requests at a time, running and waiting.
+
     Args:
         num_threads: int >= 1.
         max_waiting: int >= 0. Requests in the queue.
@@ -25,7 +28,7 @@ class Workers:
 
     def __init__(self, num_threads, max_waiting, timeout_seconds):
         self._num_threads = num_threads
-        self._max_pending = num_threads + max_waiting
+        self.max_pending = num_threads + max_waiting
         self._timeout_seconds = timeout_seconds
         self._pool = concurrent.futures.ThreadPoolExecutor(
             num_threads, thread_name_prefix="serving"
@@ -45,23 +48,34 @@ class Workers:
             ServingError: the queue is full (UNAVAILABLE), or the time is over
                 (DEADLINE_EXCEEDED).
         """
-        with self._lock:
-            if self._num_pending >= self._max_pending:
-                raise errors.ServingError(
-                    "UNAVAILABLE",
-                    "The server is busy and its queue is full: try again later",
-                )
-            self._num_pending += 1
-        future = self._pool.submit(self._timed, function, arguments)
-        future.add_done_callback(self._finished)
+        future = self._submit(function, arguments)
         try:
             return await asyncio.wait_for(
                 asyncio.wrap_future(future), self._timeout_seconds
             )
         except asyncio.TimeoutError as error:
-            raise errors.ServingError(
-                "DEADLINE_EXCEEDED", "Timed out waiting for notification"
-            ) from error
+            raise _out_of_time() from error
+
+    def call(self, timeout_seconds, function, *arguments):
+        """Returns what `run` does, for a caller that is a thread itself.
+
+        Args:
+            timeout_seconds: float, or None. The caller's own limit.
+            function: callable.
+            *arguments: of it.
+
+        Raises:
+            ServingError: as of `run`.
+        """
+        limit = self._timeout_seconds
+        if timeout_seconds is not None:
+            limit = max(0.0, min(limit, timeout_seconds))
+        future = self._submit(function, arguments)
+        try:
+            return future.result(limit)
+        except concurrent.futures.TimeoutError as error:
+            future.cancel()
+            raise _out_of_time() from error
 
     def are_stuck(self):
         """Whether every thread is busy with a request that was given up."""
@@ -73,6 +87,18 @@ class Workers:
     def close(self):
         """Takes no more requests; waits for those that run."""
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _submit(self, function, arguments):
+        with self._lock:
+            if self._num_pending >= self.max_pending:
+                raise errors.ServingError(
+                    "UNAVAILABLE",
+                    "The server is busy and its queue is full: try again later",
+                )
+            self._num_pending += 1
+        future = self._pool.submit(self._timed, function, arguments)
+        future.add_done_callback(self._finished)
+        return future
 
     def _timed(self, function, arguments):
         key = threading.get_ident()
@@ -87,3 +113,9 @@ class Workers:
     def _finished(self, _):
         with self._lock:
             self._num_pending -= 1
+
+
+def _out_of_time():
+    return errors.ServingError(
+        "DEADLINE_EXCEEDED", "Timed out waiting for notification"
+    )

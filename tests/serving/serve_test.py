@@ -10,7 +10,11 @@ import sys
 import threading
 import time
 
+import grpc
 import pytest
+import tensorflow as tf
+from tensorflow_serving.apis import predict_pb2
+from tensorflow_serving.apis import prediction_service_pb2_grpc
 
 from tests.serving import live_server
 from tests.serving import saved_models
@@ -36,9 +40,10 @@ def run(*arguments):
 @contextlib.contextmanager
 def started(*arguments, **environment):
     """Runs the program meanwhile; yields the process, a client and a log."""
-    port = live_server.free_port()
+    port, grpc_port = live_server.free_port(), live_server.free_port()
+    ports = (f"--rest_api_port={port}", f"--port={grpc_port}")
     process = subprocess.Popen(
-        command(*arguments, f"--rest_api_port={port}"),
+        command(*arguments, *ports),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -70,6 +75,15 @@ def test_an_export_is_served_until_a_signal_comes(tmp_path):
         answer = client.post("/v1/models/half:predict", {"instances": [1.0]})
         assert answer.json() == {"predictions": [2.5]}
         assert client.ask("GET", "/readyz").status == 200
+
+        address = re.search(r", (127\.0\.0\.1:\d+) \.\.\.", printed)[1]
+        request = predict_pb2.PredictRequest()
+        request.model_spec.name = "half"
+        request.inputs["x"].CopyFrom(tf.make_tensor_proto([1.0]))
+        with grpc.insecure_channel(address) as channel:
+            stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+            response = stub.Predict(request, timeout=60)
+        assert list(response.outputs["y"].float_val) == [2.5]
 
         # What it printed is what it can do, ready to copy.
         assert "Model half, version 1:" in printed

@@ -1,0 +1,162 @@
+"""TensorFlow Serving's `PredictionService`."""
+
+from tensorflow_serving.apis import classification_pb2
+from tensorflow_serving.apis import get_model_metadata_pb2
+from tensorflow_serving.apis import predict_pb2
+from tensorflow_serving.apis import prediction_service_pb2_grpc
+from tensorflow_serving.apis import regression_pb2
+
+from serving import errors
+from serving import inference
+from serving.grpc_api import calls
+from serving.grpc_api import tensor_proto
+
+
+class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
+    """Predict, Classify, Regress and GetModelMetadata.
+
+    MultiInference is UNIMPLEMENTED.
+
+    Args:
+        versions: `ModelVersions`.
+        pool: `Workers`, threads that compute.
+        max_bytes: int. Of an input tensor.
+        max_batch: int. Examples of a call.
+    """
+
+    def __init__(self, versions, pool, max_bytes, max_batch):
+        self._versions = versions
+        self._pool = pool
+        self._max_bytes = max_bytes
+        self._max_batch = max_batch
+
+    def Predict(self, request, context):  # noqa: N802
+        """Answers a call."""
+        return calls.answer(self._pool, context, self._predict, request)
+
+    def Classify(self, request, context):  # noqa: N802
+        """Answers a call."""
+        return calls.answer(self._pool, context, self._classify, request)
+
+    def Regress(self, request, context):  # noqa: N802
+        """Answers a call."""
+        return calls.answer(self._pool, context, self._regress, request)
+
+    def GetModelMetadata(self, request, context):  # noqa: N802
+        """Answers a call."""
+        return calls.answer(None, context, self._metadata, request)
+
+    def _predict(self, request):
+        with calls.servable(self._versions, request.model_spec) as (
+            version,
+            engine,
+        ):
+            inputs = {
+                alias: tensor_proto.parse(alias, message, self._max_bytes)
+                for alias, message in request.inputs.items()
+            }
+            name = request.model_spec.signature_name
+            name = name or inference.DEFAULT_SIGNATURE
+            if name in engine.signatures:
+                self._check_inputs(engine.signatures[name].inputs, inputs)
+            outputs = inference.predict(
+                engine, name, inputs, request.output_filter
+            )
+        response = predict_pb2.PredictResponse()
+        _fill_spec(response.model_spec, request.model_spec, version)
+        for alias, array in outputs.items():
+            tensor_proto.write(array, response.outputs[alias])
+        return response
+
+    def _classify(self, request):
+        name = request.model_spec.signature_name
+        with calls.servable(self._versions, request.model_spec) as (
+            version,
+            engine,
+        ):
+            results = inference.classify(
+                engine, name, self._examples(request.input)
+            )
+        response = classification_pb2.ClassificationResponse()
+        _fill_spec(response.model_spec, request.model_spec, version)
+        for pairs in results:
+            row = response.result.classifications.add()
+            for label, score in pairs:
+                row.classes.add(
+                    label=label.decode("utf-8", "replace"), score=score
+                )
+        return response
+
+    def _regress(self, request):
+        name = request.model_spec.signature_name
+        with calls.servable(self._versions, request.model_spec) as (
+            version,
+            engine,
+        ):
+            values = inference.regress(
+                engine, name, self._examples(request.input)
+            )
+        response = regression_pb2.RegressionResponse()
+        _fill_spec(response.model_spec, request.model_spec, version)
+        for value in values:
+            response.result.regressions.add(value=value)
+        return response
+
+    def _metadata(self, request):
+        if not request.HasField("model_spec"):
+            raise errors.invalid_argument("Missing ModelSpec")
+        if not request.metadata_field:
+            raise errors.invalid_argument(
+                "GetModelMetadataRequest must specify at least one "
+                "metadata_field"
+            )
+        for field in request.metadata_field:
+            if field != "signature_def":
+                raise errors.invalid_argument(
+                    f"Metadata field {field} is not supported"
+                )
+        signatures = get_model_metadata_pb2.SignatureDefMap()
+        with calls.servable(self._versions, request.model_spec) as (
+            version,
+            engine,
+        ):
+            for name, signature in engine.signatures.items():
+                signatures.signature_def[name].CopyFrom(signature)
+        response = get_model_metadata_pb2.GetModelMetadataResponse()
+        response.model_spec.name = request.model_spec.name
+        response.model_spec.version.value = version
+        response.metadata["signature_def"].Pack(signatures)
+        return response
+
+    def _check_inputs(self, infos, inputs):
+        for alias, array in inputs.items():
+            if alias not in infos:
+                continue
+            dims = infos[alias].tensor_shape.dim
+            if dims and dims[0].size == -1 and array.ndim:
+                self._check_batch(len(array))
+
+    def _examples(self, message):
+        kind = message.WhichOneof("kind")
+        if kind == "example_list_with_context":
+            found = message.example_list_with_context
+            context = found.context.SerializeToString()
+        else:
+            found, context = message.example_list, b""
+        if not found.examples:
+            raise errors.invalid_argument("Input is empty.")
+        self._check_batch(len(found.examples))
+        return [context + each.SerializeToString() for each in found.examples]
+
+    def _check_batch(self, size):
+        if size > self._max_batch:
+            raise errors.invalid_argument(
+                f"A request may hold {self._max_batch} examples, the limit "
+                f"of this server, but has {size}"
+            )
+
+
+def _fill_spec(spec, asked, version):
+    spec.name = asked.name
+    spec.signature_name = asked.signature_name or inference.DEFAULT_SIGNATURE
+    spec.version.value = version

@@ -1,0 +1,75 @@
+"""Listens for gRPC calls."""
+
+import concurrent.futures
+
+import grpc
+from tensorflow_serving.apis import model_service_pb2_grpc
+from tensorflow_serving.apis import prediction_service_pb2_grpc
+
+from serving import errors
+from serving import model_versions
+from serving import workers
+from serving.grpc_api import model_service
+from serving.grpc_api import prediction_service
+from serving.rest import limits as rest_limits
+
+# Room for what surrounds tensors in a message.
+_ENVELOPE_BYTES = 64 * 1024
+
+
+def start(
+    versions: model_versions.ModelVersions,
+    pool: workers.Workers,
+    limits: rest_limits.Limits,
+    addresses: list[str],
+) -> grpc.Server:
+    """Returns a server that answers calls.
+
+    Args:
+        versions: the models. Not closed here.
+        pool: threads that compute. Not closed here.
+        limits: of a call: size and batch.
+        addresses: list of str, such as "127.0.0.1:8500" or "unix:/path".
+
+    Raises:
+        ServingError: an address is taken or not of this machine
+            (UNAVAILABLE).
+    """
+    # They wait for the pool, which refuses what is too many; some are left for
+    # questions that are answered at once.
+    num_threads = pool.max_pending + 4
+    server = grpc.server(
+        concurrent.futures.ThreadPoolExecutor(
+            num_threads, thread_name_prefix="grpc"
+        ),
+        maximum_concurrent_rpcs=num_threads,
+        options=[
+            (
+                "grpc.max_receive_message_length",
+                limits.max_body_bytes + _ENVELOPE_BYTES,
+            ),
+            ("grpc.max_send_message_length", -1),
+            # Else two servers may share a port without a word.
+            ("grpc.so_reuseport", 0),
+        ],
+    )
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
+        prediction_service.PredictionService(
+            versions, pool, limits.max_body_bytes, limits.max_batch
+        ),
+        server,
+    )
+    model_service_pb2_grpc.add_ModelServiceServicer_to_server(
+        model_service.ModelService(versions), server
+    )
+    for address in addresses:
+        try:
+            port = server.add_insecure_port(address)
+        except RuntimeError:
+            port = 0
+        if not port:
+            raise errors.ServingError(
+                "UNAVAILABLE", f"gRPC cannot listen on {address}"
+            )
+    server.start()
+    return server
