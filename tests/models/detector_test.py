@@ -41,10 +41,13 @@ def backbone(kind, **options):
         return backbones.ViT(
             (H, W),
             patch_size=16,
-            embed_dim=6,
+            # Enlarged fourfold, the map has a quarter of the features: of one
+            # alone, the norm after it would leave nothing but its sign.
+            embed_dim=12,
+            depth=2,
             num_heads=3,
             channels=C,
-            **{"depth": 1, **options},
+            **options,
         )
     if kind == "swin":
         return backbones.Swin(
@@ -147,9 +150,9 @@ class DetectorTest(tf.test.TestCase, parameterized.TestCase):
             self.assertAllClose(value[:, -9 * 4 * 6 :], wanted[name])
 
     def test_drop_path_follows_its_seed(self):
-        # The first block drops nothing.
-        network = backbone("vit", drop_path_rate=0.5, depth=2)
-        model = models.Detector(network, L, 7, num_convolutions=0)
+        model = models.Detector(
+            backbone("vit", drop_path_rate=0.5), L, 7, num_convolutions=0
+        )
         off_zero(model)
         seeds = [tf.constant([1, n], tf.int64) for n in (0, 0, 1)]
         a, b, c = (
@@ -206,10 +209,7 @@ class DetectorTest(tf.test.TestCase, parameterized.TestCase):
         wanted, wanted_weights = plain(kind)
         self.assertEqual(result.keys(), wanted.keys())
         for name, value in wanted.items():
-            # The gradient of so few features is all kinks: XLA's order of sums
-            # changes its norm by 1.3e-4.
-            rtol = 1e-3 if name == "gradient_norm" else 2e-6
-            self.assertAllClose(result[name], value, rtol=rtol, msg=name)
+            self.assertAllClose(result[name], value, rtol=2e-6, msg=name)
         for a, b in zip(weights, wanted_weights, strict=True):
             self.assertAllClose(a, b, rtol=0, atol=1e-6)
 
@@ -279,10 +279,8 @@ class DetectorTest(tf.test.TestCase, parameterized.TestCase):
         tf.keras.mixed_precision.set_global_policy(f"mixed_{precision}")
         self.addCleanup(tf.keras.mixed_precision.set_global_policy, "float32")
         result, weights = train()
-        # Not the gradient, which is ill-conditioned at this width; of 32
-        # features, float16 gave each tensor's within 0.5 %.
-        for name in ("loss", "test_loss"):
-            self.assertAllClose(result[name], wanted[name], rtol=0.01)
+        for name in ("loss", "gradient_norm", "test_loss"):
+            self.assertAllClose(result[name], wanted[name], rtol=0.05)
         self.assertEqual({w.dtype.name for w in weights}, {"float32"})
 
     def test_elements_without_what_is_needed_are_refused(self):
