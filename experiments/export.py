@@ -18,11 +18,15 @@ import compute_flags
 import picture_inputs  # noqa: F401  (--run)
 from absl import app
 from absl import flags
+from absl import logging
 
 import tf_simmim  # noqa: F401  (sets TensorFlow up; before TensorFlow itself)
 from tf_simmim import export
 from tf_simmim.export import batching
 from tf_simmim.export import preprocessing
+
+# isort: split
+import tensorflow as tf
 
 FLAGS = flags.FLAGS
 flags.declare_key_flag("run")
@@ -62,6 +66,9 @@ def main(argv):
     command_line.refuse_leftovers(argv)
     if not FLAGS.run:
         raise ValueError("Name the folder of a run: --run=runs/demo.")
+    # TensorFlow tells how it renames what nobody named.
+    logging.set_verbosity(logging.WARNING)
+    tf.get_logger().setLevel("WARNING")
     compute_flags.set_precision()
     path = export.export_run(
         FLAGS.run,

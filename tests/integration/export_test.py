@@ -157,7 +157,7 @@ def test_a_fine_tuned_run_and_a_swin_are_exported(tmp_path, precision):
         )
         assert result.returncode == 0, result.stderr
         folder = tmp_path / "served" / name / "12"
-        assert f"\n{signature}: " in result.stdout
+        assert f"{signature}: " in result.stdout
         told = json.loads((folder / "manifest.json").read_text())
         assert told["precision"] == precision
     assert [p.name for p in (tmp_path / "served").rglob(".*")] == []
