@@ -11,14 +11,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tf_simmim import backbones
+from tests.conformance import small_models
 from tf_simmim import heads
 from tf_simmim import layers
-from tf_simmim import models
 
-B, N, D, K = 4, 6, 12, 3  # batch, patches of a 2 x 3 grid, width, heads
-GRID = (2, 3)
-IMAGE = (16, 24)
+B, N, D, K = 4, 6, small_models.D, small_models.K  # batch, patches of GRID
+GRID, IMAGE = small_models.GRID, small_models.IMAGE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,178 +46,6 @@ def _mask(*shape):
     return np.random.default_rng(1).integers(0, 2, shape).astype(np.int32)
 
 
-@tf.keras.saving.register_keras_serializable(package="tf_simmim_tests")
-class _FourVisible(backbones.ViT):
-    """A ViT that expects four visible patches, as SimMIM would tell it."""
-
-    def call(self, images, patch_mask=None, training=None, seed=None):
-        # Not of the empty mask that the constructor calls it with.
-        num_visible = None if seed is None else 4
-        return super().call(images, patch_mask, training, seed, num_visible)
-
-
-@tf.keras.saving.register_keras_serializable(package="tf_simmim_tests")
-class _FeaturePyramid(layers.FeaturePyramid):
-    """One that takes its maps one by one, as `Case` has inputs."""
-
-    def call(self, fine, coarse):
-        return super().call([fine, coarse])
-
-
-@tf.keras.saving.register_keras_serializable(package="tf_simmim_tests")
-class _DetectionHead(heads.DetectionHead):
-    """Likewise."""
-
-    def call(self, fine, coarse):
-        return super().call([fine, coarse])
-
-
-@tf.keras.saving.register_keras_serializable(package="tf_simmim_tests")
-class _SegmentationHead(heads.SegmentationHead):
-    """Likewise."""
-
-    def call(self, fine, coarse):
-        return super().call([fine, coarse])
-
-
-def _vit(vit=backbones.ViT, **kwargs):
-    return vit(
-        **{
-            "image_size": IMAGE,
-            "patch_size": 8,
-            "embed_dim": D,
-            "depth": 2,
-            "num_heads": K,
-            "channels": 2,
-            "absolute_position": "learned",
-            "relative_position": "per_block",
-            "qkv_bias": "query_key_value",
-            "layer_scale_init": 0.5,
-            "epsilon": 1e-5,
-            "mlp_ratio": 2.0,
-            **kwargs,
-        }
-    )
-
-
-def _swin(**kwargs):
-    return backbones.Swin(
-        **{
-            "image_size": IMAGE,
-            "patch_size": 4,
-            "embed_dim": 6,
-            "depths": (2, 1),
-            "num_heads": (2, 3),
-            "window_size": (3, 4),  # pads maps of 4 x 6
-            "channels": 2,
-            "epsilon": 1e-4,
-            "mlp_ratio": 2.0,
-            "drop_path_rate": 0.4,
-            **kwargs,
-        }
-    )
-
-
-def _convolutional(**kwargs):
-    return backbones.Convolutional(
-        **{
-            "image_size": IMAGE,
-            "depths": (1, 1),
-            "widths": (6, 10),
-            "channels": 2,
-            "drop_path_rate": 0.4,
-            **kwargs,
-        }
-    )
-
-
-def _simmim_of_swin(**kwargs):
-    backbone = _swin(drop_path_rate=0.0, dtype=kwargs.get("dtype"))
-    return models.SimMIM(
-        **{"backbone": backbone, "mask_patch_size": 8, **kwargs}
-    )
-
-
-def _simmim_of_visible_only(**kwargs):
-    backbone = _vit(
-        visible_only=True,
-        relative_position="none",
-        dtype=kwargs.get("dtype"),
-    )
-    return models.SimMIM(
-        **{
-            "backbone": backbone,
-            "mask_patch_size": 8,
-            "head": "cross_attention",
-            **kwargs,
-        }
-    )
-
-
-def _simmim(**kwargs):
-    backbone = _vit(
-        qkv_bias="query_value",
-        relative_position="shared",
-        dtype=kwargs.get("dtype"),
-    )
-    return models.SimMIM(
-        **{
-            "backbone": backbone,
-            "mask_patch_size": 8,
-            "mask_ratio": 0.4,
-            "mask_strategy": "grid",
-            "target": "patch_normalized",
-            "reconstruction_loss": "smooth_l1",
-            "seed": 3,
-            **kwargs,
-        }
-    )
-
-
-def _segmenter(**kwargs):
-    backbone = _vit(depth=1, dtype=kwargs.get("dtype"))
-    return models.Segmenter(
-        **{
-            "backbone": backbone,
-            "num_classes": 5,
-            "width": 7,
-            "ignore_label": 99,
-            "seed": 3,
-            **kwargs,
-        }
-    )
-
-
-def _detector(**kwargs):
-    backbone = _vit(depth=1, dtype=kwargs.get("dtype"))
-    return models.Detector(
-        **{
-            "backbone": backbone,
-            "num_classes": 5,
-            "width": 7,
-            "num_convolutions": 1,
-            "seed": 3,
-            **kwargs,
-        }
-    )
-
-
-def _classifier(**kwargs):
-    backbone = _vit(
-        drop_path_rate=0.4, final_norm=False, dtype=kwargs.get("dtype")
-    )
-    return models.Classifier(
-        **{
-            "backbone": backbone,
-            "num_classes": 3,
-            "class_names": ["a", "b", "c"],
-            "label_smoothing": 0.3,
-            "seed": 3,
-            **kwargs,
-        }
-    )
-
-
 def _bind(cls, **defaults):
     return lambda **kwargs: cls(**{**defaults, **kwargs})
 
@@ -245,7 +71,7 @@ CASES = [
     ),
     Case(
         "FeaturePyramid",
-        _bind(_FeaturePyramid, num_levels=2, width=7),
+        _bind(small_models.FeaturePyramid, num_levels=2, width=7),
         {"fine": _floats(B, 4, 6, D), "coarse": _floats(B, *GRID, 5)},
     ),
     Case(
@@ -423,7 +249,7 @@ CASES = [
     Case(
         "DetectionHead",
         _bind(
-            _DetectionHead,
+            small_models.DetectionHead,
             num_classes=5,
             num_anchors=2,
             num_convolutions=1,
@@ -440,7 +266,9 @@ CASES = [
     ),
     Case(
         "SegmentationHead",
-        _bind(_SegmentationHead, num_classes=5, num_levels=2, width=7),
+        _bind(
+            small_models.SegmentationHead, num_classes=5, num_levels=2, width=7
+        ),
         {"fine": _floats(B, 4, 6, D), "coarse": _floats(B, *GRID, 8)},
         output_dtype="float32",
     ),
@@ -462,15 +290,15 @@ CASES = [
     ),
     Case(
         "ViT",
-        _bind(_vit, drop_path_rate=0.4, rematerialize=True),
+        _bind(small_models.vit, drop_path_rate=0.4, rematerialize=True),
         {"images": IMAGES, "patch_mask": _mask(B, *GRID), "seed": SEED},
         unbatched=("seed",),
     ),
     Case(
         "ViTVisibleOnly",
         _bind(
-            _vit,
-            vit=_FourVisible,
+            small_models.vit,
+            vit=small_models.FourVisible,
             relative_position="none",
             drop_path_rate=0.4,
             visible_only=True,
@@ -487,7 +315,7 @@ CASES = [
     *(
         Case(
             name,
-            _bind(_swin, version=version, rematerialize=True),
+            _bind(small_models.swin, version=version, rematerialize=True),
             {
                 "images": IMAGES,
                 "patch_mask": _mask(B, 4, 6),
@@ -500,7 +328,9 @@ CASES = [
     *(
         Case(
             name,
-            _bind(_convolutional, extractor=extractor, masking=masking),
+            _bind(
+                small_models.convolutional, extractor=extractor, masking=masking
+            ),
             {
                 "images": IMAGES,
                 "patch_mask": _mask(B, 4, 6),
@@ -515,24 +345,38 @@ CASES = [
     ),
     Case(
         "SimMIMOfSwin",
-        _simmim_of_swin,
+        small_models.simmim_of_swin,
         {"inputs": IMAGES, "patch_mask": _mask(B, 4, 6)},
     ),
     Case(
         "SimMIMOfVisibleOnly",
-        _simmim_of_visible_only,
+        small_models.simmim_of_visible_only,
         {"inputs": IMAGES, "patch_mask": _mask(B, *GRID)},
     ),
-    Case("Detector", _detector, {"inputs": IMAGES}, output_dtype="float32"),
-    Case("Segmenter", _segmenter, {"inputs": IMAGES}, output_dtype="float32"),
+    Case(
+        "Detector",
+        small_models.detector,
+        {"inputs": IMAGES},
+        output_dtype="float32",
+    ),
+    Case(
+        "Segmenter",
+        small_models.segmenter,
+        {"inputs": IMAGES},
+        output_dtype="float32",
+    ),
     Case(
         "Classifier",
-        _classifier,
+        small_models.classifier,
         {"inputs": IMAGES, "seed": SEED},
         unbatched=("seed",),
         output_dtype="float32",
     ),
-    Case("SimMIM", _simmim, {"inputs": IMAGES, "patch_mask": _mask(B, *GRID)}),
+    Case(
+        "SimMIM",
+        small_models.simmim,
+        {"inputs": IMAGES, "patch_mask": _mask(B, *GRID)},
+    ),
 ]
 
 # Serialisable classes that have no call on a batch: config round trip only.
