@@ -25,10 +25,14 @@ def backbone(kind, **options):
         return backbones.ViT(
             (H, W),
             patch_size=8,
-            embed_dim=6,
+            # Enlarged fourfold, the map has a quarter of the features: of one
+            # alone, the norm after it would leave nothing but its sign.
+            embed_dim=12,
+            # The first block drops nothing.
+            depth=2,
             num_heads=3,
             channels=C,
-            **{"depth": 1, **options},
+            **options,
         )
     if kind == "swin":
         return backbones.Swin(
@@ -103,9 +107,7 @@ class SegmenterTest(tf.test.TestCase, parameterized.TestCase):
             self.assertEqual(logits.dtype, tf.float32)
 
     def test_drop_path_follows_its_seed(self):
-        # The first block drops nothing.
-        network = backbone("vit", drop_path_rate=0.5, depth=2)
-        model = models.Segmenter(network, L, 7)
+        model = models.Segmenter(backbone("vit", drop_path_rate=0.5), L, 7)
         seeds = [tf.constant([1, n], tf.int64) for n in (0, 0, 1)]
         a, b, c = (model(IMAGES, training=True, seed=seed) for seed in seeds)
         self.assertAllEqual(a, b)
@@ -200,17 +202,15 @@ class SegmenterTest(tf.test.TestCase, parameterized.TestCase):
         wanted = model(normalization.normalize(pixels))
         self.assertAllEqual(model(pixels), wanted)
 
-    @parameterized.parameters(("bfloat16", 0.1), ("float16", 0.05))
+    @parameterized.parameters("bfloat16", "float16")
     @pytest.mark.slow
-    def test_in_few_bits_a_step_is_near_that_of_float32(
-        self, precision, tolerance
-    ):
+    def test_in_few_bits_a_step_is_near_that_of_float32(self, precision):
         wanted, _ = plain("vit")
         tf.keras.mixed_precision.set_global_policy(f"mixed_{precision}")
         self.addCleanup(tf.keras.mixed_precision.set_global_policy, "float32")
         result, weights = train()
         for name in ("loss", "gradient_norm", "test_loss"):
-            self.assertAllClose(result[name], wanted[name], rtol=tolerance)
+            self.assertAllClose(result[name], wanted[name], rtol=0.05)
         self.assertEqual({w.dtype.name for w in weights}, {"float32"})
 
     def test_elements_without_what_is_needed_are_refused(self):
