@@ -70,3 +70,11 @@ def test_the_error_of_a_version_is_told():
         "state": "END",
         "status": {"error_code": "NOT_FOUND", "error_message": "no such file"},
     }
+
+
+@pytest.mark.parametrize(
+    "name, value", [("y_bytes", {"b64": "YWI="}), ("bytes", "ab"), ("y", "ab")]
+)
+def test_strings_are_base64_under_names_that_end_in_bytes(name, value):
+    text = response_json.outputs({name: np.array([b"ab"], object)})
+    assert json.loads(text) == {"outputs": [value]}
