@@ -2,9 +2,7 @@
 
 import contextlib
 import json
-import os
 import socket
-import subprocess
 import time
 
 from tests.integration import programs
@@ -22,7 +20,7 @@ def training(workdir, *arguments, num_workers=2):
         num_workers: int.
 
     Yields:
-        list of subprocess.Popen, the chief first.
+        list of warm_interpreter.Process, the chief first.
     """
     addresses = _free_addresses(num_workers)
     with contextlib.ExitStack() as stack:
@@ -32,19 +30,11 @@ def training(workdir, *arguments, num_workers=2):
                 "cluster": {"worker": addresses},
                 "task": {"type": "worker", "index": index},
             }
-            log = open(log_file(workdir, index), "w", encoding="utf-8")
-            stack.enter_context(log)
-            process = subprocess.Popen(
-                programs.command(
-                    "pretrain.py",
-                    *programs.TINY,
-                    f"--workdir={workdir}",
-                    *arguments,
-                ),
-                cwd=programs.ROOT,
-                env={**os.environ, "TF_CONFIG": json.dumps(config)},
-                stdout=subprocess.DEVNULL,
-                stderr=log,
+            process = programs.start(
+                "pretrain.py",
+                *(*programs.TINY, f"--workdir={workdir}", *arguments),
+                stderr=log_file(workdir, index),
+                TF_CONFIG=json.dumps(config),
             )
             processes.append(process)
             stack.callback(process.wait)
@@ -71,16 +61,11 @@ def data_server(log_path):
     """
     address, worker_address = _free_addresses(2)
     ports = [each.rpartition(":")[2] for each in (address, worker_address)]
-    with open(log_path, "w", encoding="utf-8") as stderr:
-        server = subprocess.Popen(
-            programs.command(
-                "data_server.py",
-                f"--port={ports[0]}",
-                f"--worker_port={ports[1]}",
-            ),
-            cwd=programs.ROOT,
-            stderr=stderr,
-        )
+    server = programs.start(
+        "data_server.py",
+        *(f"--port={ports[0]}", f"--worker_port={ports[1]}"),
+        stderr=log_path,
+    )
     try:
         deadline = time.monotonic() + TIMEOUT_SECONDS
         while "Serving at" not in log_path.read_text(encoding="utf-8"):

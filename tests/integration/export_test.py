@@ -128,7 +128,6 @@ def test_what_pretrain_leaves_is_exported_twice_and_passes(tmp_path):
             in result.stdout
         )
         assert "reconstruct_png: " in result.stdout
-    assert verify(folder).returncode == 0
     told = json.loads((folder / "manifest.json").read_text())
     assert told["run"]["step"] == 3
     assert told["run"]["metrics"]["loss"] > 0
@@ -143,11 +142,13 @@ def test_what_pretrain_leaves_is_exported_twice_and_passes(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_a_fine_tuned_run_and_a_swin_are_exported(tmp_path, precision):
+def test_a_fine_tuned_run_and_a_swin_are_exported(tmp_path):
     training.write_model_folder(tmp_path / "a", tiny.classifier())
     training.write_model_folder(tmp_path / "b", tiny.simmim(tiny.swin()))
-    for name, signature in (("a", "classify"), ("b", "reconstruct_random")):
+    for name, signature, precision in (
+        ("a", "classify", "float32"),
+        ("b", "reconstruct_random", "bfloat16"),
+    ):
         result = run(
             f"--run={tmp_path / name}",
             f"--export_dir={tmp_path / 'served' / name}",

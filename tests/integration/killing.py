@@ -4,7 +4,6 @@ What is started, and may kill itself, is in `saboteur.py`.
 """
 
 import collections
-import os
 import re
 import signal
 import subprocess
@@ -12,6 +11,7 @@ import sys
 
 from tests.integration import programs
 from tests.integration import saboteur
+from tests.integration import warm_interpreter
 
 TOTAL_STEPS = 26
 NUM_IMAGES = 1437  # the digits to train on: 11.2 steps
@@ -38,7 +38,6 @@ def train_uninterrupted(workdir):
         *FLAGS,
         "--keep_checkpoints=1000",
         f"--workdir={workdir}",
-        PYTHONPATH=str(programs.ROOT),
     )
     if result.returncode:
         raise RuntimeError(result.stderr)
@@ -105,20 +104,16 @@ class Run:
             list of str: what is wrong now, empty for nothing.
         """
         command = (
-            *(sys.executable, saboteur.__file__),
+            saboteur.__file__,
             *(self._steps_file, self._operations_file, self.workdir),
             kill if isinstance(kill, str) else "",
             *FLAGS,
             "--keep_checkpoints=2",
             f"--workdir={self.workdir}",
         )
-        with open(self._log_file, "w", encoding="utf-8") as log:
-            process = subprocess.Popen(
-                [str(word) for word in command],
-                env={**os.environ, "PYTHONPATH": str(programs.ROOT)},
-                stdout=subprocess.DEVNULL,
-                stderr=log,
-            )
+        process = warm_interpreter.start(
+            command, programs.ROOT, stderr=self._log_file
+        )
         try:
             code = process.wait(kill if isinstance(kill, float) else 900)
         except subprocess.TimeoutExpired:

@@ -144,19 +144,47 @@ def test_a_cell_that_raises_is_named(tmp_path):
     assert "ZeroDivisionError" in result.stderr
 
 
+def test_it_shows_what_its_text_says():
+    shown = "".join("".join(output.get("text", ())) for output in outputs())
+    losses = re.findall(r" val_loss: ([\d.]+)", shown)
+    assert len(losses) == 5 and float(losses[-1]) < 0.4
+    linear = {
+        network: [
+            float(row.split()[5])
+            for row in shown.splitlines()
+            if row.startswith(f"{network}, block")
+        ]
+        for network in ("pretrained", "untrained")
+    }
+    assert len(linear["pretrained"]) == len(linear["untrained"]) == 4
+    assert min(linear["pretrained"]) > max(linear["untrained"])
+    fine_tuned = dict(re.findall(r"(?m)^([a-z ]+): ([\d.]+) % of", shown))
+    assert fine_tuned.keys() == {"pretrained", "from scratch"}
+    gain = float(fine_tuned["pretrained"]) - float(fine_tuned["from scratch"])
+    assert gain > 8
+
+
 @pytest.mark.slow
-def test_it_learns_what_it_says(tmp_path):
+def test_its_cells_run_and_the_network_learns(tmp_path):
+    """A fifth of the steps, a tenth in fine-tuning."""
+    code = "\0".join(code_cells())
+    for long, short in (
+        ("steps = 440", "steps = 88"),
+        ("steps_per_epoch=40,", "steps_per_epoch=4,"),
+    ):
+        assert code.count(long) == 1
+        code = code.replace(long, short)
     check = """
 assert [picture[1:4] for picture in displayed] == [b"PNG"] * 3
 best = [
     max(scores["linear"].accuracy for scores in network.values())
     for network in (pretrained, untrained)
 ]
-assert best[0] > 0.85 and best[0] > best[1] + 0.05, best
-assert history.history["val_loss"][-1] < 0.4, history.history
-last = {name: curve[-1][1] for name, curve in curves.items()}
-assert last["pretrained"] > last["from scratch"] + 0.08, last
+assert best[0] > best[1] + 0.05, best
+(loss,) = history.history["val_loss"]
+assert loss < 0.6, loss
+assert all(len(curve) == 5 for curve in curves.values())
 """
-    result = run([*code_cells(), check], tmp_path)
+    result = run([*code.split("\0"), check], tmp_path)
     assert result.returncode == 0, result.stderr
     assert not list(tmp_path.iterdir())

@@ -1,7 +1,6 @@
 """Pretraining as a user runs it: stop, go on, look at what is left behind."""
 
 import json
-import pathlib
 import shutil
 
 import numpy as np
@@ -14,17 +13,16 @@ from tf_simmim import training
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """A run of 18 steps, and one that stopped after 6 and after 11."""
+    """A run of 18 steps, and one that stopped after 11."""
     whole = tmp_path_factory.mktemp("whole")
     parts = tmp_path_factory.mktemp("parts")
     programs.pretrain(whole, "--train_steps=18")
-    for steps in (6, 11, 18):
+    for steps in (11, 18):
         # That features are judged on the way must change nothing either.
         result = programs.pretrain(
             parts,
             f"--train_steps={steps}",
             "--evaluate_every=8",
-            WANDB_MODE="offline",
         )
     return whole, parts, result
 
@@ -178,7 +176,7 @@ def test_features_are_judged_while_a_run_trains(runs):
     ]
     # Every 8 steps, and where a part of the run ended.
     steps = [row["step"] for row in judged if "knn_block_0" in row]
-    assert steps == [6, 8, 11, 16, 18]
+    assert steps == [8, 11, 16, 18]
     for row in judged:
         if row["step"] in steps:
             assert all(0.1 < row[name] < 1 for name in names)
@@ -260,30 +258,8 @@ def test_a_second_evaluation_takes_its_features_from_the_disk(runs, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_demo_learns_digits(tmp_path):
-    """No flags at all: what `make demo` runs, with its promises."""
-    result = programs.run("pretrain.py", cwd=tmp_path)
-    assert result.returncode == 0, result.stderr
-    assert "running the demo" in result.stdout
-    result = programs.run("evaluate.py", "--workdir=runs/demo", cwd=tmp_path)
-    assert result.returncode == 0, result.stderr
-    report = json.loads((tmp_path / "runs/demo/evaluation.json").read_text())
-    # Measured: 0.19 of 0.86.
-    assert report["validation_loss"] < 0.4 * report["single_colour_loss"]
-    # Measured: 0.83 and 0.35, in the last block.
-    pretrained, untrained = (
-        max(
-            score["accuracy"]
-            for score in report["protocols"]["knn"][network].values()
-        )
-        for network in ("pretrained", "untrained")
-    )
-    assert pretrained > untrained + 0.25
-
-
-@pytest.mark.slow
 def test_the_published_vitb_recipe_takes_real_steps(tmp_path):
-    """Two steps of the real ViT-B on a dozen JPEGs, then a third."""
+    """Two steps of the real ViT-B on a dozen JPEGs."""
     images = tmp_path / "images"
     images.mkdir()
     rng = np.random.default_rng(0)
@@ -291,24 +267,18 @@ def test_the_published_vitb_recipe_takes_real_steps(tmp_path):
         pixels = rng.integers(0, 256, [240 + number, 320, 3], np.uint8)
         Image.fromarray(pixels).save(images / f"{number}.jpg")
     workdir = tmp_path / "run"
-    for steps in (2, 3):
-        result = programs.run(
-            "pretrain.py",
-            "--flagfile=vitb.flags",
-            f"--dataset=folder:{images}",
-            f"--train_steps={steps}",
-            "--global_batch_size=4",
-            f"--workdir={workdir}",
-        )
-        assert result.returncode == 0, result.stderr
-    assert (workdir / "checkpoints" / "step-00000003").is_dir()
-    manifest = json.loads(
-        pathlib.Path(
-            workdir / "checkpoints" / "step-00000003" / "manifest.json"
-        ).read_text()
+    result = programs.run(
+        "pretrain.py",
+        "--flagfile=vitb.flags",
+        f"--dataset=folder:{images}",
+        "--train_steps=2",
+        "--global_batch_size=4",
+        f"--workdir={workdir}",
     )
-    assert manifest["step"] == 3
-    weights = programs.tensors(workdir, 3)
+    assert result.returncode == 0, result.stderr
+    folder = workdir / "checkpoints" / "step-00000002"
+    assert json.loads((folder / "manifest.json").read_text())["step"] == 2
+    weights = programs.tensors(workdir, 2)
     table = [n for n in weights if "relative_position_biases" in n]
     shapes = {weights[name].shape for name in table}
     assert (732, 12) in shapes  # (2 * 14 - 1)^2 + 3 rows, 12 heads

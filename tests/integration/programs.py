@@ -12,6 +12,8 @@ import sys
 import numpy as np
 import tensorflow as tf
 
+from tests.integration import warm_interpreter
+
 ROOT = pathlib.Path(__file__).parents[2]
 
 # What two runs of the same settings must agree in, of a row of metrics.jsonl.
@@ -48,6 +50,8 @@ TINY = (
     "--num_pictures=3",
 )
 
+_TIMEOUT = 900  # seconds
+
 
 def command(program, *arguments):
     """Returns the command line that runs a file of `experiments/`."""
@@ -55,7 +59,7 @@ def command(program, *arguments):
 
 
 def run(program, *arguments, cwd=ROOT, **environment):
-    """Runs a program to its end.
+    """Runs a program to its end, in a fork of a warm interpreter.
 
     Args:
         program: str. A file of `experiments/`.
@@ -66,14 +70,42 @@ def run(program, *arguments, cwd=ROOT, **environment):
     Returns:
         subprocess.CompletedProcess with `stdout` and `stderr`.
     """
+    path = ROOT / "experiments" / program
+    return warm_interpreter.run(
+        [path, *arguments], cwd, _TIMEOUT, **environment
+    )
+
+
+def run_anew(program, *arguments, cwd=ROOT, **environment):
+    """Runs a program as `run` does, in a new interpreter.
+
+    For environment variables that are read at its start.
+    """
     return subprocess.run(
         command(program, *arguments),
         cwd=cwd,
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=900,
+        timeout=_TIMEOUT,
         check=False,
+    )
+
+
+def start(program, *arguments, **options):
+    """Starts a program in a fork of a warm interpreter.
+
+    Args:
+        program: str. A file of `experiments/`.
+        *arguments: str. Its command line.
+        **options: of `warm_interpreter.start`: `stdout`, `stderr` and
+            environment variables.
+
+    Returns:
+        warm_interpreter.Process.
+    """
+    return warm_interpreter.start(
+        [ROOT / "experiments" / program, *arguments], ROOT, **options
     )
 
 

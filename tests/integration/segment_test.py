@@ -1,4 +1,8 @@
-"""Segmentation as a user runs it: from scratch, resumed, from a run."""
+"""Segmentation as a user runs it.
+
+What it shares with detection, resuming and starting from the weights of another
+run, is in detect_test.py.
+"""
 
 import json
 
@@ -47,15 +51,10 @@ def evaluation(workdir):
     return json.loads((workdir / "evaluation.json").read_text())
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    workdir = tmp_path_factory.mktemp("whole") / "run"
-    return workdir, segment(workdir, "--train_steps=12")
-
-
 @pytest.mark.slow
-def test_a_run_leaves_scores_for_each_class_and_a_picture(whole):
-    workdir, result = whole
+def test_a_run_leaves_scores_for_each_class_and_a_picture(tmp_path):
+    workdir = tmp_path / "run"
+    result = segment(workdir, "--train_steps=12")
     found = evaluation(workdir)
     assert found["step"] == 12
     assert found["num_pixels"] == 512 * 64 * 64
@@ -71,43 +70,6 @@ def test_a_run_leaves_scores_for_each_class_and_a_picture(whole):
     assert {"validation_loss", "validation_mean_iou"} <= row.keys()
     model = training.load_pretrained(workdir)
     assert isinstance(model, models.Segmenter)
-
-
-@pytest.mark.slow
-def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(
-    whole, tmp_path
-):
-    workdir = tmp_path / "run"
-    for steps in (7, 12):
-        result = segment(workdir, f"--train_steps={steps}")
-    assert "step 7" in result.stderr
-    programs.assert_same_state(whole[0], workdir, 12)
-    assert evaluation(workdir) == evaluation(whole[0])
-
-
-@pytest.mark.slow
-def test_a_run_begins_with_the_weights_of_another(tmp_path):
-    pretrained = tmp_path / "pretrained"
-    result = programs.run(
-        "pretrain.py",
-        *NETWORK,
-        *("--dataset=builtin:digit_scenes", "--mask_patch_size=16"),
-        *("--global_batch_size=8", "--warmup_epochs=0", "--train_epochs=0.1"),
-        *("--train_steps=2", "--num_validation_images=8"),
-        *("--num_pictures=2", f"--workdir={pretrained}"),
-    )
-    assert result.returncode == 0, result.stderr
-    workdir = tmp_path / "run"
-    segment(
-        *(workdir, f"--pretrained={pretrained}", "--train_steps=1"),
-        *("--base_learning_rate=0", "--warmup_learning_rate=0"),
-        *("--min_learning_rate=0", "--warmup_epochs=0"),
-    )
-    want, got = programs.tensors(pretrained, 2), programs.tensors(workdir, 1)
-    names = [n for n in want if n.startswith("model/backbone/patch_embedding")]
-    assert names
-    for name in names:
-        np.testing.assert_array_equal(got[name], want[name])
 
 
 @pytest.mark.slow

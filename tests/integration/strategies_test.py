@@ -73,29 +73,17 @@ def test_two_replicas_train_like_one_and_a_run_changes_strategy(one, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    # XLA adds the errors of a batch one after the other on this kind of device,
-    # so that a replica's part rounds differently: measured 1.5e-6. Float16
-    # rounds to three digits.
-    "precision, tolerance",
-    [("float32", 1e-5), ("float16", 1e-2)],
-)
-def test_workers_accumulate_under_xla_like_one_device(
-    tmp_path, precision, tolerance
-):
-    options = (
-        "--train_steps=8",
-        f"--precision={precision}",
-        "--jit_compile",
-        "--accumulation_steps=2",
-    )
+def test_workers_accumulate_under_xla_like_one_device(tmp_path):
+    options = ("--train_steps=8", "--jit_compile", "--accumulation_steps=2")
     one, workdir = tmp_path / "one", tmp_path / "run"
     programs.pretrain(one, *options)
     cluster.pretrain(workdir, *options)
     rows, wanted_rows = programs.rows(workdir), programs.rows(one)
     assert len(rows) == len(wanted_rows) == 2
     for row, wanted_row in zip(rows, wanted_rows, strict=True):
-        assert row == pytest.approx(wanted_row, rel=tolerance)
+        # XLA adds the errors of a batch one after the other on this kind of
+        # device, so that a replica's part rounds differently: measured 1.5e-6.
+        assert row == pytest.approx(wanted_row, rel=1e-5)
 
 
 @pytest.mark.slow
@@ -137,13 +125,19 @@ def test_replicas_read_a_folder_like_one_device_and_stop_in_time(tmp_path):
         process.wait()
 
 
+@pytest.fixture(scope="module")
+def two_workers(tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("two_workers") / "run"
+    cluster.pretrain(workdir, *LONG)
+    return workdir
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("victim", [0, 1])
 def test_a_lost_worker_ends_all_and_a_restart_goes_on_bit_for_bit(
-    tmp_path, victim
+    two_workers, tmp_path, victim
 ):
-    whole, workdir = tmp_path / "whole", tmp_path / "run"
-    cluster.pretrain(whole, *LONG)
+    workdir = tmp_path / "run"
     with cluster.training(workdir, *LONG) as processes:
         stop_test.wait_for_row(workdir / "metrics.jsonl", processes[0])
         processes[victim].kill()
@@ -152,21 +146,18 @@ def test_a_lost_worker_ends_all_and_a_restart_goes_on_bit_for_bit(
     assert "Traceback" not in error
     assert error.count("has ended or cannot be reached") == 1
     cluster.pretrain(workdir, *LONG)
-    programs.assert_same_state(whole, workdir, 60)
-    assert programs.rows(workdir) == programs.rows(whole)
+    programs.assert_same_state(two_workers, workdir, 60)
+    assert programs.rows(workdir) == programs.rows(two_workers)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "number, code", [(signal.SIGTERM, 143), (signal.SIGINT, 130)]
-)
-def test_a_signal_to_one_worker_stops_all_at_one_step(tmp_path, number, code):
+def test_a_signal_to_one_worker_stops_all_at_one_step(tmp_path):
     workdir = tmp_path / "run"
     long = ("--train_steps=80", "--checkpoint_every_steps=1000")
     with cluster.training(workdir, *long) as processes:
         stop_test.wait_for_row(workdir / "metrics.jsonl", processes[0])
-        processes[1].send_signal(number)
-        assert [process.wait(60) for process in processes] == [code] * 2
+        processes[1].send_signal(signal.SIGTERM)
+        assert [process.wait(60) for process in processes] == [143] * 2
     (folder,) = programs.checkpoints(workdir)
     step = int(folder.removeprefix("step-"))
     for index in range(2):

@@ -281,7 +281,7 @@ def test_pretraining_never_reads_the_model_that_a_folder_brings(
     run = copy(clean_run, tmp_path, "run")
     hostile.edit_model(run, backbone=hostile.foreign_class())
     hostile.plant_module(run, marker)
-    result = programs.run(
+    result = programs.run_anew(
         "pretrain.py",
         *_FLAGS["pretrain.py"],
         f"--workdir={run}",
