@@ -2,12 +2,14 @@
 
 import json
 import shutil
+import time
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from tests.integration import programs
+from tests.integration import warm_interpreter
 from tf_simmim import training
 
 
@@ -255,6 +257,23 @@ def test_a_second_evaluation_takes_its_features_from_the_disk(runs, tmp_path):
     log, fourth = evaluate("--blocks=1", "--nocache_features")
     assert "Features of" not in log
     assert fourth == first
+
+
+@pytest.mark.slow
+def test_no_flags_at_all_are_those_of_the_demo(tmp_path):
+    program = programs.ROOT / "experiments" / "pretrain.py"
+    output = tmp_path / "stdout"
+    process = warm_interpreter.start([program], tmp_path, stdout=output)
+    written = tmp_path / "runs" / "demo" / "flags.txt"
+    try:
+        while not written.exists():
+            assert process.poll() is None
+            time.sleep(0.05)
+    finally:
+        process.kill()
+        process.wait()
+    of_demo = {"--name=demo", "--depth=4", "--nohorizontal_flip"}
+    assert of_demo <= set(written.read_text().splitlines())
 
 
 @pytest.mark.slow
