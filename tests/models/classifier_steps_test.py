@@ -91,9 +91,7 @@ class ClassifierStepsTest(tf.test.TestCase, parameterized.TestCase):
         for a, b in zip(*states, strict=True):
             self.assertAllClose(a, b, rtol=0, atol=1e-6)
 
-    @parameterized.parameters(
-        (2, 2, False), (2, 1, False), (2, 2, True), (1, 4, False), (1, 1, True)
-    )
+    @parameterized.parameters((2, 1, False), (2, 2, True), (1, 4, False))
     @pytest.mark.slow
     def test_every_way_of_taking_a_step_gives_the_same_numbers(
         self, replicas, accumulation_steps, jit_compile
