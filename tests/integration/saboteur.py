@@ -22,7 +22,9 @@ import signal
 import sys
 import threading
 
-from tests.integration import programs
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
+
+from tests.integration import programs  # noqa: E402
 
 # About what it takes to write a checkpoint of this size, in seconds.
 _LONGEST_WRITE = 0.01
