@@ -8,7 +8,12 @@ import os
 
 from absl import flags
 
+from serving import batching_parameters
 from serving.rest import limits
+
+# Twice the largest batch of an export: one that is computed, one that fills.
+_BATCHED_THREADS = 64
+_THREAD_POOL_NAME = "model_server_batch_threads"
 
 MODEL_NAME = flags.DEFINE_string(
     "model_name", "default", "What clients call the model."
@@ -72,9 +77,25 @@ REST_API_TIMEOUT_IN_MS = flags.DEFINE_integer(
 )
 REST_API_NUM_THREADS = flags.DEFINE_integer(
     "rest_api_num_threads",
-    os.cpu_count(),
-    "Requests computed at a time.",
+    None,
+    "Requests answered at a time, by REST and gRPC. Default: one a core; with "
+    f"--enable_batching {_BATCHED_THREADS}, since they wait for each other.",
     lower_bound=1,
+)
+ENABLE_BATCHING = flags.DEFINE_bool(
+    "enable_batching", False, "Whether requests are computed in batches."
+)
+BATCHING_PARAMETERS_FILE = flags.DEFINE_string(
+    "batching_parameters_file",
+    None,
+    "Text file with BatchingParameters, for every model.",
+)
+ENABLE_PER_MODEL_BATCHING_PARAMETERS = flags.DEFINE_bool(
+    "enable_per_model_batching_parameters",
+    False,
+    "Whether each model's batching_params.pbtxt, beside its graph, holds in "
+    "place of --batching_parameters_file, of which the number of threads "
+    "remains; a model without one is not batched.",
 )
 INTRA_OP_PARALLELISM = flags.DEFINE_integer(
     "tensorflow_intra_op_parallelism",
@@ -126,11 +147,54 @@ flags.register_multi_flags_validator(
     lambda values: values["port"] != values["rest_api_port"],
     "--port and --rest_api_port must differ",
 )
+flags.register_multi_flags_validator(
+    (
+        "enable_batching",
+        "batching_parameters_file",
+        "enable_per_model_batching_parameters",
+    ),
+    lambda values: (
+        values["enable_batching"]
+        or not values["batching_parameters_file"]
+        and not values["enable_per_model_batching_parameters"]
+    ),
+    "--batching_parameters_file and --enable_per_model_batching_parameters "
+    "need --enable_batching",
+)
 flags.register_validator(
     "address",
     lambda text: _is_address(text),
     "must be an IP address, such as 127.0.0.1",
 )
+
+
+def timeout_seconds() -> float:
+    """Returns the time for a request."""
+    return REST_API_TIMEOUT_IN_MS.value / 1000
+
+
+def num_threads() -> int:
+    """Returns how many requests are answered at a time."""
+    if REST_API_NUM_THREADS.value is not None:
+        return REST_API_NUM_THREADS.value
+    return _BATCHED_THREADS if ENABLE_BATCHING.value else os.cpu_count()
+
+
+def common_batching_parameters() -> (
+    batching_parameters.BatchingParameters | None
+):
+    """Returns those of --batching_parameters_file, or None: no batching.
+
+    Raises:
+        ServingError: the file is wrong.
+    """
+    if not ENABLE_BATCHING.value:
+        return None
+    if BATCHING_PARAMETERS_FILE.value:
+        return batching_parameters.read(BATCHING_PARAMETERS_FILE.value)
+    return batching_parameters.BatchingParameters(
+        thread_pool_name=_THREAD_POOL_NAME
+    )
 
 
 def rest_url() -> str:

@@ -5,6 +5,7 @@ import logging
 
 import grpc
 
+from serving import callers
 from serving import errors
 
 _log = logging.getLogger(__name__)
@@ -27,7 +28,10 @@ def answer(pool, context, function, request):
     try:
         if pool is None:
             return function(request)
-        return pool.call(context.time_remaining(), function, request)
+        caller = callers.Caller(context.time_remaining())
+        # It runs when the call has ended, for whatever reason.
+        context.add_callback(caller.leave)
+        return pool.call(caller, function, request)
     except errors.ServingError as error:
         problem = error
     except Exception:

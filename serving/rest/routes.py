@@ -1,5 +1,6 @@
 """The HTTP application: TensorFlow Serving's `/v1`, and health."""
 
+import asyncio
 import logging
 
 from starlette import applications
@@ -7,6 +8,7 @@ from starlette import requests
 from starlette import responses
 from starlette import routing
 
+from serving import batch_threads
 from serving import errors
 from serving import inference
 from serving import model_versions
@@ -26,6 +28,7 @@ def application(
     versions: model_versions.ModelVersions,
     pool: workers.Workers,
     limits: rest_limits.Limits,
+    batches: batch_threads.BatchThreads | None = None,
 ) -> applications.Starlette:
     """Returns the ASGI application of a server.
 
@@ -33,8 +36,9 @@ def application(
         versions: the models. Not closed here.
         pool: threads that compute. Not closed here.
         limits: of a request.
+        batches: threads that compute batches, if there are. Not closed here.
     """
-    api = _Api(versions, pool, limits)
+    api = _Api(versions, pool, limits, batches)
     return applications.Starlette(
         routes=[
             routing.Route("/healthz", api.health),
@@ -45,10 +49,11 @@ def application(
 
 
 class _Api:
-    def __init__(self, versions, pool, limits):
+    def __init__(self, versions, pool, limits, batches):
         self._versions = versions
         self._pool = pool
         self._limits = limits
+        self._batches = batches
 
     async def __call__(self, scope, receive, send):
         """Answers what has no route of its own, whatever its method."""
@@ -62,7 +67,9 @@ class _Api:
     async def readiness(self, request):
         """Says whether requests would be answered."""
         missing = self._versions.unavailable()
-        stuck = self._pool.are_stuck()
+        stuck = self._pool.are_stuck() or (
+            self._batches is not None and self._batches.are_stuck()
+        )
         return responses.JSONResponse(
             {
                 "ready": not missing and not stuck,
@@ -88,9 +95,8 @@ class _Api:
                 self._limits.max_body_bytes,
                 self._limits.body_timeout_seconds,
             )
-            return _response(
-                200, await self._pool.run(self._infer, target, body)
-            )
+            work = self._pool.run(self._infer, target, body)
+            return _response(200, await _while_connected(request, work))
         except errors.ServingError as error:
             return _error_response(error)
         except rest_errors.RefusedBodyError as error:
@@ -169,6 +175,26 @@ class _Api:
                 f"A request may hold {self._limits.max_batch} examples, the "
                 f"limit of this server, but has {size}"
             )
+
+
+async def _while_connected(request, work):
+    """Awaits work, and gives it up when the client has gone."""
+    answer = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(_disconnected(request))
+    try:
+        await asyncio.wait((answer, gone), return_when=asyncio.FIRST_COMPLETED)
+        if not answer.done():
+            raise errors.ServingError("CANCELLED", "The client has gone")
+        return answer.result()
+    finally:
+        answer.cancel()
+        gone.cancel()
+
+
+async def _disconnected(request):
+    # The body was read, so that nothing else comes.
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def _has_batch(info):

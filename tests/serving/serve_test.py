@@ -71,10 +71,21 @@ def started(*arguments, **environment):
 def test_an_export_is_served_until_a_signal_comes(tmp_path):
     export = tmp_path / "export"
     saved_models.write_half_plus(export / "1", 2.0)
-    with started(export, "--model_name=half") as (process, client, printed):
+    parameters = tmp_path / "batching.config"
+    parameters.write_text("max_batch_size { value: 2 }")
+    with started(
+        export,
+        "--model_name=half",
+        "--enable_batching",
+        f"--batching_parameters_file={parameters}",
+    ) as (process, client, printed):
         answer = client.post("/v1/models/half:predict", {"instances": [1.0]})
         assert answer.json() == {"predictions": [2.5]}
         assert client.ask("GET", "/readyz").status == 200
+        answer = client.post(
+            "/v1/models/half:predict", {"instances": [1.0] * 3}
+        )
+        assert "maximum input batch size 2" in answer.json()["error"]
 
         address = re.search(r", (127\.0\.0\.1:\d+) \.\.\.", printed)[1]
         request = predict_pb2.PredictRequest()

@@ -1,0 +1,76 @@
+"""The parts of a server, as the flags want them."""
+
+import functools
+
+from serving import batch_threads
+from serving import engine
+from serving import model_loader
+from serving import model_versions
+from serving import serve_flags
+from serving import workers as worker_threads
+from serving.rest import limits as rest_limits
+
+
+def batching() -> model_loader.Batching | None:
+    """Returns how requests are gathered; to be closed: its threads.
+
+    Returns:
+        `Batching`, or None: they are not.
+
+    Raises:
+        ServingError: --batching_parameters_file is wrong.
+    """
+    common = serve_flags.common_batching_parameters()
+    if common is None:
+        return None
+    per_model = serve_flags.ENABLE_PER_MODEL_BATCHING_PARAMETERS.value
+    return model_loader.Batching(
+        threads=batch_threads.BatchThreads(
+            common.num_batch_threads, serve_flags.timeout_seconds()
+        ),
+        parameters=None if per_model else common,
+    )
+
+
+def versions(
+    batches: model_loader.Batching | None,
+) -> model_versions.ModelVersions:
+    """Returns the models of a server, none yet; to be closed.
+
+    Args:
+        batches: of `batching`.
+    """
+    load = functools.partial(
+        engine.SavedModelEngine,
+        tags=serve_flags.SAVED_MODEL_TAGS.value,
+        timeout_in_ms=serve_flags.REST_API_TIMEOUT_IN_MS.value,
+        intra_op_threads=serve_flags.INTRA_OP_PARALLELISM.value,
+        inter_op_threads=serve_flags.INTER_OP_PARALLELISM.value,
+    )
+    return model_versions.ModelVersions(
+        model_loader.ModelLoader(load, batches),
+        max_num_load_retries=serve_flags.MAX_NUM_LOAD_RETRIES.value,
+        load_retry_interval_seconds=(
+            serve_flags.LOAD_RETRY_INTERVAL_MICROS.value / 1e6
+        ),
+        allow_version_labels_for_unavailable_models=(
+            serve_flags.ALLOW_LABELS.value
+        ),
+    )
+
+
+def workers() -> worker_threads.Workers:
+    """Returns the threads that answer; to be closed."""
+    return worker_threads.Workers(
+        num_threads=serve_flags.num_threads(),
+        max_waiting=serve_flags.MAX_WAITING.value,
+        timeout_seconds=serve_flags.timeout_seconds(),
+    )
+
+
+def limits() -> rest_limits.Limits:
+    """Returns what a request may cost."""
+    return rest_limits.Limits(
+        max_body_bytes=serve_flags.MAX_BODY_BYTES.value,
+        max_batch=serve_flags.MAX_BATCH.value,
+    )
