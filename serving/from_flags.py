@@ -6,6 +6,8 @@ from serving import batch_threads
 from serving import engine
 from serving import model_loader
 from serving import model_versions
+from serving import monitoring
+from serving import monitoring_config
 from serving import serve_flags
 from serving import workers as worker_threads
 from serving.rest import limits as rest_limits
@@ -23,13 +25,16 @@ def batching() -> model_loader.Batching | None:
     common = serve_flags.common_batching_parameters()
     if common is None:
         return None
-    per_model = serve_flags.ENABLE_PER_MODEL_BATCHING_PARAMETERS.value
-    return model_loader.Batching(
-        threads=batch_threads.BatchThreads(
-            common.num_batch_threads, serve_flags.timeout_seconds()
-        ),
-        parameters=None if per_model else common,
+    threads = batch_threads.BatchThreads(
+        common.num_batch_threads, serve_flags.timeout_seconds()
     )
+    monitoring.watch(
+        "/tf_simmim/serving/batching/waiting_batches",
+        "Batches in all queues.",
+        threads.num_waiting,
+    )
+    per_model = serve_flags.ENABLE_PER_MODEL_BATCHING_PARAMETERS.value
+    return model_loader.Batching(threads, None if per_model else common)
 
 
 def versions(
@@ -61,11 +66,17 @@ def versions(
 
 def workers() -> worker_threads.Workers:
     """Returns the threads that answer; to be closed."""
-    return worker_threads.Workers(
+    pool = worker_threads.Workers(
         num_threads=serve_flags.num_threads(),
         max_waiting=serve_flags.MAX_WAITING.value,
         timeout_seconds=serve_flags.timeout_seconds(),
     )
+    monitoring.watch(
+        "/tf_simmim/serving/pending_requests",
+        "Requests that are answered or wait for a thread.",
+        pool.num_pending,
+    )
+    return pool
 
 
 def limits() -> rest_limits.Limits:
@@ -74,3 +85,13 @@ def limits() -> rest_limits.Limits:
         max_body_bytes=serve_flags.MAX_BODY_BYTES.value,
         max_batch=serve_flags.MAX_BATCH.value,
     )
+
+
+def metrics_path() -> str | None:
+    """Returns where Prometheus reads, or None.
+
+    Raises:
+        ServingError: --monitoring_config_file is wrong.
+    """
+    path = serve_flags.MONITORING_CONFIG_FILE.value
+    return monitoring_config.read(path) if path else None

@@ -102,6 +102,17 @@ BATCH_ABANDONED_COUNT = _REGISTRY.counter(
 )
 
 
+def watch(name: str, description: str, read) -> None:
+    """Adds a number that is read when Prometheus asks.
+
+    Args:
+        name: str, such as "/tf_simmim/serving/pending_requests".
+        description: str.
+        read: function without arguments that returns an int.
+    """
+    _REGISTRY.gauge(name, description, read)
+
+
 def page() -> str:
     """Returns the numbers of this process, as Prometheus reads them."""
     return _REGISTRY.page()

@@ -112,6 +112,7 @@ def serve(versions, batching):
             pool,
             allowed,
             batches=None if batching is None else batching.threads,
+            metrics_path=from_flags.metrics_path(),
         ),
         serve_flags.ADDRESS.value,
         serve_flags.REST_API_PORT.value,

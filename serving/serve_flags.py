@@ -82,6 +82,11 @@ REST_API_NUM_THREADS = flags.DEFINE_integer(
     f"--enable_batching {_BATCHED_THREADS}, since they wait for each other.",
     lower_bound=1,
 )
+MONITORING_CONFIG_FILE = flags.DEFINE_string(
+    "monitoring_config_file",
+    None,
+    "Text file with a MonitoringConfig: whether and where Prometheus reads.",
+)
 ENABLE_BATCHING = flags.DEFINE_bool(
     "enable_batching", False, "Whether requests are computed in batches."
 )

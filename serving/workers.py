@@ -82,6 +82,11 @@ class Workers:
         finally:
             caller.leave()
 
+    def num_pending(self):
+        """Returns the number of requests that run and that wait."""
+        with self._lock:
+            return self._num_pending
+
     def are_stuck(self):
         """Whether every thread is busy with a request that was given up."""
         latest = time.monotonic() - self._timeout_seconds

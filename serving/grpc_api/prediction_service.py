@@ -8,6 +8,7 @@ from tensorflow_serving.apis import regression_pb2
 
 from serving import errors
 from serving import inference
+from serving import monitoring
 from serving.grpc_api import calls
 from serving.grpc_api import tensor_proto
 
@@ -32,19 +33,25 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
 
     def Predict(self, request, context):  # noqa: N802
         """Answers a call."""
-        return calls.answer(self._pool, context, self._predict, request)
+        return self._answer(context, "Predict", self._predict, request)
 
     def Classify(self, request, context):  # noqa: N802
         """Answers a call."""
-        return calls.answer(self._pool, context, self._classify, request)
+        return self._answer(context, "Classify", self._classify, request)
 
     def Regress(self, request, context):  # noqa: N802
         """Answers a call."""
-        return calls.answer(self._pool, context, self._regress, request)
+        return self._answer(context, "Regress", self._regress, request)
 
     def GetModelMetadata(self, request, context):  # noqa: N802
         """Answers a call."""
         return calls.answer(None, context, self._metadata, request)
+
+    def _answer(self, context, api, function, request):
+        counted = monitoring.request(
+            self._versions, request.model_spec.name, api, "GRPC"
+        )
+        return calls.answer(self._pool, context, function, request, counted)
 
     def _predict(self, request):
         with calls.servable(self._versions, request.model_spec) as (
@@ -60,7 +67,12 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
             if name in engine.signatures:
                 self._check_inputs(engine.signatures[name].inputs, inputs)
             outputs = inference.predict(
-                engine, name, inputs, request.output_filter
+                monitoring.TimedEngine(
+                    engine, request.model_spec.name, "Predict"
+                ),
+                name,
+                inputs,
+                request.output_filter,
             )
         response = predict_pb2.PredictResponse()
         _fill_spec(response.model_spec, request.model_spec, version)
@@ -74,8 +86,13 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
             version,
             engine,
         ):
+            examples = self._examples(request)
             results = inference.classify(
-                engine, name, self._examples(request.input)
+                monitoring.TimedEngine(
+                    engine, request.model_spec.name, "Classify"
+                ),
+                name,
+                examples,
             )
         response = classification_pb2.ClassificationResponse()
         _fill_spec(response.model_spec, request.model_spec, version)
@@ -93,8 +110,13 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
             version,
             engine,
         ):
+            examples = self._examples(request)
             values = inference.regress(
-                engine, name, self._examples(request.input)
+                monitoring.TimedEngine(
+                    engine, request.model_spec.name, "Regress"
+                ),
+                name,
+                examples,
             )
         response = regression_pb2.RegressionResponse()
         _fill_spec(response.model_spec, request.model_spec, version)
@@ -136,7 +158,8 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
             if dims and dims[0].size == -1 and array.ndim:
                 self._check_batch(len(array))
 
-    def _examples(self, message):
+    def _examples(self, request):
+        message = request.input
         kind = message.WhichOneof("kind")
         if kind == "example_list_with_context":
             found = message.example_list_with_context
@@ -146,6 +169,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         if not found.examples:
             raise errors.invalid_argument("Input is empty.")
         self._check_batch(len(found.examples))
+        monitoring.count_examples(request.model_spec.name, len(found.examples))
         return [context + each.SerializeToString() for each in found.examples]
 
     def _check_batch(self, size):

@@ -12,6 +12,7 @@ from serving import batch_threads
 from serving import errors
 from serving import inference
 from serving import model_versions
+from serving import monitoring
 from serving import workers
 from serving.rest import errors as rest_errors
 from serving.rest import json_document
@@ -22,6 +23,7 @@ from serving.rest import request_json
 from serving.rest import response_json
 
 _log = logging.getLogger(__name__)
+_METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 def application(
@@ -29,6 +31,7 @@ def application(
     pool: workers.Workers,
     limits: rest_limits.Limits,
     batches: batch_threads.BatchThreads | None = None,
+    metrics_path: str | None = None,
 ) -> applications.Starlette:
     """Returns the ASGI application of a server.
 
@@ -37,14 +40,23 @@ def application(
         pool: threads that compute. Not closed here.
         limits: of a request.
         batches: threads that compute batches, if there are. Not closed here.
+        metrics_path: str. Where Prometheus reads; None for nowhere.
     """
     api = _Api(versions, pool, limits, batches)
+    found = [
+        routing.Route("/healthz", api.health),
+        routing.Route("/readyz", api.readiness),
+    ]
+    if metrics_path is not None:
+        found.append(routing.Route(metrics_path, _metrics))
     return applications.Starlette(
-        routes=[
-            routing.Route("/healthz", api.health),
-            routing.Route("/readyz", api.readiness),
-            routing.Route("/{path:path}", api),
-        ]
+        routes=[*found, routing.Route("/{path:path}", api)]
+    )
+
+
+async def _metrics(request):
+    return responses.PlainTextResponse(
+        monitoring.page(), headers={"Content-Type": _METRICS_TYPE}
     )
 
 
@@ -95,8 +107,10 @@ class _Api:
                 self._limits.max_body_bytes,
                 self._limits.body_timeout_seconds,
             )
-            work = self._pool.run(self._infer, target, body)
-            return _response(200, await _while_connected(request, work))
+            api = target.method.capitalize()
+            with monitoring.request(self._versions, target.name, api, "REST"):
+                work = self._pool.run(self._infer, target, body)
+                return _response(200, await _while_connected(request, work))
         except errors.ServingError as error:
             return _error_response(error)
         except rest_errors.RefusedBodyError as error:
@@ -133,9 +147,13 @@ class _Api:
             examples = request_json.examples(document)
             self._check_batch(len(examples))
         using = self._versions.using(target.name, target.version, target.label)
-        with using as (_, engine):
+        with using as (_, found):
+            engine = monitoring.TimedEngine(
+                found, target.name, target.method.capitalize()
+            )
             if target.method == "predict":
                 return self._predict(engine, name, document)
+            monitoring.count_examples(target.name, len(examples))
             if target.method == "classify":
                 return response_json.classes(
                     inference.classify(engine, name, examples)

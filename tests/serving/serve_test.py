@@ -73,11 +73,14 @@ def test_an_export_is_served_until_a_signal_comes(tmp_path):
     saved_models.write_half_plus(export / "1", 2.0)
     parameters = tmp_path / "batching.config"
     parameters.write_text("max_batch_size { value: 2 }")
+    monitored = tmp_path / "monitoring.config"
+    monitored.write_text("prometheus_config { enable: true }")
     with started(
         export,
         "--model_name=half",
         "--enable_batching",
         f"--batching_parameters_file={parameters}",
+        f"--monitoring_config_file={monitored}",
     ) as (process, client, printed):
         answer = client.post("/v1/models/half:predict", {"instances": [1.0]})
         assert answer.json() == {"predictions": [2.5]}
@@ -86,6 +89,11 @@ def test_an_export_is_served_until_a_signal_comes(tmp_path):
             "/v1/models/half:predict", {"instances": [1.0] * 3}
         )
         assert "maximum input batch size 2" in answer.json()["error"]
+
+        page = client.ask("GET", "/monitoring/prometheus/metrics").body.decode()
+        assert f':load_latency{{model_path="{export}/1"}} ' in page
+        assert ":tf_simmim:serving:pending_requests{} 0\n" in page
+        assert ":tf_simmim:serving:batching:waiting_batches{} 0\n" in page
 
         address = re.search(r", (127\.0\.0\.1:\d+) \.\.\.", printed)[1]
         request = predict_pb2.PredictRequest()
