@@ -8,6 +8,8 @@ from serving import batched_engine
 from serving import batching_parameters
 from serving import errors
 from serving import monitoring
+from serving import pixel_limit
+from serving import warmup
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,11 +33,15 @@ class ModelLoader:
         load: function of a folder that returns an engine (with `signatures`,
             `run` and `close`), or raises `ServingError`.
         batching: `Batching`, or None to run each request by itself.
+        num_warmup_iterations: int >= 0. How often each request of a version's
+            warm-up file runs before the version is available. Default 1, as
+            in TensorFlow Serving.
     """
 
-    def __init__(self, load, batching=None):
+    def __init__(self, load, batching=None, num_warmup_iterations=1):
         self._load = load
         self._batching = batching
+        self._num_warmup_iterations = num_warmup_iterations
 
     def __call__(self, path):
         """Loads a version.
@@ -44,7 +50,8 @@ class ModelLoader:
             path: its folder.
 
         Raises:
-            ServingError: it does not load, or what stands beside it is wrong.
+            ServingError: it does not load, what stands beside it is wrong, or
+                a request of its warm-up file fails.
         """
         began = time.monotonic()
         try:
@@ -57,7 +64,13 @@ class ModelLoader:
             str(path), by=monitoring.microseconds_since(began)
         )
         try:
-            return self._batched(engine, path)
+            engine = self._batched(engine, path)
+            max_pixels = pixel_limit.of_export(path)
+            if max_pixels is not None:
+                engine = pixel_limit.PixelLimit(engine, max_pixels)
+            if self._num_warmup_iterations:
+                warmup.replay(engine, path, self._num_warmup_iterations)
+            return engine
         except BaseException:
             engine.close()
             raise
