@@ -8,8 +8,10 @@ from serving import model_loader
 from serving import model_versions
 from serving import monitoring
 from serving import monitoring_config
+from serving import readiness
 from serving import serve_flags
 from serving import workers as worker_threads
+from serving.grpc_api import health_service
 from serving.rest import limits as rest_limits
 
 
@@ -53,7 +55,9 @@ def versions(
         inter_op_threads=serve_flags.INTER_OP_PARALLELISM.value,
     )
     return model_versions.ModelVersions(
-        model_loader.ModelLoader(load, batches),
+        model_loader.ModelLoader(
+            load, batches, serve_flags.num_warmup_iterations()
+        ),
         max_num_load_retries=serve_flags.MAX_NUM_LOAD_RETRIES.value,
         load_retry_interval_seconds=(
             serve_flags.LOAD_RETRY_INTERVAL_MICROS.value / 1e6
@@ -84,6 +88,26 @@ def limits() -> rest_limits.Limits:
     return rest_limits.Limits(
         max_body_bytes=serve_flags.MAX_BODY_BYTES.value,
         max_batch=serve_flags.MAX_BATCH.value,
+    )
+
+
+def health(
+    models: model_versions.ModelVersions,
+    pool: worker_threads.Workers,
+    batches: model_loader.Batching | None,
+) -> health_service.HealthService | None:
+    """Returns the health service, to be closed; or None.
+
+    Args:
+        models: of `versions`.
+        pool: of `workers`.
+        batches: of `batching`.
+    """
+    if not serve_flags.ENABLE_GRPC_HEALTHCHECK_SERVICE.value:
+        return None
+    threads = None if batches is None else batches.threads
+    return health_service.HealthService(
+        readiness.Readiness(models, pool, threads).is_ready
     )
 
 

@@ -118,12 +118,16 @@ def serve(versions, batching):
         serve_flags.REST_API_PORT.value,
         grace_seconds=timeout_seconds,
     )
-    with contextlib.closing(pool):
+    with contextlib.ExitStack() as stack:
+        stack.callback(pool.close)
+        health = from_flags.health(versions, pool, batching)
         grpc_server = server_of_grpc.start(
-            versions, pool, allowed, serve_flags.grpc_addresses()
+            versions, pool, allowed, serve_flags.grpc_addresses(), health
         )
+        stack.callback(lambda: grpc_server.stop(timeout_seconds).wait())
+        if health is not None:
+            stack.callback(health.close)
         http_server.run_until_signal(server)
-        grpc_server.stop(timeout_seconds).wait()
 
 
 if __name__ == "__main__":

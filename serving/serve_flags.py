@@ -62,6 +62,23 @@ ALLOW_LABELS = flags.DEFINE_bool(
 SAVED_MODEL_TAGS = flags.DEFINE_list(
     "saved_model_tags", ["serve"], "Tags of the graph to load."
 )
+ENABLE_MODEL_WARMUP = flags.DEFINE_bool(
+    "enable_model_warmup",
+    True,
+    "Whether the requests of a version's warm-up file run before it serves.",
+)
+NUM_WARMUP_ITERATIONS = flags.DEFINE_integer(
+    "num_request_iterations_for_warmup",
+    1,
+    "How often each of those requests runs.",
+    lower_bound=1,
+)
+ENABLE_GRPC_HEALTHCHECK_SERVICE = flags.DEFINE_bool(
+    "enable_grpc_healthcheck_service",
+    False,
+    "Whether grpc.health.v1 is answered, for ModelService and "
+    "PredictionService.",
+)
 PORT = flags.DEFINE_integer("port", 8500, "Port of gRPC; 0: none.", 0, 65535)
 GRPC_SOCKET_PATH = flags.DEFINE_string(
     "grpc_socket_path", None, "UNIX socket for gRPC, beside --port."
@@ -183,6 +200,11 @@ def num_threads() -> int:
     if REST_API_NUM_THREADS.value is not None:
         return REST_API_NUM_THREADS.value
     return _BATCHED_THREADS if ENABLE_BATCHING.value else os.cpu_count()
+
+
+def num_warmup_iterations() -> int:
+    """Returns how often requests for warming up run, perhaps 0."""
+    return NUM_WARMUP_ITERATIONS.value if ENABLE_MODEL_WARMUP.value else 0
 
 
 def common_batching_parameters() -> (

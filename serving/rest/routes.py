@@ -13,6 +13,7 @@ from serving import errors
 from serving import inference
 from serving import model_versions
 from serving import monitoring
+from serving import readiness
 from serving import workers
 from serving.rest import errors as rest_errors
 from serving.rest import json_document
@@ -65,7 +66,7 @@ class _Api:
         self._versions = versions
         self._pool = pool
         self._limits = limits
-        self._batches = batches
+        self._readiness = readiness.Readiness(versions, pool, batches)
 
     async def __call__(self, scope, receive, send):
         """Answers what has no route of its own, whatever its method."""
@@ -79,9 +80,7 @@ class _Api:
     async def readiness(self, request):
         """Says whether requests would be answered."""
         missing = self._versions.unavailable()
-        stuck = self._pool.are_stuck() or (
-            self._batches is not None and self._batches.are_stuck()
-        )
+        stuck = self._readiness.are_stuck()
         return responses.JSONResponse(
             {
                 "ready": not missing and not stuck,
