@@ -5,10 +5,13 @@ import concurrent.futures
 import contextlib
 import http.client
 import json
+import struct
 import threading
 import time
 
+import numpy as np
 import pytest
+import tensorflow as tf
 
 from serving import batch_threads
 from serving import batching_parameters
@@ -17,8 +20,10 @@ from serving import model_config
 from serving import model_loader
 from serving import model_versions
 from serving import monitoring
+from tests.export import tiny
 from tests.serving import live_server
 from tests.serving import saved_models
+from tf_simmim import export
 
 PREDICT = "/v1/models/kinds:predict"
 NUM_TOGETHER = 8
@@ -210,3 +215,57 @@ def test_a_client_that_hangs_up_is_not_computed_for(hanging):
         time.sleep(0.001)
     assert len(HangingEngine.runs) == 1
     first.close()
+
+
+@pytest.mark.slow
+def test_an_export_is_batched_as_it_says_itself(tmp_path):
+    model = tiny.simmim()
+    preprocessing = tiny.preprocessing(model)
+    folder = export.write_export(
+        tmp_path, model, preprocessing, max_batch_size=4, verify=False
+    )
+    files = list(tiny.files(4).numpy())
+    functions = export.Signatures(model, preprocessing).functions()
+    want = functions["features"](tf.constant(files))["features"].numpy()
+    # Longer than the exporter would wait, so that some meet.
+    path = folder / batching_parameters.FILE_NAME
+    text = path.read_text()
+    assert "batch_timeout_micros { value: 0 }" in text
+    path.write_text(
+        text.replace("micros { value: 0 }", "micros { value: 300000 }")
+    )
+    warm = monitoring.MODEL_WARMUP_LATENCY.count(str(folder), "OK")
+    with serving(
+        engine.SavedModelEngine,
+        tmp_path,
+        None,
+        timeout_seconds=60.0,
+        num_threads=8,
+    ) as client:
+        count = monitoring.MODEL_WARMUP_LATENCY.count(str(folder), "OK")
+        assert count == warm + 1
+        runs = monitoring.WRAPPED_RUN_COUNT.value()
+
+        def ask(files):
+            documents = [
+                {"instances": [{"b64": base64.b64encode(file).decode()}]}
+                for file in files
+            ]
+            return ask_together(client, documents)
+
+        answers = ask(files)
+        assert monitoring.WRAPPED_RUN_COUNT.value() <= runs + len(files)
+        got = [answer.json()["predictions"][0] for answer in answers]
+        np.testing.assert_allclose(got, want, rtol=0, atol=1e-5)
+
+        damaged = [*files[:2], files[2][: len(files[2]) // 2], files[3]]
+        answers = ask(damaged)
+        assert [each.status for each in answers] == [200, 200, 400, 200]
+
+        # A header alone, of 6000 x 6000 pixels.
+        huge = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II", 6000, 6000)
+        runs = monitoring.WRAPPED_RUN_COUNT.value()
+        (answer,) = ask([huge])
+        assert answer.status == 400
+        assert "6000 x 6000 pixels is larger than" in answer.json()["error"]
+        assert monitoring.WRAPPED_RUN_COUNT.value() == runs
