@@ -161,7 +161,11 @@ def test_what_cannot_be_served_ends_the_program_with_a_sentence(tmp_path):
             "currently available",
         ),
         (["--address=localhost", tmp_path], "must be an IP address"),
-        (["--enable_batching", tmp_path], "Unknown command line flag"),
+        (
+            ["--rest_api_enable_cors_support", tmp_path],
+            "Unknown command line flag",
+        ),
+        (["--batching_parameters_file=x", tmp_path], "need --enable_batching"),
     ):
         result = run(*arguments)
         assert result.returncode == 1
