@@ -156,6 +156,11 @@ class ModelVersions:
                 f"{{{', '.join(failed)}}}",
             )
 
+    def is_configured(self, name):
+        """Whether this server was told to serve such a model."""
+        with self._changed:
+            return name in self._models
+
     def unavailable(self):
         """Returns the names of the models without a version to serve."""
         models = self._configured()

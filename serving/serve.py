@@ -12,7 +12,6 @@ Exit code: 0 after Ctrl-C or SIGTERM, 1 when nothing could be served.
 
 # ruff: noqa: E402  (what comes first decides how TensorFlow starts)
 import contextlib
-import functools
 import os
 import pathlib
 import sys
@@ -32,13 +31,11 @@ from serving import config_file_poller
 from serving import engine
 from serving import errors
 from serving import examples
+from serving import from_flags
 from serving import http_server
 from serving import model_choice
-from serving import model_versions
 from serving import serve_flags
-from serving import workers
 from serving.grpc_api import server as server_of_grpc
-from serving.rest import limits
 from serving.rest import routes
 
 flags.adopt_module_key_flags(serve_flags)
@@ -49,25 +46,13 @@ def main(argv):
     tf.get_logger().setLevel("ERROR")
     if not serve_flags.XLA_CPU_COMPILATION_ENABLED.value:
         engine.disable_xla()
-    load = functools.partial(
-        engine.SavedModelEngine,
-        tags=serve_flags.SAVED_MODEL_TAGS.value,
-        timeout_in_ms=serve_flags.REST_API_TIMEOUT_IN_MS.value,
-        intra_op_threads=serve_flags.INTRA_OP_PARALLELISM.value,
-        inter_op_threads=serve_flags.INTER_OP_PARALLELISM.value,
-    )
-    versions = model_versions.ModelVersions(
-        load,
-        max_num_load_retries=serve_flags.MAX_NUM_LOAD_RETRIES.value,
-        load_retry_interval_seconds=(
-            serve_flags.LOAD_RETRY_INTERVAL_MICROS.value / 1e6
-        ),
-        allow_version_labels_for_unavailable_models=(
-            serve_flags.ALLOW_LABELS.value
-        ),
-    )
-    with contextlib.closing(versions):
+    with contextlib.ExitStack() as stack:
         try:
+            batching = from_flags.batching()
+            if batching is not None:
+                stack.callback(batching.threads.close)
+            versions = from_flags.versions(batching)
+            stack.callback(versions.close)
             configs = model_choice.of_command_line(
                 argv[1:],
                 serve_flags.MODEL_NAME.value,
@@ -78,7 +63,7 @@ def main(argv):
             versions.wait_until_available()
             show_examples(versions, configs)
             with polling(versions):
-                serve(versions)
+                serve(versions, batching)
         except errors.ServingError as error:
             sys.exit(f"Failed to start server. Error: {error}")
 
@@ -117,30 +102,32 @@ def polling(versions):
         yield
 
 
-def serve(versions):
+def serve(versions, batching):
     """Answers requests until a signal comes, then those that have come."""
-    timeout_seconds = serve_flags.REST_API_TIMEOUT_IN_MS.value / 1000
-    pool = workers.Workers(
-        num_threads=serve_flags.REST_API_NUM_THREADS.value,
-        max_waiting=serve_flags.MAX_WAITING.value,
-        timeout_seconds=timeout_seconds,
-    )
-    allowed = limits.Limits(
-        max_body_bytes=serve_flags.MAX_BODY_BYTES.value,
-        max_batch=serve_flags.MAX_BATCH.value,
-    )
+    timeout_seconds = serve_flags.timeout_seconds()
+    pool, allowed = from_flags.workers(), from_flags.limits()
     server = http_server.server(
-        routes.application(versions, pool, allowed),
+        routes.application(
+            versions,
+            pool,
+            allowed,
+            batches=None if batching is None else batching.threads,
+            metrics_path=from_flags.metrics_path(),
+        ),
         serve_flags.ADDRESS.value,
         serve_flags.REST_API_PORT.value,
         grace_seconds=timeout_seconds,
     )
-    with contextlib.closing(pool):
+    with contextlib.ExitStack() as stack:
+        stack.callback(pool.close)
+        health = from_flags.health(versions, pool, batching)
         grpc_server = server_of_grpc.start(
-            versions, pool, allowed, serve_flags.grpc_addresses()
+            versions, pool, allowed, serve_flags.grpc_addresses(), health
         )
+        stack.callback(lambda: grpc_server.stop(timeout_seconds).wait())
+        if health is not None:
+            stack.callback(health.close)
         http_server.run_until_signal(server)
-        grpc_server.stop(timeout_seconds).wait()
 
 
 if __name__ == "__main__":

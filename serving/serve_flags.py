@@ -8,7 +8,12 @@ import os
 
 from absl import flags
 
+from serving import batching_parameters
 from serving.rest import limits
+
+# Twice the largest batch of an export: one that is computed, one that fills.
+_BATCHED_THREADS = 64
+_THREAD_POOL_NAME = "model_server_batch_threads"
 
 MODEL_NAME = flags.DEFINE_string(
     "model_name", "default", "What clients call the model."
@@ -57,6 +62,23 @@ ALLOW_LABELS = flags.DEFINE_bool(
 SAVED_MODEL_TAGS = flags.DEFINE_list(
     "saved_model_tags", ["serve"], "Tags of the graph to load."
 )
+ENABLE_MODEL_WARMUP = flags.DEFINE_bool(
+    "enable_model_warmup",
+    True,
+    "Whether the requests of a version's warm-up file run before it serves.",
+)
+NUM_WARMUP_ITERATIONS = flags.DEFINE_integer(
+    "num_request_iterations_for_warmup",
+    1,
+    "How often each of those requests runs.",
+    lower_bound=1,
+)
+ENABLE_GRPC_HEALTHCHECK_SERVICE = flags.DEFINE_bool(
+    "enable_grpc_healthcheck_service",
+    False,
+    "Whether grpc.health.v1 is answered, for ModelService and "
+    "PredictionService.",
+)
 PORT = flags.DEFINE_integer("port", 8500, "Port of gRPC; 0: none.", 0, 65535)
 GRPC_SOCKET_PATH = flags.DEFINE_string(
     "grpc_socket_path", None, "UNIX socket for gRPC, beside --port."
@@ -72,9 +94,30 @@ REST_API_TIMEOUT_IN_MS = flags.DEFINE_integer(
 )
 REST_API_NUM_THREADS = flags.DEFINE_integer(
     "rest_api_num_threads",
-    os.cpu_count(),
-    "Requests computed at a time.",
+    None,
+    "Requests answered at a time, by REST and gRPC. Default: one a core; with "
+    f"--enable_batching {_BATCHED_THREADS}, since they wait for each other.",
     lower_bound=1,
+)
+MONITORING_CONFIG_FILE = flags.DEFINE_string(
+    "monitoring_config_file",
+    None,
+    "Text file with a MonitoringConfig: whether and where Prometheus reads.",
+)
+ENABLE_BATCHING = flags.DEFINE_bool(
+    "enable_batching", False, "Whether requests are computed in batches."
+)
+BATCHING_PARAMETERS_FILE = flags.DEFINE_string(
+    "batching_parameters_file",
+    None,
+    "Text file with BatchingParameters, for every model.",
+)
+ENABLE_PER_MODEL_BATCHING_PARAMETERS = flags.DEFINE_bool(
+    "enable_per_model_batching_parameters",
+    False,
+    "Whether each model's batching_params.pbtxt, beside its graph, holds in "
+    "place of --batching_parameters_file, of which the number of threads "
+    "remains; a model without one is not batched.",
 )
 INTRA_OP_PARALLELISM = flags.DEFINE_integer(
     "tensorflow_intra_op_parallelism",
@@ -126,11 +169,59 @@ flags.register_multi_flags_validator(
     lambda values: values["port"] != values["rest_api_port"],
     "--port and --rest_api_port must differ",
 )
+flags.register_multi_flags_validator(
+    (
+        "enable_batching",
+        "batching_parameters_file",
+        "enable_per_model_batching_parameters",
+    ),
+    lambda values: (
+        values["enable_batching"]
+        or not values["batching_parameters_file"]
+        and not values["enable_per_model_batching_parameters"]
+    ),
+    "--batching_parameters_file and --enable_per_model_batching_parameters "
+    "need --enable_batching",
+)
 flags.register_validator(
     "address",
     lambda text: _is_address(text),
     "must be an IP address, such as 127.0.0.1",
 )
+
+
+def timeout_seconds() -> float:
+    """Returns the time for a request."""
+    return REST_API_TIMEOUT_IN_MS.value / 1000
+
+
+def num_threads() -> int:
+    """Returns how many requests are answered at a time."""
+    if REST_API_NUM_THREADS.value is not None:
+        return REST_API_NUM_THREADS.value
+    return _BATCHED_THREADS if ENABLE_BATCHING.value else os.cpu_count()
+
+
+def num_warmup_iterations() -> int:
+    """Returns how often requests for warming up run, perhaps 0."""
+    return NUM_WARMUP_ITERATIONS.value if ENABLE_MODEL_WARMUP.value else 0
+
+
+def common_batching_parameters() -> (
+    batching_parameters.BatchingParameters | None
+):
+    """Returns those of --batching_parameters_file, or None: no batching.
+
+    Raises:
+        ServingError: the file is wrong.
+    """
+    if not ENABLE_BATCHING.value:
+        return None
+    if BATCHING_PARAMETERS_FILE.value:
+        return batching_parameters.read(BATCHING_PARAMETERS_FILE.value)
+    return batching_parameters.BatchingParameters(
+        thread_pool_name=_THREAD_POOL_NAME
+    )
 
 
 def rest_url() -> str:

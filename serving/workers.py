@@ -5,6 +5,7 @@ import concurrent.futures
 import threading
 import time
 
+from serving import callers
 from serving import errors
 
 
@@ -13,7 +14,8 @@ class Workers:
 
     A request that finds the queue full is refused at once, so that those in it
     are answered in time; one that takes too long is given up, although its
-    thread cannot be freed before the function returns.
+    thread cannot be freed before the function returns. While a function runs,
+    `callers.current()` is who waits for it.
 
     Owns threads: `close` ends them.
 
@@ -48,34 +50,42 @@ class Workers:
             ServingError: the queue is full (UNAVAILABLE), or the time is over
                 (DEADLINE_EXCEEDED).
         """
-        future = self._submit(function, arguments)
+        caller = callers.Caller(self._timeout_seconds)
+        future = self._submit(caller, function, arguments)
         try:
             return await asyncio.wait_for(
                 asyncio.wrap_future(future), self._timeout_seconds
             )
         except asyncio.TimeoutError as error:
             raise _out_of_time() from error
+        finally:
+            caller.leave()
 
-    def call(self, timeout_seconds, function, *arguments):
+    def call(self, caller, function, *arguments):
         """Returns what `run` does, for a caller that is a thread itself.
 
         Args:
-            timeout_seconds: float, or None. The caller's own limit.
+            caller: `Caller`. Its own limit holds, if it is earlier.
             function: callable.
             *arguments: of it.
 
         Raises:
             ServingError: as of `run`.
         """
-        limit = self._timeout_seconds
-        if timeout_seconds is not None:
-            limit = max(0.0, min(limit, timeout_seconds))
-        future = self._submit(function, arguments)
+        caller.wait_at_most(self._timeout_seconds)
+        future = self._submit(caller, function, arguments)
         try:
-            return future.result(limit)
+            return future.result(caller.seconds_left())
         except concurrent.futures.TimeoutError as error:
             future.cancel()
             raise _out_of_time() from error
+        finally:
+            caller.leave()
+
+    def num_pending(self):
+        """Returns the number of requests that run and that wait."""
+        with self._lock:
+            return self._num_pending
 
     def are_stuck(self):
         """Whether every thread is busy with a request that was given up."""
@@ -88,7 +98,7 @@ class Workers:
         """Takes no more requests; waits for those that run."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def _submit(self, function, arguments):
+    def _submit(self, caller, function, arguments):
         with self._lock:
             if self._num_pending >= self.max_pending:
                 raise errors.ServingError(
@@ -96,16 +106,19 @@ class Workers:
                     "The server is busy and its queue is full: try again later",
                 )
             self._num_pending += 1
-        future = self._pool.submit(self._timed, function, arguments)
+        future = self._pool.submit(self._timed, caller, function, arguments)
         future.add_done_callback(self._finished)
         return future
 
-    def _timed(self, function, arguments):
+    def _timed(self, caller, function, arguments):
+        if not caller.is_waiting():
+            raise errors.ServingError("CANCELLED", "Nobody waits any more")
         key = threading.get_ident()
         with self._lock:
             self._started[key] = time.monotonic()
         try:
-            return function(*arguments)
+            with callers.computing_for(caller):
+                return function(*arguments)
         finally:
             with self._lock:
                 del self._started[key]

@@ -5,12 +5,13 @@ import logging
 
 import grpc
 
+from serving import callers
 from serving import errors
 
 _log = logging.getLogger(__name__)
 
 
-def answer(pool, context, function, request):
+def answer(pool, context, function, request, counted=None):
     """Returns what a function makes of a request, or ends the call.
 
     Args:
@@ -20,14 +21,19 @@ def answer(pool, context, function, request):
             than the pool's.
         function: callable of `request`.
         request: message.
+        counted: context manager that sees the error, if any; None for none.
 
     Raises:
         Exception: that of `context.abort`, as gRPC has it.
     """
     try:
-        if pool is None:
-            return function(request)
-        return pool.call(context.time_remaining(), function, request)
+        with counted or contextlib.nullcontext():
+            if pool is None:
+                return function(request)
+            caller = callers.Caller(context.time_remaining())
+            # It runs when the call has ended, for whatever reason.
+            context.add_callback(caller.leave)
+            return pool.call(caller, function, request)
     except errors.ServingError as error:
         problem = error
     except Exception:

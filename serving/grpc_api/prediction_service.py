@@ -2,20 +2,23 @@
 
 from tensorflow_serving.apis import classification_pb2
 from tensorflow_serving.apis import get_model_metadata_pb2
+from tensorflow_serving.apis import inference_pb2
+from tensorflow_serving.apis import model_pb2
 from tensorflow_serving.apis import predict_pb2
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 from tensorflow_serving.apis import regression_pb2
 
 from serving import errors
 from serving import inference
+from serving import monitoring
+from serving import multi_inference
 from serving.grpc_api import calls
+from serving.grpc_api import example_input
 from serving.grpc_api import tensor_proto
 
 
 class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
-    """Predict, Classify, Regress and GetModelMetadata.
-
-    MultiInference is UNIMPLEMENTED.
+    """Predict, Classify, Regress, MultiInference and GetModelMetadata.
 
     Args:
         versions: `ModelVersions`.
@@ -32,19 +35,35 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
 
     def Predict(self, request, context):  # noqa: N802
         """Answers a call."""
-        return calls.answer(self._pool, context, self._predict, request)
+        return self._answer(context, "Predict", self._predict, request)
 
     def Classify(self, request, context):  # noqa: N802
         """Answers a call."""
-        return calls.answer(self._pool, context, self._classify, request)
+        return self._answer(context, "Classify", self._classify, request)
 
     def Regress(self, request, context):  # noqa: N802
         """Answers a call."""
-        return calls.answer(self._pool, context, self._regress, request)
+        return self._answer(context, "Regress", self._regress, request)
+
+    def MultiInference(self, request, context):  # noqa: N802
+        """Answers a call."""
+        spec = _spec_of_all(request)
+        counted = monitoring.request(
+            self._versions, spec.name, "MultiInference", "GRPC"
+        )
+        return calls.answer(
+            self._pool, context, self._multi_inference, request, counted
+        )
 
     def GetModelMetadata(self, request, context):  # noqa: N802
         """Answers a call."""
         return calls.answer(None, context, self._metadata, request)
+
+    def _answer(self, context, api, function, request):
+        counted = monitoring.request(
+            self._versions, request.model_spec.name, api, "GRPC"
+        )
+        return calls.answer(self._pool, context, function, request, counted)
 
     def _predict(self, request):
         with calls.servable(self._versions, request.model_spec) as (
@@ -60,7 +79,12 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
             if name in engine.signatures:
                 self._check_inputs(engine.signatures[name].inputs, inputs)
             outputs = inference.predict(
-                engine, name, inputs, request.output_filter
+                monitoring.TimedEngine(
+                    engine, request.model_spec.name, "Predict"
+                ),
+                name,
+                inputs,
+                request.output_filter,
             )
         response = predict_pb2.PredictResponse()
         _fill_spec(response.model_spec, request.model_spec, version)
@@ -74,17 +98,17 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
             version,
             engine,
         ):
+            examples = self._examples(request.input, request.model_spec.name)
             results = inference.classify(
-                engine, name, self._examples(request.input)
+                monitoring.TimedEngine(
+                    engine, request.model_spec.name, "Classify"
+                ),
+                name,
+                examples,
             )
         response = classification_pb2.ClassificationResponse()
         _fill_spec(response.model_spec, request.model_spec, version)
-        for pairs in results:
-            row = response.result.classifications.add()
-            for label, score in pairs:
-                row.classes.add(
-                    label=label.decode("utf-8", "replace"), score=score
-                )
+        _fill_classes(response.result, results)
         return response
 
     def _regress(self, request):
@@ -93,13 +117,38 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
             version,
             engine,
         ):
+            examples = self._examples(request.input, request.model_spec.name)
             values = inference.regress(
-                engine, name, self._examples(request.input)
+                monitoring.TimedEngine(
+                    engine, request.model_spec.name, "Regress"
+                ),
+                name,
+                examples,
             )
         response = regression_pb2.RegressionResponse()
         _fill_spec(response.model_spec, request.model_spec, version)
         for value in values:
             response.result.regressions.add(value=value)
+        return response
+
+    def _multi_inference(self, request):
+        spec = _spec_of_all(request)
+        with calls.servable(self._versions, spec) as (version, engine):
+            examples = self._examples(request.input, spec.name)
+            results = multi_inference.infer(
+                monitoring.TimedEngine(engine, spec.name, "MultiInference"),
+                request.tasks,
+                examples,
+            )
+        response = inference_pb2.MultiInferenceResponse()
+        for task, found in zip(request.tasks, results, strict=True):
+            result = response.results.add()
+            _fill_spec(result.model_spec, task.model_spec, version)
+            if isinstance(found, list):
+                _fill_classes(result.classification_result, found)
+                continue
+            for value in found:
+                result.regression_result.regressions.add(value=value)
         return response
 
     def _metadata(self, request):
@@ -136,17 +185,11 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
             if dims and dims[0].size == -1 and array.ndim:
                 self._check_batch(len(array))
 
-    def _examples(self, message):
-        kind = message.WhichOneof("kind")
-        if kind == "example_list_with_context":
-            found = message.example_list_with_context
-            context = found.context.SerializeToString()
-        else:
-            found, context = message.example_list, b""
-        if not found.examples:
-            raise errors.invalid_argument("Input is empty.")
-        self._check_batch(len(found.examples))
-        return [context + each.SerializeToString() for each in found.examples]
+    def _examples(self, message, model_name):
+        found = example_input.serialized(message)
+        self._check_batch(len(found))
+        monitoring.count_examples(model_name, len(found))
+        return found
 
     def _check_batch(self, size):
         if size > self._max_batch:
@@ -154,6 +197,20 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
                 f"A request may hold {self._max_batch} examples, the limit "
                 f"of this server, but has {size}"
             )
+
+
+def _spec_of_all(request):
+    # As there, the first task says which version answers.
+    if request.tasks:
+        return request.tasks[0].model_spec
+    return model_pb2.ModelSpec()
+
+
+def _fill_classes(result, rows):
+    for pairs in rows:
+        row = result.classifications.add()
+        for label, score in pairs:
+            row.classes.add(label=label.decode("utf-8", "replace"), score=score)
 
 
 def _fill_spec(spec, asked, version):

@@ -3,12 +3,14 @@
 import concurrent.futures
 
 import grpc
+from grpc_health.v1 import health_pb2_grpc
 from tensorflow_serving.apis import model_service_pb2_grpc
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
 from serving import errors
 from serving import model_versions
 from serving import workers
+from serving.grpc_api import health_service
 from serving.grpc_api import model_service
 from serving.grpc_api import prediction_service
 from serving.rest import limits as rest_limits
@@ -22,6 +24,7 @@ def start(
     pool: workers.Workers,
     limits: rest_limits.Limits,
     addresses: list[str],
+    health: health_service.HealthService | None = None,
 ) -> grpc.Server:
     """Returns a server that answers calls.
 
@@ -30,6 +33,7 @@ def start(
         pool: threads that compute. Not closed here.
         limits: of a call: size and batch.
         addresses: list of str, such as "127.0.0.1:8500" or "unix:/path".
+        health: the health service, if there is one. Not closed here.
 
     Raises:
         ServingError: an address is taken or not of this machine
@@ -62,6 +66,8 @@ def start(
     model_service_pb2_grpc.add_ModelServiceServicer_to_server(
         model_service.ModelService(versions), server
     )
+    if health is not None:
+        health_pb2_grpc.add_HealthServicer_to_server(health, server)
     for address in addresses:
         try:
             port = server.add_insecure_port(address)

@@ -1,5 +1,6 @@
 """The HTTP application: TensorFlow Serving's `/v1`, and health."""
 
+import asyncio
 import logging
 
 from starlette import applications
@@ -7,9 +8,12 @@ from starlette import requests
 from starlette import responses
 from starlette import routing
 
+from serving import batch_threads
 from serving import errors
 from serving import inference
 from serving import model_versions
+from serving import monitoring
+from serving import readiness
 from serving import workers
 from serving.rest import errors as rest_errors
 from serving.rest import json_document
@@ -20,12 +24,15 @@ from serving.rest import request_json
 from serving.rest import response_json
 
 _log = logging.getLogger(__name__)
+_METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 def application(
     versions: model_versions.ModelVersions,
     pool: workers.Workers,
     limits: rest_limits.Limits,
+    batches: batch_threads.BatchThreads | None = None,
+    metrics_path: str | None = None,
 ) -> applications.Starlette:
     """Returns the ASGI application of a server.
 
@@ -33,22 +40,33 @@ def application(
         versions: the models. Not closed here.
         pool: threads that compute. Not closed here.
         limits: of a request.
+        batches: threads that compute batches, if there are. Not closed here.
+        metrics_path: str. Where Prometheus reads; None for nowhere.
     """
-    api = _Api(versions, pool, limits)
+    api = _Api(versions, pool, limits, batches)
+    found = [
+        routing.Route("/healthz", api.health),
+        routing.Route("/readyz", api.readiness),
+    ]
+    if metrics_path is not None:
+        found.append(routing.Route(metrics_path, _metrics))
     return applications.Starlette(
-        routes=[
-            routing.Route("/healthz", api.health),
-            routing.Route("/readyz", api.readiness),
-            routing.Route("/{path:path}", api),
-        ]
+        routes=[*found, routing.Route("/{path:path}", api)]
+    )
+
+
+async def _metrics(request):
+    return responses.PlainTextResponse(
+        monitoring.page(), headers={"Content-Type": _METRICS_TYPE}
     )
 
 
 class _Api:
-    def __init__(self, versions, pool, limits):
+    def __init__(self, versions, pool, limits, batches):
         self._versions = versions
         self._pool = pool
         self._limits = limits
+        self._readiness = readiness.Readiness(versions, pool, batches)
 
     async def __call__(self, scope, receive, send):
         """Answers what has no route of its own, whatever its method."""
@@ -62,7 +80,7 @@ class _Api:
     async def readiness(self, request):
         """Says whether requests would be answered."""
         missing = self._versions.unavailable()
-        stuck = self._pool.are_stuck()
+        stuck = self._readiness.are_stuck()
         return responses.JSONResponse(
             {
                 "ready": not missing and not stuck,
@@ -88,9 +106,10 @@ class _Api:
                 self._limits.max_body_bytes,
                 self._limits.body_timeout_seconds,
             )
-            return _response(
-                200, await self._pool.run(self._infer, target, body)
-            )
+            api = target.method.capitalize()
+            with monitoring.request(self._versions, target.name, api, "REST"):
+                work = self._pool.run(self._infer, target, body)
+                return _response(200, await _while_connected(request, work))
         except errors.ServingError as error:
             return _error_response(error)
         except rest_errors.RefusedBodyError as error:
@@ -127,9 +146,13 @@ class _Api:
             examples = request_json.examples(document)
             self._check_batch(len(examples))
         using = self._versions.using(target.name, target.version, target.label)
-        with using as (_, engine):
+        with using as (_, found):
+            engine = monitoring.TimedEngine(
+                found, target.name, target.method.capitalize()
+            )
             if target.method == "predict":
                 return self._predict(engine, name, document)
+            monitoring.count_examples(target.name, len(examples))
             if target.method == "classify":
                 return response_json.classes(
                     inference.classify(engine, name, examples)
@@ -169,6 +192,26 @@ class _Api:
                 f"A request may hold {self._limits.max_batch} examples, the "
                 f"limit of this server, but has {size}"
             )
+
+
+async def _while_connected(request, work):
+    """Awaits work, and gives it up when the client has gone."""
+    answer = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(_disconnected(request))
+    try:
+        await asyncio.wait((answer, gone), return_when=asyncio.FIRST_COMPLETED)
+        if not answer.done():
+            raise errors.ServingError("CANCELLED", "The client has gone")
+        return answer.result()
+    finally:
+        answer.cancel()
+        gone.cancel()
+
+
+async def _disconnected(request):
+    # The body was read, so that nothing else comes.
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def _has_batch(info):

@@ -68,12 +68,18 @@ def running(
     max_waiting=4,
     timeout_seconds=10.0,
     limits=None,
+    **kwargs,
 ):
-    """Serves `ModelVersions` while the context lasts; yields a `Client`."""
+    """Serves `ModelVersions` while the context lasts; yields a `Client`.
+
+    Other arguments are those of `routes.application`.
+    """
     pool = workers.Workers(num_threads, max_waiting, timeout_seconds)
     port = free_port()
     server = http_server.server(
-        routes.application(versions, pool, limits or rest_limits.Limits()),
+        routes.application(
+            versions, pool, limits or rest_limits.Limits(), **kwargs
+        ),
         "127.0.0.1",
         port,
         grace_seconds=1,

@@ -71,10 +71,29 @@ def started(*arguments, **environment):
 def test_an_export_is_served_until_a_signal_comes(tmp_path):
     export = tmp_path / "export"
     saved_models.write_half_plus(export / "1", 2.0)
-    with started(export, "--model_name=half") as (process, client, printed):
+    parameters = tmp_path / "batching.config"
+    parameters.write_text("max_batch_size { value: 2 }")
+    monitored = tmp_path / "monitoring.config"
+    monitored.write_text("prometheus_config { enable: true }")
+    with started(
+        export,
+        "--model_name=half",
+        "--enable_batching",
+        f"--batching_parameters_file={parameters}",
+        f"--monitoring_config_file={monitored}",
+    ) as (process, client, printed):
         answer = client.post("/v1/models/half:predict", {"instances": [1.0]})
         assert answer.json() == {"predictions": [2.5]}
         assert client.ask("GET", "/readyz").status == 200
+        answer = client.post(
+            "/v1/models/half:predict", {"instances": [1.0] * 3}
+        )
+        assert "maximum input batch size 2" in answer.json()["error"]
+
+        page = client.ask("GET", "/monitoring/prometheus/metrics").body.decode()
+        assert f':load_latency{{model_path="{export}/1"}} ' in page
+        assert ":tf_simmim:serving:pending_requests{} 0\n" in page
+        assert ":tf_simmim:serving:batching:waiting_batches{} 0\n" in page
 
         address = re.search(r", (127\.0\.0\.1:\d+) \.\.\.", printed)[1]
         request = predict_pb2.PredictRequest()
@@ -142,7 +161,11 @@ def test_what_cannot_be_served_ends_the_program_with_a_sentence(tmp_path):
             "currently available",
         ),
         (["--address=localhost", tmp_path], "must be an IP address"),
-        (["--enable_batching", tmp_path], "Unknown command line flag"),
+        (
+            ["--rest_api_enable_cors_support", tmp_path],
+            "Unknown command line flag",
+        ),
+        (["--batching_parameters_file=x", tmp_path], "need --enable_batching"),
     ):
         result = run(*arguments)
         assert result.returncode == 1

@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from serving import callers
 from serving import errors
 from serving import workers
 
@@ -47,14 +48,16 @@ def test_a_place_in_the_queue_is_free_again_when_its_request_is_given_up():
 def test_a_caller_that_gives_up_leaves_the_queue():
     release = threading.Event()
     with contextlib.closing(workers.Workers(1, 1, 60.0)) as pool:
-        first = threading.Thread(target=pool.call, args=(60, release.wait, 60))
+        first = threading.Thread(
+            target=pool.call, args=(callers.Caller(60), release.wait, 60)
+        )
         first.start()
         while not pool._started:
             first.join(0.01)
         # The second of these would find the queue full.
         for _ in range(2):
             with pytest.raises(errors.ServingError, match="DEADLINE_EXCEEDED"):
-                pool.call(0.05, divmod, 7, 2)
+                pool.call(callers.Caller(0.05), divmod, 7, 2)
         release.set()
-        assert pool.call(None, divmod, 7, 2) == (3, 1)
+        assert pool.call(callers.Caller(), divmod, 7, 2) == (3, 1)
         first.join()

@@ -1,6 +1,7 @@
 """Tests for serving.grpc_api: the services, over a real socket."""
 
 import contextlib
+import functools
 import json
 import pathlib
 import threading
@@ -21,6 +22,7 @@ from tensorflow_serving.apis import prediction_service_pb2_grpc
 from tensorflow_serving.apis import regression_pb2
 
 from serving import errors
+from serving import monitoring
 from serving import workers
 from serving.grpc_api import server
 from serving.rest import limits as rest_limits
@@ -92,10 +94,8 @@ def test_the_answer_is_that_of_tensorflow_serving(calls, case):
         assert caught.value.details() == case["error"]
 
 
-@pytest.mark.parametrize(
-    "method", ["MultiInference", "HandleReloadConfigRequest"]
-)
-def test_what_is_not_there_says_so(calls, method):
+def test_what_is_not_there_says_so(calls):
+    method = "HandleReloadConfigRequest"
     with pytest.raises(grpc.RpcError) as caught:
         calls.call(method, REQUESTS[method]())
     assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED
@@ -198,6 +198,20 @@ def test_a_batch_larger_than_the_limit_is_refused(calls):
     assert "may hold 64 examples" in caught.value.details()
 
 
+def test_calls_are_counted(calls):
+    count = functools.partial(monitoring.REQUEST_COUNT.value, "kinds")
+    before = count("OK"), count("FAILED_PRECONDITION")
+    labels = ("kinds", "Predict", "GRPC")
+    times = monitoring.REQUEST_LATENCY.count(*labels)
+    value = tf.make_tensor_proto(np.ones([2], np.float32))
+    calls.call("Predict", predict_request("fifth", x=value))
+    with pytest.raises(grpc.RpcError):
+        calls.call("Predict", predict_request("nothing", x=value))
+    after = count("OK"), count("FAILED_PRECONDITION")
+    assert after == (before[0] + 1, before[1] + 1)
+    assert monitoring.REQUEST_LATENCY.count(*labels) == times + 1
+
+
 def test_the_deadline_of_a_call_holds(calls):
     value = tf.make_tensor_proto(np.int32([2**31 - 1]))
     with pytest.raises(grpc.RpcError) as caught:
@@ -216,6 +230,9 @@ class FakeVersions:
         self._run()
         raise errors.invalid_argument("done")
         yield
+
+    def is_configured(self, name):
+        return True
 
     def status(self, *_):
         raise errors.ServingError("NOT_FOUND", "nothing")
