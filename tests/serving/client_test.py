@@ -263,11 +263,13 @@ class Busy:
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
                 status = busy.next()
-                self.send_response(status)
-                self.send_header("Retry-After", "0.01")
-                self.end_headers()
-                body = {"error": f"says {status}"}
-                self.wfile.write(json.dumps(body).encode())
+                # A client that gave up has hung up.
+                with contextlib.suppress(ConnectionError):
+                    self.send_response(status)
+                    self.send_header("Retry-After", "0.01")
+                    self.end_headers()
+                    body = {"error": f"says {status}"}
+                    self.wfile.write(json.dumps(body).encode())
 
             def log_message(self, *_):
                 pass
