@@ -18,6 +18,12 @@ DEMO = $(or $(DEMO_WORKDIR),runs/demo)
 # pretraining.
 TOUR_FLAGS =
 TOUR = $(DEMO)/tour
+# The run whose model is served, if not the demo's; the server's port, and more
+# flags of it.
+SERVE_RUN =
+SERVE_PORT = 8501
+SERVE_FLAGS =
+SERVED = $(or $(SERVE_RUN),$(DEMO))
 
 VENV_PYTHON = $(VENV)/bin/python
 STAMP = $(VENV)/.installed
@@ -29,13 +35,16 @@ FITS = import sys, venv, ensurepip; \
   sys.exit(sys.version_info[:2] not in {(3, 10), (3, 11)})
 VERSION = import sys; print("%d.%d" % sys.version_info[:2])
 
-.PHONY: help demo tour test lint audit clean environment
+.PHONY: help demo tour serve test lint audit clean environment
 
 help:  ## Show this list (the default)
 	@echo "make TARGET, where TARGET is one of:"
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1|\2/p' Makefile | \
 	  awk -F'|' '{printf "%-8s %s\n", $$1, $$2}'
 
+PRETRAIN = $(VENV_PYTHON) experiments/pretrain.py $(strip \
+  $(if $(DEMO_FLAGS)$(DEMO_WORKDIR),--flagfile=demo.flags) \
+  $(if $(DEMO_WORKDIR),--workdir=$(DEMO_WORKDIR)) $(DEMO_FLAGS))
 FINETUNE = $(VENV_PYTHON) experiments/finetune.py \
   $(strip --flagfile=digits_finetune.flags $(FINETUNE_FLAGS))
 # What a stage does, and where the picture of it lies.
@@ -43,9 +52,7 @@ STAGE = @printf '\n=== %s: %s\n'
 
 demo: environment  ## Pretrain a small ViT on digits, evaluate and fine-tune it
 	$(STAGE) 'Pretrain, without labels' '$(DEMO)/reconstructions'
-	$(VENV_PYTHON) experiments/pretrain.py $(strip \
-	  $(if $(DEMO_FLAGS)$(DEMO_WORKDIR),--flagfile=demo.flags) \
-	  $(if $(DEMO_WORKDIR),--workdir=$(DEMO_WORKDIR)) $(DEMO_FLAGS))
+	$(PRETRAIN)
 	$(STAGE) 'Probe the frozen features' '$(DEMO)/evaluation.png'
 	$(VENV_PYTHON) experiments/evaluate.py --workdir=$(DEMO)
 	$(STAGE) 'Fine-tune with 100 labels' '$(DEMO)/finetuned/confusion_matrix.png'
@@ -75,6 +82,31 @@ tour: demo  ## The demo, then draw what its network reconstructs and sees
 	  $(DEMO)/from_scratch/confusion_matrix.png $(DEMO)/comparison.png \
 	  $(TOUR)/reconstruction.png $(TOUR)/pca.png $(TOUR)/attention.png \
 	  $(TOUR)/neighbours.png
+
+# What is there already is not made again. A picture goes through a pipe: it is
+# too long for an argument.
+SERVE_IMAGE = $(SERVED)/digits/0000_2.png
+SERVE_URL = http://127.0.0.1:$(SERVE_PORT)/v1/models/default:predict
+serve: environment  ## Serve the demo's network, and print a curl command
+	$(if $(or $(SERVE_RUN),$(wildcard $(DEMO)/checkpoints/*)),, \
+	  $(STAGE) 'Pretrain, without labels' '$(DEMO)/reconstructions')
+	$(if $(or $(SERVE_RUN),$(wildcard $(DEMO)/checkpoints/*)),,$(PRETRAIN))
+	$(if $(wildcard $(SERVED)/export/*/saved_model.pb),, \
+	  $(STAGE) 'Export the network' '$(SERVED)/export')
+	$(if $(wildcard $(SERVED)/export/*/saved_model.pb),, \
+	  $(VENV_PYTHON) experiments/export.py --run=$(SERVED))
+	$(if $(wildcard $(SERVE_IMAGE)),, \
+	  $(STAGE) 'Write digits as files' '$(SERVED)/digits')
+	$(if $(wildcard $(SERVE_IMAGE)),, \
+	  $(VENV_PYTHON) experiments/write_images.py --dataset=builtin:digits \
+	  --split=test --num_images=10 --image_dir=$(SERVED)/digits)
+	$(STAGE) 'Serve it, until Ctrl-C' '$(SERVE_URL)'
+	@printf '%s\n' '' 'The features of a digit, from another terminal:' '' \
+	  "  (printf '{\"instances\": [{\"b64\": \"'; \\" \
+	  "    base64 < $(SERVE_IMAGE) | tr -d '\\n'; \\" \
+	  "    printf '\"}]}') | curl -d @- $(SERVE_URL)" ''
+	@$(VENV_PYTHON) serving/serve.py $(strip $(SERVED)/export \
+	  --rest_api_port=$(SERVE_PORT) $(SERVE_FLAGS))
 
 # Two processes, each with the tests of whole files: most tests wait for
 # Python, not for TensorFlow's threads.

@@ -252,6 +252,43 @@ class StagesTest(absltest.TestCase):
         (name, arguments), *_ = self.programs(self.commands("demo"))
         self.assertEqual((name, arguments), ("pretrain.py", []))
 
+    def test_a_network_is_served_with_a_command_to_ask_it(self):
+        with tempfile.TemporaryDirectory() as folder:
+            words = f"DEMO_WORKDIR={folder}"
+            commands = self.commands("serve", words, "SERVE_PORT=8600")
+            self.assertEqual(
+                [name for name, _ in self.programs(commands)],
+                ["pretrain.py", "export.py", "write_images.py"],
+            )
+            self.assertEqual(
+                commands[-1],
+                "nowhere/bin/python serving/serve.py "
+                f"{folder}/export --rest_api_port=8600",
+            )
+            url = "http://127.0.0.1:8600/v1/models/default:predict"
+            self.assertIn(f"curl -d @- {url}", commands[-2])
+            self.assertIn(f"base64 < {folder}/digits/0000_2.png", commands[-2])
+
+            # What is there is not made again.
+            for name in ("checkpoints/2", "export/1/saved_model.pb"):
+                (pathlib.Path(folder) / name).parent.mkdir(parents=True)
+                (pathlib.Path(folder) / name).touch()
+            again = self.commands("serve", words)
+            self.assertEqual(
+                [name for name, _ in self.programs(again)], ["write_images.py"]
+            )
+
+    def test_another_run_and_other_flags_of_the_server_are_served(self):
+        commands = self.commands(
+            "serve", "SERVE_RUN=runs/mine", "SERVE_FLAGS=--port=0"
+        )
+        (export, write) = self.programs(commands)
+        self.assertEqual(export, ("export.py", ["--run=runs/mine"]))
+        self.assertIn("--image_dir=runs/mine/digits", write[1])
+        self.assertEndsWith(
+            commands[-1], "runs/mine/export --rest_api_port=8501 --port=0"
+        )
+
     def test_the_page_of_the_tour_goes_through_its_commands(self):
         page = ROOT / "docs" / "tour.md"
         text = page.read_text()

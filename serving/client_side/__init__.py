@@ -1,0 +1,1 @@
+"""What `serving.client` is made of: images, transports, errors."""

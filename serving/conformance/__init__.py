@@ -1,0 +1,1 @@
+"""What `serving/check_endpoint.py` is made of."""

@@ -1,0 +1,66 @@
+"""`make serve`, from nothing to the features of an image by curl."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tests.integration import programs
+from tests.serving import live_server
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not (shutil.which("make") and shutil.which("curl")),
+    reason="Needs make and curl.",
+)
+def test_the_command_that_is_printed_gives_features(tmp_path):
+    run = tmp_path / "run"
+    port = live_server.free_port()
+    process = subprocess.Popen(
+        [
+            *("make", "--old-file=environment", "serve"),
+            f"VENV_PYTHON={sys.executable}",
+            f"DEMO_WORKDIR={run}",
+            "DEMO_FLAGS=--train_steps=2 --warmup_epochs=0",
+            f"SERVE_PORT={port}",
+            "SERVE_FLAGS=--port=0",
+        ],
+        cwd=programs.ROOT,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    printed = ""
+    try:
+        for line in process.stdout:
+            printed += line
+            if line.startswith("Serving at"):
+                break
+        found = re.search(
+            r"from another terminal:\n\n(.*?)\n\n", printed, re.DOTALL
+        )
+        assert found, printed
+        result = subprocess.run(
+            ["sh", "-c", found[1]],
+            cwd=programs.ROOT,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=True,
+        )
+    finally:
+        # As Ctrl-C does: to make and to what it runs.
+        os.killpg(process.pid, signal.SIGINT)
+        process.communicate(timeout=60)
+    (features,) = json.loads(result.stdout)["predictions"]
+    manifest = json.loads((run / "export/1/manifest.json").read_text())
+    outputs = manifest["signatures"]["features"]["outputs"]
+    assert len(features) == outputs["features"]["shape"][-1]
