@@ -156,6 +156,10 @@ class ModelVersions:
                 f"{{{', '.join(failed)}}}",
             )
 
+    def names(self):
+        """Returns the names of the models, also of those not loaded."""
+        return sorted(name for name, _ in self._configured())
+
     def unavailable(self):
         """Returns the names of the models without a version to serve."""
         models = self._configured()

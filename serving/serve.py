@@ -129,16 +129,17 @@ def serve(versions):
         max_body_bytes=serve_flags.MAX_BODY_BYTES.value,
         max_batch=serve_flags.MAX_BATCH.value,
     )
+    addresses = serve_flags.grpc_addresses()
     server = http_server.server(
-        routes.application(versions, pool, allowed),
+        routes.application(
+            versions, pool, allowed, next(iter(addresses), None)
+        ),
         serve_flags.ADDRESS.value,
         serve_flags.REST_API_PORT.value,
         grace_seconds=timeout_seconds,
     )
     with contextlib.closing(pool):
-        grpc_server = server_of_grpc.start(
-            versions, pool, allowed, serve_flags.grpc_addresses()
-        )
+        grpc_server = server_of_grpc.start(versions, pool, allowed, addresses)
         http_server.run_until_signal(server)
         grpc_server.stop(timeout_seconds).wait()
 

@@ -1,4 +1,4 @@
-"""The HTTP application: TensorFlow Serving's `/v1`, and health."""
+"""The HTTP application: TensorFlow Serving's `/v1`, health, and a page."""
 
 import logging
 
@@ -11,6 +11,7 @@ from serving import errors
 from serving import inference
 from serving import model_versions
 from serving import workers
+from serving.page import routes as page_routes
 from serving.rest import errors as rest_errors
 from serving.rest import json_document
 from serving.rest import limits as rest_limits
@@ -26,6 +27,7 @@ def application(
     versions: model_versions.ModelVersions,
     pool: workers.Workers,
     limits: rest_limits.Limits,
+    grpc_address: str | None = None,
 ) -> applications.Starlette:
     """Returns the ASGI application of a server.
 
@@ -33,12 +35,14 @@ def application(
         versions: the models. Not closed here.
         pool: threads that compute. Not closed here.
         limits: of a request.
+        grpc_address: str, for the examples of the page; None: no gRPC.
     """
     api = _Api(versions, pool, limits)
     return applications.Starlette(
         routes=[
             routing.Route("/healthz", api.health),
             routing.Route("/readyz", api.readiness),
+            *page_routes.routes(versions, limits, grpc_address),
             routing.Route("/{path:path}", api),
         ]
     )
