@@ -93,7 +93,7 @@ def test_a_damaged_image_is_decoded_or_refused(served, content):
 
 
 @pytest.mark.slow
-@hypothesis.settings(max_examples=1500, **SETTINGS)
+@hypothesis.settings(max_examples=500, **SETTINGS)
 @hypothesis.given(content=mutated_files())
 def test_many_damaged_images_are_decoded_or_refused(served, content):
     check_mutated(served, content)
@@ -161,7 +161,7 @@ def spoiled(draw, value):
 
 
 @pytest.mark.slow
-@hypothesis.settings(max_examples=600, **SETTINGS)
+@hypothesis.settings(max_examples=200, **SETTINGS)
 @hypothesis.given(data=st.data())
 def test_whatever_is_asked_is_answered_as_the_document_says(served, data):
     document = documents(served)
