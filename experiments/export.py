@@ -58,6 +58,12 @@ _MAX_BATCH_SIZE = flags.DEFINE_integer(
 _VERIFY = flags.DEFINE_bool(
     "verify", True, "Check the export before it gets its name."
 )
+_TFLITE = flags.DEFINE_bool(
+    "tflite",
+    False,
+    "Write the features for TensorFlow Lite, too, in float32, float16 and "
+    "int8.",
+)
 
 
 @command_line.plain_errors()
@@ -77,6 +83,7 @@ def main(argv):
         _MAX_FILE_PIXELS.value,
         _MAX_BATCH_SIZE.value,
         _VERIFY.value,
+        _TFLITE.value,
     )
     manifest = json.loads((path / "manifest.json").read_text())
     for name, signature in manifest["signatures"].items():
@@ -85,6 +92,12 @@ def main(argv):
             for side in (signature["inputs"], signature["outputs"])
         ]
         print(f"{name}: {edges[0]} -> {edges[1]}")
+    for kind, small in manifest["tflite"].items():
+        print(
+            f"TensorFlow Lite, {kind}: {small['bytes'] / 1e6:.1f} MB, "
+            f"features {small['difference']:.1e} from the model's, cosine "
+            f"{small['cosine']:.6f}"
+        )
     size = sum(entry["bytes"] for entry in manifest["files"].values())
     checked = "checked" if _VERIFY.value else "not checked"
     print(f"\n{size / 1e6:.1f} MB, {checked}: {path}")

@@ -46,7 +46,7 @@ def commands(
 
 def _command(model_url, name, signature, file):
     begin = {} if name == "serving_default" else {"signature_name": name}
-    method = _method(signature)
+    method = method_of(signature)
     target = shlex.quote(f"{model_url}:{method}")
     if method != "predict":
         example = {EXAMPLE_FEATURE: {"b64": _FILE}}
@@ -99,7 +99,8 @@ def _json_command(request, target, file):
     return f"({'; '.join(words)}) | curl -d @- {target}"
 
 
-def _method(signature):
+def method_of(signature):
+    """Returns what asks a signature: "predict", "classify" or "regress"."""
     inputs, outputs = signature.inputs, set(signature.outputs)
     if (
         set(inputs) == {"inputs"}

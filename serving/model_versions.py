@@ -161,6 +161,10 @@ class ModelVersions:
         with self._changed:
             return name in self._models
 
+    def names(self):
+        """Returns the names of the models, also of those not loaded."""
+        return sorted(name for name, _ in self._configured())
+
     def unavailable(self):
         """Returns the names of the models without a version to serve."""
         models = self._configured()

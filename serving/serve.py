@@ -106,6 +106,7 @@ def serve(versions, batching):
     """Answers requests until a signal comes, then those that have come."""
     timeout_seconds = serve_flags.timeout_seconds()
     pool, allowed = from_flags.workers(), from_flags.limits()
+    addresses = serve_flags.grpc_addresses()
     server = http_server.server(
         routes.application(
             versions,
@@ -113,6 +114,7 @@ def serve(versions, batching):
             allowed,
             batches=None if batching is None else batching.threads,
             metrics_path=from_flags.metrics_path(),
+            grpc_address=next(iter(addresses), None),
         ),
         serve_flags.ADDRESS.value,
         serve_flags.REST_API_PORT.value,
@@ -122,7 +124,7 @@ def serve(versions, batching):
         stack.callback(pool.close)
         health = from_flags.health(versions, pool, batching)
         grpc_server = server_of_grpc.start(
-            versions, pool, allowed, serve_flags.grpc_addresses(), health
+            versions, pool, allowed, addresses, health
         )
         stack.callback(lambda: grpc_server.stop(timeout_seconds).wait())
         if health is not None:

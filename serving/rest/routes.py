@@ -1,4 +1,4 @@
-"""The HTTP application: TensorFlow Serving's `/v1`, and health."""
+"""The HTTP application: TensorFlow Serving's `/v1`, health, and a page."""
 
 import asyncio
 import logging
@@ -15,6 +15,7 @@ from serving import model_versions
 from serving import monitoring
 from serving import readiness
 from serving import workers
+from serving.page import routes as page_routes
 from serving.rest import errors as rest_errors
 from serving.rest import json_document
 from serving.rest import limits as rest_limits
@@ -33,6 +34,7 @@ def application(
     limits: rest_limits.Limits,
     batches: batch_threads.BatchThreads | None = None,
     metrics_path: str | None = None,
+    grpc_address: str | None = None,
 ) -> applications.Starlette:
     """Returns the ASGI application of a server.
 
@@ -42,6 +44,7 @@ def application(
         limits: of a request.
         batches: threads that compute batches, if there are. Not closed here.
         metrics_path: str. Where Prometheus reads; None for nowhere.
+        grpc_address: str, for the examples of the page; None: no gRPC.
     """
     api = _Api(versions, pool, limits, batches)
     found = [
@@ -51,7 +54,11 @@ def application(
     if metrics_path is not None:
         found.append(routing.Route(metrics_path, _metrics))
     return applications.Starlette(
-        routes=[*found, routing.Route("/{path:path}", api)]
+        routes=[
+            *found,
+            *page_routes.routes(versions, limits, grpc_address),
+            routing.Route("/{path:path}", api),
+        ]
     )
 
 

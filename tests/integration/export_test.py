@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -155,9 +156,12 @@ def test_a_fine_tuned_run_and_a_swin_are_exported(tmp_path):
             "--export_version=12",
             "--max_batch_size=2",
             f"--precision={precision}",
+            *(["--tflite"] if precision == "float32" else []),
         )
         assert result.returncode == 0, result.stderr
         folder = tmp_path / "served" / name / "12"
+        small = re.findall(r"TensorFlow Lite, (\w+): \d", result.stdout)
+        assert len(small) == (3 if precision == "float32" else 0)
         assert f"{signature}: " in result.stdout
         told = json.loads((folder / "manifest.json").read_text())
         assert told["precision"] == precision

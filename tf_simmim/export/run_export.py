@@ -18,6 +18,7 @@ def export_run(
     max_pixels=MAX_PIXELS,
     max_batch_size=batching.MAX_BATCH_SIZE,
     verify=True,
+    tflite=False,
 ) -> Path:
     """Exports what a run has learned, with its own normalisation and crop.
 
@@ -30,6 +31,7 @@ def export_run(
         max_pixels: as of `Preprocessing`.
         max_batch_size: as of `write_export`.
         verify: as of `write_export`.
+        tflite: as of `write_export`.
 
     Returns:
         Path of the export, `<directory>/<version>`.
@@ -47,6 +49,7 @@ def export_run(
         {"run": facts},
         max_batch_size,
         verify,
+        tflite,
     )
 
 

@@ -12,6 +12,7 @@ from tf_simmim.export import graph_lint
 from tf_simmim.export import manifest as manifests
 from tf_simmim.export import prediction_logs
 from tf_simmim.export import served_model
+from tf_simmim.export import tflite
 from tf_simmim.export.check import Check
 
 # Of an export without a manifest that says how exact its numbers are.
@@ -35,7 +36,8 @@ def verify_export(folder, disable_xla: bool):
     `allowed_operations`. Only a graph in which nothing is wrong is then
     loaded into a Session, as a server does, and asked every request of the
     warm-up file; what it answers must be what the model answered in eager
-    mode, to the tolerance in the manifest (1e-5 for float32).
+    mode, to the tolerance in the manifest (1e-5 for float32). Files for
+    TensorFlow Lite are asked for the features of the same pixels.
 
     Args:
         folder: path of the export, `.../<version>`.
@@ -46,7 +48,7 @@ def verify_export(folder, disable_xla: bool):
         `Check`.
     """
     folder = Path(folder)
-    tolerance = _TOLERANCE
+    content, tolerance = {}, _TOLERANCE
     try:
         content = manifests.read(folder)
         problems = manifests.problems(folder, content)
@@ -86,6 +88,7 @@ def verify_export(folder, disable_xla: bool):
         yield Check("session", detail=why, skipped=True)
         return
     yield from _session_checks(folder, logs, tolerance, disable_xla)
+    yield from _tflite_checks(folder, logs, content)
 
 
 def verify_in_new_process(folder) -> tuple[bool, str]:
@@ -142,6 +145,16 @@ def _session_checks(folder, logs, tolerance, disable_xla):
         "every signature is warmed up",
         tuple(f"no request asks for {name}" for name in sorted(unasked)),
     )
+
+
+def _tflite_checks(folder, logs, content):
+    for log in logs:
+        name, inputs = prediction_logs.request_of(log)
+        if name == "features_from_pixels":
+            want = prediction_logs.answer_of(log)
+            yield from tflite.checks(
+                folder, content, inputs["pixels"], want["features"]
+            )
 
 
 def _answer_check(model, number, name, inputs, log, tolerance):

@@ -12,6 +12,7 @@ from tf_simmim.export import graph_lint
 from tf_simmim.export import manifest as manifests
 from tf_simmim.export import prediction_logs
 from tf_simmim.export import requests
+from tf_simmim.export import tflite as tflite_files
 from tf_simmim.export import verification
 from tf_simmim.export.signatures import Signatures
 from tf_simmim.training import environment
@@ -30,6 +31,7 @@ def write_export(
     facts=None,
     max_batch_size=batching.MAX_BATCH_SIZE,
     verify=True,
+    tflite=False,
 ) -> Path:
     """Writes `<directory>/<version>`, which TensorFlow Serving loads.
 
@@ -38,6 +40,8 @@ def write_export(
                                      a request for each signature, with what
                                      the model answered in eager mode
         batching_params.pbtxt        for --enable_per_model_batching_parameters
+        tflite/features_<kind>.tflite
+                                     only with `tflite`: for small devices
         manifest.json                what it is, takes and gives, with hashes
 
     All is written under another name, looked at as a server will run it (see
@@ -57,19 +61,24 @@ def write_export(
         max_batch_size: int > 0. Images that a server computes at a time.
         verify: bool. Whether to look at it in a process of its own; half a
             minute.
+        tflite: bool. Whether to write the features for TensorFlow Lite, too;
+            see `tflite.write`.
 
     Returns:
         Path of the export.
 
     Raises:
         ValueError: `version` is not such a number or exists; `max_batch_size`
-            is below 1; or what was written does not pass, with the checks it
-            has failed. Nothing is left then.
+            is below 1; `tflite` of a model in 16 bits; or what was written
+            does not pass, with the checks it has failed. Nothing is left
+            then.
         ImportError: the extra `serve` is not installed.
         FloatingPointError: the model answers with numbers that are not
             finite.
     """
     prediction_logs.require_installed()
+    if tflite:
+        tflite_files.require_float32(model)
     sizes = batching.allowed_sizes(max_batch_size)
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
@@ -86,10 +95,12 @@ def write_export(
         files.write_text(
             temporary / batching.FILE_NAME, batching.text(max_batch_size)
         )
+        small = tflite_files.write(temporary, signatures) if tflite else {}
         manifests.write(
             temporary,
             {
                 **(facts or {}),
+                "tflite": small,
                 "version": version,
                 **_describe(model, preprocessing, functions, max_batch_size),
             },

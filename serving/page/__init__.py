@@ -1,0 +1,1 @@
+"""The page at `/`: a model tried out in a browser."""

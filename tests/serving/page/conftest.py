@@ -1,0 +1,61 @@
+"""An export of a small model, served; and a browser, where there is one."""
+
+import dataclasses
+import functools
+import pathlib
+
+import pytest
+
+from serving import engine
+from serving import model_config
+from serving import model_versions
+from tests.export import tiny
+from tests.serving import live_server
+from tests.serving.page import chromium
+from tf_simmim import export
+
+
+@dataclasses.dataclass
+class Served:
+    """A served model: where it lies, and a client of its server."""
+
+    folder: pathlib.Path
+    model: object
+    versions: model_versions.ModelVersions
+    client: live_server.Client
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory):
+    """`tiny.simmim`, served as `tiny model`: a name to be quoted."""
+    directory = tmp_path_factory.mktemp("tiny")
+    model = tiny.simmim()
+    folder = export.write_export(
+        directory,
+        model,
+        tiny.preprocessing(model),
+        max_batch_size=2,
+        verify=False,
+    )
+    versions = model_versions.ModelVersions(
+        functools.partial(engine.SavedModelEngine, timeout_in_ms=60_000)
+    )
+    versions.configure([model_config.ModelConfig("tiny model", str(directory))])
+    versions.wait_until_available()
+    with live_server.running(
+        versions, max_waiting=8, timeout_seconds=60.0
+    ) as client:
+        yield Served(folder, model, versions, client)
+    versions.close()
+
+
+@pytest.fixture(scope="session")
+def opened(served):
+    """A browser that shows the page of `served`."""
+    program = chromium.find()
+    if program is None:
+        pytest.skip(f"the page is tested in a browser, one of {chromium.NAMES}")
+    with chromium.running(program) as browser:
+        browser.open(f"http://127.0.0.1:{served.client.port}/")
+        browser.wait_until("document.body?.dataset.state === 'done'")
+        yield browser
