@@ -128,7 +128,7 @@ def test_health_and_readiness(client):
 def test_nothing_is_said_of_the_server_itself(client):
     answer = client.ask("GET", "/none")
     assert answer.status == 404
-    assert answer.json() == {"error": "Not found: /"}
+    assert answer.json() == {"error": "Not found: /none"}
     assert answer.headers["server"] is None
 
 
