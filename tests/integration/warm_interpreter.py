@@ -63,6 +63,8 @@ def start(arguments, cwd, stdout=os.devnull, stderr=os.devnull, **environment):
     Returns:
         Process.
     """
+    for path in (stdout, stderr):
+        open(path, "w").close()  # There, and empty, as soon as this returns.
     with _LOCK:
         interpreter = _IDLE.pop() if _IDLE else _Interpreter()
     return Process(
