@@ -190,7 +190,7 @@ class DetectorTest(tf.test.TestCase, parameterized.TestCase):
 
     @parameterized.parameters(
         ("swin", 2, 2, True),
-        ("convolutional", 1, 4, False),
+        ("convolutional", 2, 1, False),
     )
     @pytest.mark.slow
     def test_every_other_way_does_as_well(self, *way):
