@@ -1,6 +1,7 @@
 """Answers HTTP until a signal comes."""
 
 import signal
+from collections.abc import Callable
 
 import uvicorn
 from starlette import applications
@@ -23,7 +24,7 @@ def server(
         grace_seconds: float > 0. For requests that are being answered when it
             is to end.
     """
-    return uvicorn.Server(
+    return _Server(
         uvicorn.Config(
             application,
             host=address,
@@ -36,10 +37,27 @@ def server(
     )
 
 
-def run_until_signal(http_server: uvicorn.Server) -> None:
-    """Runs a server until SIGINT or SIGTERM, and returns."""
+def run_until_signal(
+    http_server: uvicorn.Server, when_listening: Callable[[], None]
+) -> None:
+    """Runs a server until SIGINT or SIGTERM, and returns.
+
+    Args:
+        http_server: of `server`.
+        when_listening: called as soon as clients can connect.
+    """
+    http_server.when_listening = when_listening
     # When it has ended, uvicorn raises the signal again for whoever handled
     # it before.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: None)
     http_server.run()
+
+
+class _Server(uvicorn.Server):
+    when_listening = staticmethod(lambda: None)
+
+    async def startup(self, sockets=None):
+        await super().startup(sockets)
+        if self.started:
+            self.when_listening()

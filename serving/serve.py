@@ -81,8 +81,6 @@ def show_examples(versions, configs):
             f"WARNING: {serve_flags.ADDRESS.value} can be reached by others, "
             "and there is no authentication.\n"
         )
-    addresses = [url, *serve_flags.grpc_addresses()]
-    print(f"Serving at {', '.join(addresses)} ...", flush=True)
 
 
 @contextlib.contextmanager
@@ -129,7 +127,10 @@ def serve(versions, batching):
         stack.callback(lambda: grpc_server.stop(timeout_seconds).wait())
         if health is not None:
             stack.callback(health.close)
-        http_server.run_until_signal(server)
+        urls = ", ".join([serve_flags.rest_url(), *addresses])
+        http_server.run_until_signal(
+            server, lambda: print(f"Serving at {urls} ...", flush=True)
+        )
 
 
 if __name__ == "__main__":
