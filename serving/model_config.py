@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-import pathlib
 import urllib.parse
 from collections.abc import Iterable
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2
 
 from serving import errors
+from serving import text_messages
 from serving import version_policy
 
 _PLATFORM = "tensorflow"
@@ -46,23 +46,9 @@ def read(path: str | os.PathLike) -> list[ModelConfig]:
         ServingError: the file cannot be read (NOT_FOUND), is no such text or
             breaks a rule of TensorFlow Serving (INVALID_ARGUMENT).
     """
-    try:
-        text = pathlib.Path(path).read_text(encoding="utf-8")
-    except OSError as error:
-        raise errors.ServingError(
-            "NOT_FOUND", f"{path}; {error.strerror}"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise errors.invalid_argument(
-            f"Invalid protobuf file: '{path}'"
-        ) from error
-    try:
-        return parse(text)
-    except text_format.ParseError as error:
-        raise errors.invalid_argument(
-            f"Invalid protobuf file: '{path}'. Error parsing text-format "
-            f"tensorflow.serving.ModelServerConfig: {error}"
-        ) from error
+    return _models(
+        text_messages.read(path, model_server_config_pb2.ModelServerConfig)
+    )
 
 
 def parse(text: str) -> list[ModelConfig]:
@@ -76,9 +62,12 @@ def parse(text: str) -> list[ModelConfig]:
         ServingError: it breaks a rule of TensorFlow Serving
             (INVALID_ARGUMENT).
     """
-    message = text_format.Parse(
-        text, model_server_config_pb2.ModelServerConfig()
+    return _models(
+        text_format.Parse(text, model_server_config_pb2.ModelServerConfig())
     )
+
+
+def _models(message):
     if message.HasField("custom_model_config"):
         raise errors.invalid_argument(
             "Missing custom_model_config_loader in ServerCore Options"
