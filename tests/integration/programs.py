@@ -6,6 +6,7 @@ And looks at what a run has left behind.
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -134,6 +135,22 @@ def rows(workdir):
 def checkpoints(workdir):
     """Returns the names in a run's folder of checkpoints, sorted."""
     return sorted(path.name for path in (workdir / "checkpoints").iterdir())
+
+
+def copy_as_killed(workdir, copy, step):
+    """Copies a run as a kill behind a checkpoint would have left it.
+
+    Args:
+        workdir: pathlib.Path of a run that kept its checkpoints.
+        copy: pathlib.Path, made here.
+        step: int. Checkpoints behind it are left out; rows of metrics and
+            pictures of later steps are there, as they are after a kill.
+    """
+    shutil.copytree(workdir, copy)
+    assert f"step-{step:08d}" in checkpoints(copy)
+    for name in checkpoints(copy):
+        if name > f"step-{step:08d}":
+            shutil.rmtree(copy / "checkpoints" / name)
 
 
 def tensors(workdir, step):
