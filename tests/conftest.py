@@ -155,6 +155,10 @@ SLOW = {
     "VisibleOnlyViTTest": ("test_rematerializing_changes_no_number",),
 }
 
+# Minutes each, and so begun first: at the end nothing would run beside them.
+# Only where pytest-xdist keeps the order.
+LONGEST = ("tour_test.py", "kill_test.py")
+
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0],
     [tf.config.LogicalDeviceConfiguration()] * 2,
@@ -165,9 +169,10 @@ tf.config.set_logical_device_configuration(
 def pytest_collection_modifyitems(items):
     """Drops the test that `tf.test.TestCase` brings along only to skip it.
 
-    And marks the cases of `SLOW`.
+    And marks the cases of `SLOW`, and begins with the files of `LONGEST`.
     """
     items[:] = [item for item in items if item.name != "test_session"]
+    items.sort(key=lambda item: item.path.name not in LONGEST)
     for item in items:
         if item.cls is not None and item.name.endswith(
             SLOW.get(item.cls.__name__, ())
