@@ -134,7 +134,7 @@ def _write_graph(folder, model, preprocessing):
     signatures = Signatures(model, preprocessing, graph_function)
     concrete = {
         name: tf.function(
-            function,
+            _of_declared_shapes(function, signatures.input_specs(name)),
             input_signature=signatures.input_specs(name),
             autograph=False,
         ).get_concrete_function()
@@ -161,6 +161,22 @@ def _write_graph(folder, model, preprocessing):
         updater.replace_method_name("classify", _CLASSIFY_METHOD)
         updater.save()
     return served
+
+
+def _of_declared_shapes(function, specs):
+    """Returns `function` with its inputs' shapes checked when it runs.
+
+    A session does not compare what it is fed with the signature, and some
+    kernels end the process at a rank that they do not expect: without this one
+    request ends a server.
+    """
+
+    @functools.wraps(function)
+    def checked(*inputs):
+        pairs = zip(inputs, specs, strict=True)
+        return function(*(tf.ensure_shape(x, spec.shape) for x, spec in pairs))
+
+    return checked
 
 
 def _used_variables(functions):
