@@ -1,7 +1,7 @@
 """Requests that nobody would send: each gets an answer, and none is a 500.
 
-By hand, along the server's own OpenAPI document: schemathesis does the same
-with 30 more packages.
+Documents of any form, and files with bytes changed, which Schemathesis
+(schemathesis_test.py) does not make: it keeps near the OpenAPI document.
 """
 
 import base64
