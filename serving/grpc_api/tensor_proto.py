@@ -48,6 +48,10 @@ def parse(alias: str, message, max_bytes: int) -> np.ndarray:
                 f"Input {alias} is larger than {max_bytes} bytes, the "
                 "server's limit"
             )
+        if dtype == tf.string and not message.string_val:
+            # `make_ndarray` would fill it with text, the server does with
+            # bytes.
+            return np.full(sizes, b"", object)
         return tf.make_ndarray(message)
     except (ValueError, TypeError, KeyError) as error:
         raise errors.invalid_argument(
