@@ -1,4 +1,4 @@
-"""Detection as a user runs it: from scratch, resumed, from a run, on COCO."""
+"""Detection as a user runs it: on COCO from other weights, resumed, scenes."""
 
 import json
 
@@ -9,11 +9,12 @@ from PIL import Image
 
 from tests.integration import programs
 from tests.integration import readme_test
+from tf_simmim import backbones
 from tf_simmim import data
 from tf_simmim import models
 from tf_simmim import training
 
-NETWORK = (
+TINY = (
     "--backbone=swin_tiny",
     "--embed_dim=8",
     "--depths=1,1",
@@ -21,17 +22,14 @@ NETWORK = (
     "--window_size=4",
     "--image_size=64",
     "--drop_path_rate=0.2",
-)
-TINY = (
-    *NETWORK,
     "--pyramid_width=8",
     "--num_convolutions=1",
     "--global_batch_size=8",
-    "--warmup_epochs=0.01",
-    "--train_epochs=0.05",
-    "--log_every_steps=4",
-    "--validate_every_steps=8",
-    "--checkpoint_every_steps=6",
+    "--warmup_epochs=1",
+    "--warmup_learning_rate=0",
+    "--train_epochs=4",
+    "--log_every_steps=2",
+    "--validate_every_steps=4",
     "--num_validation_images=16",
     "--num_drawn=3",
 )
@@ -48,84 +46,6 @@ def detect(workdir, *arguments):
 
 def evaluation(workdir):
     return json.loads((workdir / "detection.json").read_text())
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    workdir = tmp_path_factory.mktemp("whole") / "run"
-    return workdir, detect(workdir, *SCENES, "--train_steps=12")
-
-
-@pytest.mark.slow
-def test_a_run_leaves_scores_for_each_class_and_a_picture(whole):
-    workdir, result = whole
-    found = evaluation(workdir)
-    assert found["step"] == 12
-    assert found["num_images"] == 512
-    objects = [row["objects"] for row in found["classes"]]
-    assert sum(objects) == found["num_objects"] and min(objects) > 50
-    assert [row["name"] for row in found["classes"]][:2] == [
-        *("digit 0", "digit 1")
-    ]
-    score = found["mean_average_precision"]
-    assert 0 <= score <= 1
-    assert f"precision {score:.4f}" in result.stdout
-    with Image.open(workdir / "predictions.png") as picture:
-        assert picture.size[0] > 2 * 192
-    lines = (workdir / "metrics.jsonl").read_text().splitlines()
-    row = json.loads(lines[-1])
-    assert {"validation_loss", "box_loss", "classification_loss"} <= row.keys()
-    model = training.load_pretrained(workdir)
-    assert isinstance(model, models.Detector)
-
-
-@pytest.mark.slow
-def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(
-    whole, tmp_path
-):
-    workdir = tmp_path / "run"
-    for steps in (7, 12):
-        result = detect(workdir, *SCENES, f"--train_steps={steps}")
-    assert "step 7" in result.stderr
-    programs.assert_same_state(whole[0], workdir, 12)
-    assert evaluation(workdir) == evaluation(whole[0])
-
-
-@pytest.mark.slow
-def test_two_replicas_under_xla_and_in_few_bits_run_as_well(tmp_path):
-    workdir = tmp_path / "run"
-    result = detect(
-        workdir,
-        *(*SCENES, "--train_steps=3", "--jit_compile", "--precision=bfloat16"),
-        *("--num_cpu_replicas=2", "--accumulation_steps=2"),
-    )
-    assert evaluation(workdir)["step"] == 3, result.stderr
-
-
-@pytest.mark.slow
-def test_a_run_begins_with_the_weights_of_another(tmp_path):
-    pretrained = tmp_path / "pretrained"
-    result = programs.run(
-        "pretrain.py",
-        *NETWORK,
-        *("--dataset=builtin:digit_scenes", "--mask_patch_size=16"),
-        *("--global_batch_size=8", "--warmup_epochs=0", "--train_epochs=0.1"),
-        *("--train_steps=2", "--num_validation_images=8"),
-        *("--num_pictures=2", f"--workdir={pretrained}"),
-    )
-    assert result.returncode == 0, result.stderr
-    workdir = tmp_path / "run"
-    detect(
-        *(workdir, *SCENES),
-        *(f"--pretrained={pretrained}", "--train_steps=1"),
-        *("--base_learning_rate=0", "--warmup_learning_rate=0"),
-        *("--min_learning_rate=0", "--warmup_epochs=0"),
-    )
-    want, got = programs.tensors(pretrained, 2), programs.tensors(workdir, 1)
-    names = [n for n in want if n.startswith("model/backbone/patch_embedding")]
-    assert names
-    for name in names:
-        np.testing.assert_array_equal(got[name], want[name])
 
 
 def write_coco(folder, num_images=24):
@@ -162,21 +82,108 @@ def write_coco(folder, num_images=24):
     return file
 
 
-@pytest.mark.slow
-def test_boxes_may_come_from_a_file_as_coco_has_it(tmp_path):
-    folder = tmp_path / "data"
-    folder.mkdir()
+@pytest.fixture(scope="module")
+def coco(tmp_path_factory):
+    """Flags of a data set of COCO's form, of which one image is held out."""
+    folder = tmp_path_factory.mktemp("data")
     file = write_coco(folder)
     # A bad image is named and replaced.
     (folder / "004.png").write_bytes(b"no image")
-    result = detect(
-        *(tmp_path / "run", f"--dataset=coco:{file}", "--train_steps=4"),
-        *("--train_epochs=2", "--validation_split=test"),
+    return f"--dataset=coco:{file}", "--validation_split=test"
+
+
+@pytest.fixture(scope="module")
+def pretrained(tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("pretrained") / "run"
+    backbone = backbones.create(
+        "swin_tiny",
+        64,
+        embed_dim=8,
+        depths=(1, 1),
+        num_heads=(1, 2),
+        window_size=4,
+        drop_path_rate=0.2,
     )
-    found = evaluation(tmp_path / "run")
-    assert found["num_images"] == 1
-    assert found["classes"][0]["name"] == "the 0"
+    training.write_model_folder(workdir, models.SimMIM(backbone))
+    return workdir
+
+
+@pytest.fixture(scope="module")
+def whole(coco, pretrained, tmp_path_factory):
+    """A run of 7 steps that has a checkpoint of each."""
+    workdir = tmp_path_factory.mktemp("whole") / "run"
+    result = detect(
+        *(workdir, *coco, f"--pretrained={pretrained}", "--train_steps=7"),
+        *("--checkpoint_every_steps=1", "--keep_checkpoints=99"),
+    )
+    return workdir, result
+
+
+@pytest.mark.slow
+def test_a_run_on_boxes_from_a_file_leaves_scores_and_a_picture(whole):
+    workdir, result = whole
     assert "004.png" in result.stderr
+    found = evaluation(workdir)
+    assert found["step"] == 7
+    assert found["num_images"] == 1
+    assert [row["name"] for row in found["classes"]] == [
+        f"the {digit}" for digit in range(10)
+    ]
+    score = found["mean_average_precision"]
+    assert 0 <= score <= 1
+    assert f"precision {score:.4f}" in result.stdout
+    with Image.open(workdir / "predictions.png") as picture:
+        assert picture.size[0] > 128
+    lines = (workdir / "metrics.jsonl").read_text().splitlines()
+    row = json.loads(lines[-1])
+    assert {"validation_loss", "box_loss", "classification_loss"} <= row.keys()
+    model = training.load_pretrained(workdir)
+    assert isinstance(model, models.Detector)
+
+
+@pytest.mark.slow
+def test_a_run_begins_with_the_weights_of_another(pretrained, whole):
+    workdir, _ = whole
+    want = programs.tensors(pretrained, 0)
+    # The first step has a rate of nothing.
+    got, moved = (programs.tensors(workdir, step) for step in (1, 7))
+    names = [n for n in want if n.startswith("model/backbone/") and n in got]
+    assert any("patch_embedding" in name for name in names)
+    for name in names:
+        np.testing.assert_array_equal(got[name], want[name], err_msg=name)
+    assert any(np.any(moved[name] != want[name]) for name in names)
+
+
+@pytest.mark.slow
+def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(
+    coco, pretrained, whole, tmp_path
+):
+    workdir = tmp_path / "run"
+    programs.copy_as_killed(whole[0], workdir, step=4)
+    result = detect(
+        workdir, *coco, f"--pretrained={pretrained}", "--train_steps=7"
+    )
+    assert "step 4" in result.stderr
+    programs.assert_same_state(whole[0], workdir, 7)
+    assert evaluation(workdir) == evaluation(whole[0])
+
+
+@pytest.mark.slow
+def test_two_replicas_under_xla_and_in_few_bits_learn_scenes(tmp_path):
+    workdir = tmp_path / "run"
+    result = detect(
+        workdir,
+        *(*SCENES, "--train_steps=3", "--jit_compile", "--precision=bfloat16"),
+        *("--num_cpu_replicas=2", "--accumulation_steps=2"),
+    )
+    found = evaluation(workdir)
+    assert found["step"] == 3, result.stderr
+    assert found["num_images"] == 512
+    objects = [row["objects"] for row in found["classes"]]
+    assert sum(objects) == found["num_objects"] and min(objects) > 50
+    assert [row["name"] for row in found["classes"]][:2] == [
+        *("digit 0", "digit 1")
+    ]
 
 
 @pytest.mark.slow
@@ -198,9 +205,12 @@ def test_a_mistake_is_one_sentence(words, message, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_script_of_the_page_runs_as_it_stands(tmp_path):
+def test_the_script_of_the_page_runs_for_some_steps(tmp_path):
     check = """
 assert found["boxes"].shape == (16, 100, 4)
-assert model.optimizer.iterations == 100
+assert model.optimizer.iterations == 4
 """
-    readme_test.run_script("docs/detection.md", check, tmp_path)
+    readme_test.run_script(
+        *("docs/detection.md", check, tmp_path),
+        ("steps_per_epoch=100", "steps_per_epoch=4"),
+    )
