@@ -2,10 +2,11 @@
 
     python benchmarks/scaling.py
 
-Of --preset, in float32, without XLA. Each table's rows are processes that take
-training steps in turn, in an order drawn for each round; speeds are images a
-second over those of the first row, round by round. Beside them stands what the
-floating-point operations of an image let one expect.
+Of --preset (with --depth blocks where they do not vary), in float32, without
+XLA. Each table's rows are processes that take training steps in turn, in an
+order drawn for each round; speeds are images a second over those of the first
+row, round by round. Beside them stands what the floating-point operations of an
+image let one expect.
 
 Workers are processes of their own (MultiWorkerMirroredStrategy over gRPC), each
 on one core and with --batch_size images a step; so two of them do twice the
@@ -126,7 +127,7 @@ def create_worker(num_workers=None, batch_size=None, side=None, depth=None):
         f"--model={_PRESET.value}@{side or _IMAGE_SIZE.value}",
         f"--batch_size={batch_size or FLAGS.batch_size}",
     ]
-    if depth:
+    if depth := depth or FLAGS.depth:
         arguments.append(f"--depth={depth}")
     if num_workers:
         return Team(num_workers, arguments)
@@ -136,7 +137,7 @@ def create_worker(num_workers=None, batch_size=None, side=None, depth=None):
 def cost(num_workers=1, batch_size=None, side=None, depth=None):
     """Returns (images of a step, FLOPs of an image)."""
     name = f"{_PRESET.value}@{side or _IMAGE_SIZE.value}"
-    model = step_worker.create_model(name, depth=depth)
+    model = step_worker.create_model(name, depth=depth or FLAGS.depth)
     flops = step_cost.step_cost(model).step_flops
     return num_workers * (batch_size or FLAGS.batch_size), flops
 

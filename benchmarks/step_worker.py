@@ -25,7 +25,9 @@ _VARIANT = flags.DEFINE_enum(
     "variant", "graph", VARIANTS, "How it is trained; see train_step.py."
 )
 _BATCH_SIZE = flags.DEFINE_integer("batch_size", 8, "Images of a step.")
-_DEPTH = flags.DEFINE_integer("depth", None, "Blocks of a ViT.")
+_DEPTH = flags.DEFINE_integer(
+    "depth", None, "Blocks of a ViT. Default: those of its preset."
+)
 
 
 class NaiveSimMIM(models.SimMIM):

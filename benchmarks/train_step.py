@@ -3,6 +3,7 @@
     python benchmarks/train_step.py
     python benchmarks/train_step.py --models=vit_base@224 \
         --variants=graph,rematerialized
+    python benchmarks/train_step.py --models=vit_base@224 --depth=2
 
 For each of --models (PRESET@SIDE, px) a table with a row per variant:
 
@@ -21,7 +22,8 @@ them) times images a second, over the sgemm peak of the same round. Memory is
 what the peak of the process grew by, per image, from a batch of one to
 --batch_size; so weights, slots and TensorFlow itself are not in it.
 
-Minutes on two cores; on Linux, whose /proc tells the memory.
+Minutes on two cores, less of a ViT of fewer blocks (--depth); on Linux, whose
+/proc tells the memory.
 """
 
 import pathlib
@@ -75,12 +77,14 @@ def main(argv):
 
 def measure(name):
     """Returns the rounds of one network."""
+    depth = [f"--depth={FLAGS.depth}"] if FLAGS.depth else []
     workers = {
         variant: turns.Worker(
             _HERE / "step_worker.py",
             f"--model={name}",
             f"--variant={variant}",
             f"--batch_size={FLAGS.batch_size}",
+            *depth,
         )
         for variant in _VARIANTS.value
     }
@@ -93,13 +97,15 @@ def measure(name):
 
 def report(name, rounds):
     """Prints the table of one network."""
-    model = step_worker.create_model(name)
+    model = step_worker.create_model(name, depth=FLAGS.depth)
     flops = step_cost.step_cost(model).step_flops
     batch_size = FLAGS.batch_size
     first, *_ = _VARIANTS.value
     peaks = [r["sgemm"]["flops_per_second"] for r in rounds]
+    depth = f" of {FLAGS.depth} blocks" if FLAGS.depth else ""
     print(
-        f"\n{name}, batch {batch_size}, {flops / 1e9:.1f} GFLOP an image, "
+        f"\n{name}{depth}, batch {batch_size}, "
+        f"{flops / 1e9:.1f} GFLOP an image, "
         f"{len(rounds)} rounds, sgemm "
         f"{statistics.median(peaks) / 1e9:.0f} GFLOP/s\n\n"
         "| variant | images/s | speed | speed by processor time "

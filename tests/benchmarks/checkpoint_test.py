@@ -1,27 +1,23 @@
 """Tests for benchmarks/checkpoint.py."""
 
 import re
-import subprocess
-import sys
 
 import pytest
 
 from tests.integration import programs
+from tests.integration import warm_interpreter
 
 
 @pytest.mark.slow
 def test_the_parts_of_a_save_make_up_the_whole(tmp_path):
-    result = subprocess.run(
+    result = warm_interpreter.run(
         [
-            *(sys.executable, str(programs.ROOT / "benchmarks/checkpoint.py")),
-            *programs.TINY,
-            *("--patch_size=4", "--num_rounds=2"),
-            f"--directory={tmp_path}",
+            programs.ROOT / "benchmarks/checkpoint.py",
+            *(*programs.TINY, "--patch_size=4", "--depth=1"),
+            *("--num_rounds=2", f"--directory={tmp_path}"),
         ],
-        capture_output=True,
-        text=True,
+        programs.ROOT,
         timeout=900,
-        check=False,
     )
     assert result.returncode == 0, result.stderr
     rows = re.findall(r"^\| (.*) \| (\d+\.\d+) \(", result.stdout, re.M)
