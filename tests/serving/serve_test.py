@@ -16,10 +16,12 @@ import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
+from tests.integration import warm_interpreter
 from tests.serving import live_server
 from tests.serving import saved_models
 
-PROGRAM = pathlib.Path(__file__).parents[2] / "serving/serve.py"
+ROOT = pathlib.Path(__file__).parents[2]
+PROGRAM = ROOT / "serving/serve.py"
 
 
 def command(*arguments):
@@ -28,13 +30,7 @@ def command(*arguments):
 
 def run(*arguments):
     """Runs the program to its end, which must come."""
-    return subprocess.run(
-        command(*arguments),
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    return warm_interpreter.run([PROGRAM, *arguments], ROOT, timeout=300)
 
 
 @contextlib.contextmanager
