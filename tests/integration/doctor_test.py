@@ -11,8 +11,7 @@ from tests.integration import programs
 def test_it_describes_a_run_and_leaves_nothing(tmp_path):
     result = programs.run(
         "doctor.py",
-        *programs.TINY,
-        "--measure_seconds=0.5",
+        *(*programs.TINY, "--depth=1", "--measure_seconds=0.5"),
         f"--workdir={tmp_path}/run",
     )
     assert result.returncode == 0, result.stderr
@@ -30,9 +29,8 @@ def test_it_describes_a_run_and_leaves_nothing(tmp_path):
 def test_without_images_it_says_what_needs_none(tmp_path):
     result = programs.run(
         "doctor.py",
-        *programs.TINY,
+        *(*programs.TINY, "--depth=1", "--measure_seconds=0.5"),
         f"--dataset=folder:{tmp_path}/missing",
-        "--measure_seconds=0.5",
     )
     assert result.returncode == 0, result.stderr
     assert f"{tmp_path}/missing" in result.stdout

@@ -13,6 +13,7 @@ def test_a_run_that_blows_up_stops_with_its_last_good_weights(tmp_path):
     result = programs.run(
         "pretrain.py",
         *programs.TINY,
+        "--depth=1",
         "--base_learning_rate=1e22",
         "--warmup_epochs=0",
         f"--workdir={tmp_path}",

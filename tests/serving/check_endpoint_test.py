@@ -7,7 +7,6 @@ import pathlib
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 
 import pytest
@@ -23,6 +22,7 @@ from serving.conformance import exchanges
 from serving.conformance import models
 from serving.grpc_api import server as grpc_server
 from serving.rest import limits
+from tests.integration import warm_interpreter
 from tests.serving import live_server
 
 PROGRAM = pathlib.Path(check_endpoint.__file__)
@@ -42,6 +42,13 @@ os.execv(sys.executable, [sys.executable, {str(PROGRAM.parent)!r}
   + "/serve.py", *flags, "--port=" + ports["8500"],
   "--rest_api_port=" + ports["8501"]])
 """
+
+
+def run(*arguments, **environment):
+    """Runs the program to its end."""
+    return warm_interpreter.run(
+        [PROGRAM, *arguments], PROGRAM.parents[1], timeout=500, **environment
+    )
 
 
 @pytest.fixture(scope="module")
@@ -149,13 +156,8 @@ def test_docker_gets_no_more_than_it_needs():
 @pytest.mark.slow
 def test_written_models_come_with_commands_that_serve_them(tmp_path):
     folder = tmp_path / "a b"
-    result = subprocess.run(
-        [sys.executable, PROGRAM, f"--write_models={folder}"],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=300,
-    )
+    result = run(f"--write_models={folder}")
+    assert result.returncode == 0, result.stderr
     assert "docker run " in result.stdout
     assert f"'--model_config_file={folder}/models.config'" in result.stdout
     config = model_server_config_pb2.ModelServerConfig()
@@ -172,14 +174,7 @@ def test_one_command_starts_docker_and_asks(tmp_path, plant):
     (tmp_path / "docker").write_text(DOCKER)
     (tmp_path / "docker").chmod(0o755)
     path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
-    result = subprocess.run(
-        [sys.executable, PROGRAM, "--docker"],
-        env={**os.environ, "PATH": path, "PLANT": plant},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=500,
-    )
+    result = run("--docker", PATH=path, PLANT=plant)
     assert result.returncode == bool(plant), result.stderr
     lines = result.stdout.splitlines()
     different = [line for line in lines if line.startswith("DIFFERENT")]
@@ -192,14 +187,7 @@ def test_one_command_starts_docker_and_asks(tmp_path, plant):
 
 @pytest.mark.slow
 def test_without_docker_one_sentence_says_so(tmp_path):
-    result = subprocess.run(
-        [sys.executable, PROGRAM, "--docker"],
-        env={**os.environ, "PATH": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
+    result = run("--docker", PATH=str(tmp_path))
     assert result.returncode == 1
     last = result.stderr.strip().splitlines()[-1]
     assert last.startswith("The server does not answer: ") and "docker" in last
