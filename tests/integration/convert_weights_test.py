@@ -68,7 +68,7 @@ def test_the_folder_is_taken_by_evaluate(swin_file, tmp_path):
         "--dataset=builtin:digits",
         "--num_validation_images=40",
         "--num_probe_images=100",
-        "--protocols=knn",
+        *("--protocols=knn", "--blocks=0"),
     )
     assert result.returncode == 0, result.stderr
     assert (folder / "evaluation.json").is_file()

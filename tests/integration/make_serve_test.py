@@ -27,7 +27,7 @@ def test_the_command_that_is_printed_gives_features(tmp_path):
             *("make", "--old-file=environment", "serve"),
             f"VENV_PYTHON={sys.executable}",
             f"DEMO_WORKDIR={run}",
-            "DEMO_FLAGS=--train_steps=2 --warmup_epochs=0",
+            "DEMO_FLAGS=--train_steps=2 --warmup_epochs=0 --depth=1",
             f"SERVE_PORT={port}",
             "SERVE_FLAGS=--port=0",
         ],

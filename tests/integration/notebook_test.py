@@ -166,9 +166,10 @@ def test_it_shows_what_its_text_says():
 
 @pytest.mark.slow
 def test_its_cells_run_and_the_network_learns(tmp_path):
-    """A fifth of the steps, a tenth in fine-tuning."""
+    """A fifth of the steps, a tenth in fine-tuning, half of the blocks."""
     code = "\0".join(code_cells())
     for long, short in (
+        ("depth=4,", "depth=2,"),
         ("steps = 440", "steps = 88"),
         ("steps_per_epoch=40,", "steps_per_epoch=4,"),
     ):

@@ -20,7 +20,7 @@ from tests.security import hostile
 
 _FLAGS = {
     "evaluate.py": (),
-    "pretrain.py": (*programs.TINY, "--train_steps=3"),
+    "pretrain.py": (*programs.TINY, "--depth=1", "--train_steps=3"),
 }
 # Opens every path it is given, and prints what came of it.
 _OPEN_ALL = """
@@ -70,7 +70,7 @@ print("unchanged")
 def clean_run(tmp_path_factory):
     """A run of two steps, to be copied and spoilt."""
     run = tmp_path_factory.mktemp("clean") / "run"
-    programs.pretrain(run, "--train_steps=2")
+    programs.pretrain(run, "--depth=1", "--train_steps=2")
     return run
 
 
