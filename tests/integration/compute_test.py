@@ -7,31 +7,44 @@ import pytest
 from tests.integration import programs
 from tf_simmim import training
 
+pytestmark = pytest.mark.slow
 
-@pytest.mark.slow
-@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
-def test_a_run_in_low_precision_resumes_exactly_and_evaluates(
-    tmp_path, precision
-):
-    options = (
-        f"--precision={precision}",
-        "--jit_compile",
-        "--accumulation_steps=2",
-    )
-    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
-    programs.pretrain(whole, *options, "--train_steps=6")
-    for steps in (3, 6):
-        programs.pretrain(stopped, *options, f"--train_steps={steps}")
-    programs.assert_same_state(whole, stopped, 6)
+OPTIONS = (
+    *("--jit_compile", "--accumulation_steps=2", "--depth=1"),
+    *("--train_steps=6", "--checkpoint_every_steps=3"),
+)
+
+
+@pytest.fixture(scope="module", params=["bfloat16", "float16"])
+def precision(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def whole(precision, tmp_path_factory):
+    workdir = tmp_path_factory.mktemp(precision)
+    programs.pretrain(workdir, *OPTIONS, f"--precision={precision}")
+    return workdir
+
+
+def test_a_run_in_low_precision_resumes_exactly(whole, precision, tmp_path):
+    workdir = tmp_path / "run"
+    programs.copy_as_killed(whole, workdir, 3)
+    programs.pretrain(workdir, *OPTIONS, f"--precision={precision}")
+    programs.assert_same_state(whole, workdir, 6)
+    assert programs.rows(workdir) == programs.rows(whole)
     has_loss_scale = any(
         "loss_scale" in name for name in programs.tensors(whole, 6)
     )
     assert has_loss_scale == (precision == "float16")
 
+
+def test_a_run_in_low_precision_is_evaluated_in_any(whole, precision):
     losses = []
     for used in (precision, "float32"):
         result = programs.run(
-            "evaluate.py", f"--workdir={whole}", f"--precision={used}"
+            *("evaluate.py", f"--workdir={whole}", f"--precision={used}"),
+            *("--protocols=knn", "--num_probe_images=100"),
         )
         assert result.returncode == 0, result.stderr
         report = json.loads((whole / "evaluation.json").read_text())
@@ -43,11 +56,11 @@ def test_a_run_in_low_precision_resumes_exactly_and_evaluates(
     assert "dtype" not in json.loads((whole / "model.json").read_text())
 
 
-@pytest.mark.slow
 def test_a_run_goes_on_with_other_accumulation_and_says_so(tmp_path):
-    programs.pretrain(tmp_path, "--train_steps=2")
+    short = ("--depth=1", "--train_steps=2")
+    programs.pretrain(tmp_path, *short)
     result = programs.pretrain(
-        tmp_path, "--train_steps=4", "--accumulation_steps=4"
+        tmp_path, *short, "--train_steps=4", "--accumulation_steps=4"
     )
     assert "--accumulation_steps was 1, is 4" in result.stderr
     assert programs.rows(tmp_path)[-1]["step"] == 4

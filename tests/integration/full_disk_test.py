@@ -7,7 +7,12 @@ import time
 import pytest
 
 from tests.integration import programs
+from tests.integration import warm_interpreter
 
+# Every program takes a start of TensorFlow and more than one trace.
+pytestmark = pytest.mark.slow
+
+SMALL = (*programs.TINY, "--depth=1")
 LIMITED = """
 import resource, runpy, signal, sys
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -21,45 +26,45 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 
 def pretrain_with_limit(workdir, num_bytes, *arguments):
     """Runs the program where no file may grow beyond a number of bytes."""
-    python, *program = programs.command(
-        "pretrain.py", *programs.TINY, f"--workdir={workdir}", *arguments
-    )
-    return subprocess.run(
-        [python, "-c", LIMITED, str(num_bytes), *program],
-        cwd=programs.ROOT,
-        capture_output=True,
-        text=True,
-        timeout=900,
-        check=False,
+    script = workdir.with_name("limited.py")
+    script.write_text(LIMITED)
+    program = programs.ROOT / "experiments" / "pretrain.py"
+    return warm_interpreter.run(
+        [
+            *(script, num_bytes, program, *SMALL, f"--workdir={workdir}"),
+            *arguments,
+        ],
+        programs.ROOT,
+        900,
     )
 
 
-@pytest.mark.slow
 def test_checkpoints_that_fail_end_the_run_at_the_third(tmp_path):
-    programs.pretrain(tmp_path, "--train_steps=5")
-    before = programs.tensors(tmp_path, 5)
+    workdir = tmp_path / "run"
+    programs.pretrain(workdir, "--depth=1", "--train_steps=5")
+    before = programs.tensors(workdir, 5)
     # All but the checkpoints' data is smaller.
     size = max(
         path.stat().st_size
-        for path in (tmp_path / "checkpoints/step-00000005").iterdir()
+        for path in (workdir / "checkpoints/step-00000005").iterdir()
     )
-    result = pretrain_with_limit(tmp_path, size - 1, "--train_steps=30")
+    result = pretrain_with_limit(workdir, size - 1, "--train_steps=30")
     assert result.returncode == 1, result.stderr
     for text in ("failure 1 of", "failure 2 of", "step 20 could not be"):
         assert text in result.stderr
     assert "Traceback" not in result.stderr
-    assert programs.checkpoints(tmp_path) == ["step-00000005"]
-    after = programs.tensors(tmp_path, 5)
+    assert programs.checkpoints(workdir) == ["step-00000005"]
+    after = programs.tensors(workdir, 5)
     assert all((after[name] == before[name]).all() for name in before)
-    assert [row["step"] for row in programs.rows(tmp_path)][-1] == 20
+    assert [row["step"] for row in programs.rows(workdir)][-1] == 20
 
 
-@pytest.mark.slow
 def test_a_run_that_ends_without_a_checkpoint_fails(tmp_path):
-    result = pretrain_with_limit(tmp_path, 50_000, "--train_steps=3")
+    workdir = tmp_path / "run"
+    result = pretrain_with_limit(workdir, 50_000, "--train_steps=3")
     assert result.returncode == 1, result.stderr
     assert "step 3 could not be written" in result.stderr
-    assert programs.checkpoints(tmp_path) == []
+    assert programs.checkpoints(workdir) == []
 
 
 @pytest.fixture
@@ -85,33 +90,26 @@ def fill(path):
             pass
 
 
-@pytest.mark.slow
 def test_a_disk_that_fills_up_leaves_what_was_there_and_no_litter(
     small_disk, tmp_path
 ):
     workdir, filler = small_disk / "run", small_disk / "filler"
     arguments = (f"--workdir={workdir}", "--train_steps=2000")
-    with open(tmp_path / "stderr", "w+", encoding="utf-8") as stderr:
-        process = subprocess.Popen(
-            programs.command("pretrain.py", *programs.TINY, *arguments),
-            cwd=programs.ROOT,
-            stdout=subprocess.DEVNULL,
-            stderr=stderr,
-        )
-        try:
-            deadline = time.monotonic() + 300
-            while not (workdir / "checkpoints/step-00000005").exists():
-                assert process.poll() is None
-                assert time.monotonic() < deadline
-                time.sleep(0.01)
-            while process.poll() is None:
-                fill(filler)  # again, when an old file was removed
-            code = process.returncode
-        finally:
-            process.kill()
-            process.wait()
-        stderr.seek(0)
-        log = stderr.read()
+    stderr = tmp_path / "stderr"
+    process = programs.start("pretrain.py", *SMALL, *arguments, stderr=stderr)
+    try:
+        deadline = time.monotonic() + 300
+        while not (workdir / "checkpoints/step-00000005").exists():
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        while process.poll() is None:
+            fill(filler)  # again, when an old file was removed
+        code = process.returncode
+    finally:
+        process.kill()
+        process.wait()
+    log = stderr.read_text(encoding="utf-8")
     assert code == 1, log
     assert "Traceback" not in log
     assert "failure 2 of at most 3" in log and "Error: The checkpoint" in log
@@ -121,7 +119,7 @@ def test_a_disk_that_fills_up_leaves_what_was_there_and_no_litter(
 
     # A new start says at once what is wrong, and goes on when there is room.
     last = int(names[-1].removeprefix("step-"))
-    again = (*programs.TINY, f"--workdir={workdir}")
+    again = (*SMALL, f"--workdir={workdir}")
     more = f"--train_steps={last + 2}"
     result = programs.run("pretrain.py", *again, more)
     assert result.returncode == 1
@@ -132,5 +130,5 @@ def test_a_disk_that_fills_up_leaves_what_was_there_and_no_litter(
     assert f"from step {last}." in result.stderr
 
     whole = tmp_path / "whole"
-    programs.pretrain(whole, more)
+    programs.pretrain(whole, "--depth=1", more)
     programs.assert_same_state(whole, workdir, last + 2)

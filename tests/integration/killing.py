@@ -13,15 +13,18 @@ from tests.integration import programs
 from tests.integration import saboteur
 from tests.integration import warm_interpreter
 
-TOTAL_STEPS = 26
+TOTAL_STEPS = 46
 NUM_IMAGES = 1437  # the digits to train on: 11.2 steps
 FLAGS = (
     *programs.TINY,
+    "--depth=1",
     "--global_batch_size=128",
-    "--train_epochs=3",
+    "--train_epochs=5",
     f"--train_steps={TOTAL_STEPS}",
     "--checkpoint_every_steps=2",
-    "--picture_every_steps=100",
+    # At the end, which most starts never see.
+    "--validate_every_steps=1000",
+    "--picture_every_steps=1000",
 )
 # Three starts without a kill: what was to be waited for does not happen.
 _MAX_STARTS = 3

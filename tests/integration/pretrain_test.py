@@ -15,23 +15,19 @@ from tf_simmim import training
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """A run of 18 steps, and one that stopped after 11."""
+    """A run of 18 steps, and one that stopped after 10 of them."""
     whole = tmp_path_factory.mktemp("whole")
-    parts = tmp_path_factory.mktemp("parts")
+    parts = tmp_path_factory.mktemp("parts") / "run"
     programs.pretrain(whole, "--train_steps=18")
-    for steps in (11, 18):
-        # That features are judged on the way must change nothing either.
-        result = programs.pretrain(
-            parts,
-            f"--train_steps={steps}",
-            "--evaluate_every=8",
-        )
+    programs.copy_as_killed(whole, parts, 10)
+    # That features are judged on the way must change nothing either.
+    result = programs.pretrain(parts, "--train_steps=18", "--evaluate_every=8")
     return whole, parts, result
 
 
 def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(runs):
     whole, parts, result = runs
-    assert "Continuing" in result.stderr and "step 11" in result.stderr
+    assert "Continuing" in result.stderr and "step 10" in result.stderr
     programs.assert_same_state(whole, parts, 18)
     names = programs.tensors(whole, 18)
     assert sum("optimizer/_variables" in name for name in names) > 50
@@ -40,12 +36,9 @@ def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(runs):
 def test_metrics_of_a_resumed_run_equal_the_uninterrupted_ones(runs):
     whole, parts, _ = runs
     kept = programs.rows(whole)
+    # The first part of the run had ended between two rows.
     assert [row["step"] for row in kept] == [4, 8, 12, 16, 18]
-    # Where a part of the run ended there is a row as well.
-    wanted = {row["step"]: row for row in kept}
-    actual = {row["step"]: row for row in programs.rows(parts)}
-    for step in (4, 8, 12, 16, 18):
-        assert actual[step] == wanted[step]
+    assert programs.rows(parts) == kept
 
 
 def test_the_run_directory_holds_what_the_readme_says(runs):
@@ -149,18 +142,23 @@ def test_other_settings_in_the_same_folder_are_refused(runs):
 def test_a_lamb_run_resumes_bit_for_bit_logs_to_wandb_and_is_evaluated(
     tmp_path,
 ):
-    options = ["--optimizer=lamb", "--wandb_project=test"]
+    options = (
+        *("--optimizer=lamb", "--wandb_project=test", "--depth=1"),
+        *("--train_steps=7", "--checkpoint_every_steps=3"),
+    )
     offline = {"WANDB_MODE": "offline", "WANDB_SILENT": "true"}
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    programs.pretrain(whole, "--optimizer=lamb", "--train_steps=7")
-    for steps in (3, 7):
-        programs.pretrain(parts, f"--train_steps={steps}", *options, **offline)
+    programs.pretrain(whole, *options, **offline)
+    programs.copy_as_killed(whole, parts, 3)
+    programs.pretrain(parts, *options, **offline)
     programs.assert_same_state(whole, parts, 7)
     # Two processes, one run there.
     folders = [p.name for p in (parts / "wandb").glob("offline-run-*")]
     assert len(folders) == 2
     assert len({name.rpartition("-")[2] for name in folders}) == 1
-    result = programs.run("evaluate.py", "--workdir", str(parts))
+    result = programs.run(
+        *("evaluate.py", "--workdir", str(parts), "--protocols=knn")
+    )
     assert result.returncode == 0, result.stderr
     assert "deprecat" not in result.stderr
 
@@ -176,9 +174,9 @@ def test_features_are_judged_while_a_run_trains(runs):
         for block in (0, 1)
         for kind in ("knn", "linear")
     ]
-    # Every 8 steps, and where a part of the run ended.
+    # Every 8 steps, and at the end.
     steps = [row["step"] for row in judged if "knn_block_0" in row]
-    assert steps == [8, 11, 16, 18]
+    assert steps == [16, 18]
     for row in judged:
         if row["step"] in steps:
             assert all(0.1 < row[name] < 1 for name in names)
@@ -239,24 +237,21 @@ def test_a_second_evaluation_takes_its_features_from_the_disk(runs, tmp_path):
 
     log, first = evaluate("--blocks=1")
     assert "Features of" not in log
-    log, second = evaluate("--blocks=1")
-    assert log.count("Features of 1437 images are from") == 3
-    assert log.count("Features of 40 images are from") == 3
-    assert second == first
     files = sorted((workdir / "features").iterdir())
     files[0].write_bytes(files[0].read_bytes()[:-9])
-    log, third = evaluate("--blocks=1")
+    log, second = evaluate("--blocks=1")
     assert log.count("is damaged") == 1
-    assert third == first
+    assert log.count("Features of") == 5  # for two networks, and of pixels
+    assert second == first
     # One block is there, one is not.
     log, both = evaluate("--blocks=0,1")
     scores = both["protocols"]["linear_sgd"]["pretrained"]
     assert set(scores) == {"0", "1"}
     assert scores["1"] == first["protocols"]["linear_sgd"]["pretrained"]["1"]
     assert sorted((workdir / "features").iterdir()) == files
-    log, fourth = evaluate("--blocks=1", "--nocache_features")
+    log, third = evaluate("--blocks=1", "--nocache_features")
     assert "Features of" not in log
-    assert fourth == first
+    assert third == first
 
 
 @pytest.mark.slow
@@ -278,7 +273,7 @@ def test_no_flags_at_all_are_those_of_the_demo(tmp_path):
 
 @pytest.mark.slow
 def test_the_published_vitb_recipe_takes_real_steps(tmp_path):
-    """Two steps of the real ViT-B on a dozen JPEGs."""
+    """Two steps of the real ViT-B on a dozen JPEGs, two at a time."""
     images = tmp_path / "images"
     images.mkdir()
     rng = np.random.default_rng(0)
@@ -291,7 +286,9 @@ def test_the_published_vitb_recipe_takes_real_steps(tmp_path):
         "--flagfile=vitb.flags",
         f"--dataset=folder:{images}",
         "--train_steps=2",
-        "--global_batch_size=4",
+        "--global_batch_size=2",
+        "--num_pictures=1",
+        "--validation_split=",
         f"--workdir={workdir}",
     )
     assert result.returncode == 0, result.stderr
