@@ -27,28 +27,41 @@ def visible_only(**options):
     return tiny.simmim(backbone, **options)
 
 
+# Each strategy of masking beside another backbone.
+STRATEGIES = dict(
+    zip(
+        ("vit_learned", "swin", "swin_v2", "convnext", "resnet"),
+        masking.STRATEGIES,
+        strict=True,
+    )
+)
+BACKBONES = {
+    "vit_learned": lambda: tiny.vit(
+        absolute_position="learned", relative_position="per_block"
+    ),
+    "swin": tiny.swin,
+    "swin_v2": lambda: tiny.swin(version=2),
+    "convnext": lambda: convolutional(extractor="convnext_tiny"),
+    "resnet": lambda: convolutional(extractor="resnet18", masking="stem_token"),
+}
+OPTIONS = {
+    "swin": {"target": "window_normalized"},
+    "swin_v2": {"head": "mlp"},
+    "resnet": {"target": "patch_normalized"},
+}
 MODELS = {
-    "vit_learned": lambda: tiny.simmim(
-        tiny.vit(absolute_position="learned", relative_position="per_block")
-    ),
-    "swin": lambda: tiny.simmim(tiny.swin(), target="window_normalized"),
-    "swin_v2": lambda: tiny.simmim(tiny.swin(version=2), head="mlp"),
+    **{
+        name: lambda name=name, strategy=strategy: tiny.simmim(
+            BACKBONES[name](),
+            mask_strategy=strategy,
+            **OPTIONS.get(name, {}),
+        )
+        for name, strategy in STRATEGIES.items()
+    },
     "swin_classifier": lambda: tiny.classifier(tiny.swin()),
-    "convnext": lambda: tiny.simmim(convolutional(extractor="convnext_tiny")),
-    "resnet": lambda: tiny.simmim(
-        convolutional(extractor="resnet18", masking="stem_token"),
-        target="patch_normalized",
-    ),
-    "resnet_classifier": lambda: tiny.classifier(
-        convolutional(extractor="resnet18")
-    ),
     "decoder": lambda: visible_only(head="decoder"),
     "cross_attention": lambda: visible_only(head="cross_attention"),
     "segmenter": lambda: models.Segmenter(tiny.swin(), 4, width=8),
-    **{
-        strategy: lambda strategy=strategy: tiny.simmim(mask_strategy=strategy)
-        for strategy in masking.STRATEGIES
-    },
 }
 
 

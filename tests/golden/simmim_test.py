@@ -52,11 +52,17 @@ class SimMIMParity(tf.test.TestCase, parameterized.TestCase):
         self.patch_mask = tf.constant(self.golden["patch_mask"])
 
     @parameterized.named_parameters(*MODES)
-    def test_features_reconstruction_and_loss(self, jit_compile):
-        reconstruct = tf.function(
-            self.model.reconstruct, jit_compile=jit_compile
-        )
-        outputs = reconstruct(self.images, self.patch_mask)
+    def test_features_reconstruction_loss_and_every_gradient(self, jit_compile):
+        maps = convert.reference_weight_maps(self.model)
+
+        @tf.function(jit_compile=jit_compile)
+        def run():
+            with tf.GradientTape() as tape:
+                outputs = self.model.reconstruct(self.images, self.patch_mask)
+            variables = [m.variable for m in maps]
+            return outputs, tape.gradient(outputs["loss"], variables)
+
+        outputs, gradients = run()
         self.assertAllClose(
             outputs["features"], self.golden["features_nhwc"], 0, 2e-5
         )
@@ -67,21 +73,8 @@ class SimMIMParity(tf.test.TestCase, parameterized.TestCase):
             atol=2e-5,
         )
         self.assertAllClose(outputs["loss"], self.golden["loss"], 1e-6, 0)
-
-    @parameterized.named_parameters(*MODES)
-    def test_every_gradient(self, jit_compile):
-        maps = convert.reference_weight_maps(self.model)
-
-        @tf.function(jit_compile=jit_compile)
-        def gradients():
-            with tf.GradientTape() as tape:
-                loss = self.model.reconstruct(self.images, self.patch_mask)[
-                    "loss"
-                ]
-            return tape.gradient(loss, [m.variable for m in maps])
-
         self.assertLen(maps, len(self.model.trainable_variables))
-        for weight_map, gradient in zip(maps, gradients(), strict=True):
+        for weight_map, gradient in zip(maps, gradients, strict=True):
             ours = weight_map.to_reference(gradient.numpy())
             theirs = self.golden[f"grad/{weight_map.name}"]
             error = np.linalg.norm(ours - theirs) / np.linalg.norm(theirs)

@@ -1,7 +1,7 @@
 """Tests for the steps of tf_simmim.models.classifier, taken in other ways.
 
 With layer-wise learning rates and averages of the weights, each way is
-compared with the plain one: whole batch, graph, one replica.
+compared with the plain one: whole batch, eagerly, one replica.
 """
 
 import functools
@@ -76,7 +76,7 @@ def train(replicas=1, **options):
 
 @functools.cache
 def plain():
-    return train()
+    return train(run_eagerly=True)
 
 
 class ClassifierStepsTest(tf.test.TestCase, parameterized.TestCase):
@@ -91,7 +91,7 @@ class ClassifierStepsTest(tf.test.TestCase, parameterized.TestCase):
         for a, b in zip(*states, strict=True):
             self.assertAllClose(a, b, rtol=0, atol=1e-6)
 
-    @parameterized.parameters((2, 1, False), (2, 2, True), (1, 4, False))
+    @parameterized.parameters((2, 1, False), (1, 4, True))
     @pytest.mark.slow
     def test_every_way_of_taking_a_step_gives_the_same_numbers(
         self, replicas, accumulation_steps, jit_compile

@@ -55,7 +55,9 @@ def create_model():
         (H, W), patch_size=8, embed_dim=6, depth=1, num_heads=3
     )
     model = models.SimMIM(backbone, mask_patch_size=8, mask_ratio=0.5)
-    model.compile(optimization.create_optimizer("adamw", model, 1e-2))
+    optimizer = optimization.create_optimizer("adamw", model, 1e-2)
+    # A trace takes longer than a few steps.
+    model.compile(optimizer, run_eagerly=True)
     return model
 
 

@@ -48,6 +48,7 @@ def make_schedule():
 def train(directory, stop_at=None, politely=False):
     """What a program does each time it is started with the same command."""
     model = tiny_simmim.create(make_schedule())
+    model.run_eagerly = True  # a trace takes longer than all steps
     checkpoint = tiny_simmim.checkpoint(model)
     store = checkpoints.CheckpointStore(directory / "checkpoints")
     start = 0
