@@ -146,7 +146,7 @@ def copy_as_killed(workdir, copy, step):
         step: int. Checkpoints behind it are left out; rows of metrics and
             pictures of later steps are there, as they are after a kill.
     """
-    shutil.copytree(workdir, copy)
+    shutil.copytree(workdir, copy, symlinks=True)
     assert f"step-{step:08d}" in checkpoints(copy)
     for name in checkpoints(copy):
         if name > f"step-{step:08d}":
