@@ -39,7 +39,7 @@ def create(kind):
             (16, 24),
             patch_size=4,
             embed_dim=6,
-            depths=(2, 2),
+            depths=(2, 1),
             num_heads=(1, 2),
             window_size=(2, 3),
             channels=C,
