@@ -1,9 +1,12 @@
-"""Tests for tf_simmim.data.service, with servers of this process."""
+"""Tests for tf_simmim.data.service."""
+
+import contextlib
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.integration import cluster
 from tf_simmim.data import augmentation
 from tf_simmim.data import normalization
 from tf_simmim.data import service
@@ -15,7 +18,6 @@ from tf_simmim.data.sources import tfrecord
 
 pytestmark = pytest.mark.slow
 
-tf_service = tf.data.experimental.service
 NUM_IMAGES = 23
 
 
@@ -25,22 +27,15 @@ def picture(number):
 
 
 @pytest.fixture(scope="module")
-def servers():
+def servers(tmp_path_factory):
     """Addresses of three servers, each a dispatcher with one worker."""
-    parts = []
-    for _ in range(3):
-        dispatcher = tf_service.DispatchServer(
-            tf_service.DispatcherConfig(port=0)
-        )
-        address = dispatcher.target.partition("://")[2]
-        worker = tf_service.WorkerServer(
-            tf_service.WorkerConfig(dispatcher_address=address, port=0)
-        )
-        parts.append((dispatcher, worker))
-    yield [dispatcher.target for dispatcher, _ in parts]
-    for dispatcher, worker in parts:
-        worker._stop()
-        dispatcher._stop()
+    logs = tmp_path_factory.mktemp("servers")
+    with contextlib.ExitStack() as stack:
+        addresses = [
+            stack.enter_context(cluster.data_server(logs / str(number)))
+            for number in range(3)
+        ]
+        yield [f"grpc://{address}" for address in addresses]
 
 
 @pytest.fixture(scope="module")
