@@ -141,7 +141,6 @@ environment:
 	@$(MAKE) --silent $(STAMP)
 
 # No stamp means no environment, or one whose installation was interrupted.
-# Python compiles what is imported, which is a fraction of what is installed.
 $(STAMP): requirements.txt pyproject.toml
 	@test -e $(STAMP) || { \
 	  rm -rf $(VENV); \
@@ -165,7 +164,7 @@ $(STAMP): requirements.txt pyproject.toml
 	@echo "Installing into $(VENV) (a few minutes the first time) ..."
 	@if $(VENV_PYTHON) -m pip --version >/dev/null 2>&1; then \
 	  $(VENV_PYTHON) -m pip install -qq --disable-pip-version-check \
-	    --no-compile -r requirements.txt && $(VENV_PYTHON) -m pip check; \
+	    -r requirements.txt && $(VENV_PYTHON) -m pip check; \
 	else \
 	  uv pip install --quiet --python $(VENV_PYTHON) -r requirements.txt && \
 	    uv pip check --python $(VENV_PYTHON); \

@@ -56,6 +56,7 @@ def served(tmp_path_factory):
     loaded.close()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:NumPy will stop allowing conversion")
 @hypothesis.settings(
     max_examples=300,
