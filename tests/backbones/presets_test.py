@@ -23,6 +23,7 @@ class PresetsTest(tf.test.TestCase, parameterized.TestCase):
         vit = presets.create(name, image_size)
         self.assertEqual(vit.count_params(), count)
 
+    @pytest.mark.slow
     def test_swin_base_has_the_published_number_of_parameters(self):
         # Of SimMIM with its head, at 192 px (mmpretrain's model index).
         model = models.SimMIM(presets.create("swin_base", 192))

@@ -1,6 +1,7 @@
 """Tests for tf_simmim.convert.transfer."""
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 
@@ -287,6 +288,7 @@ class TransferTrainingTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual(target.optimizer.iterations.numpy(), 3)
         self.assertAllInSet(target.skipped_steps.count(), [0])
 
+    @pytest.mark.slow
     def test_no_update_grows_by_resampling(self):
         source = train(simmim(swin((32, 48))), steps=4)
         target = simmim(swin((64, 64), window_size=5))
@@ -310,6 +312,7 @@ class TransferTrainingTest(tf.test.TestCase, parameterized.TestCase):
         for new, old in zip(largest(target), largest(source), strict=True):
             self.assertLessEqual(new, old * (1 + 1e-5))
 
+    @pytest.mark.slow
     def test_two_replicas_get_the_same(self):
         devices = [device.name for device in tf.config.list_logical_devices()]
         strategy = tf.distribute.MirroredStrategy(

@@ -2,6 +2,7 @@
 
 import hypothesis
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 from hypothesis import strategies
@@ -39,6 +40,7 @@ class PretrainingAugmentationTest(tf.test.TestCase, parameterized.TestCase):
         for number in range(5):
             self.assertAllClose(augment(image, _seed(number)), image, atol=1e-4)
 
+    @pytest.mark.slow
     def test_a_flip_reverses_the_columns_of_half_the_images(self):
         kept = augmentation.PretrainingAugmentation(
             (5, 8), horizontal_flip=False
@@ -124,6 +126,7 @@ class RandomCropBoxTest(tf.test.TestCase, parameterized.TestCase):
             strategies.floats(0.1, 10), strategies.floats(0.1, 10)
         ).map(sorted),
     )
+    @pytest.mark.slow
     def test_the_box_is_inside_the_image_and_not_empty(
         self, height, width, number, scale, ratio
     ):

@@ -153,6 +153,7 @@ class BadImagesTest(tf.test.TestCase, parameterized.TestCase):
         next(batches)
         self.assertLen(images.bad_images.reasons, 1)
 
+    @pytest.mark.slow
     def test_a_file_that_vanishes_in_mid_run_is_replaced(self):
         images = self.stream(shuffle=False)
         batches = iter(images.batches(NUM_IMAGES))
@@ -187,6 +188,7 @@ class BadImagesTest(tf.test.TestCase, parameterized.TestCase):
             for k in range(NUM_IMAGES):
                 images.element(k)
 
+    @pytest.mark.slow
     def test_a_source_without_a_good_image_is_no_endless_loop(self):
         self.spoil(*range(NUM_IMAGES))
         images = self.stream(max_bad_images=1000)
@@ -218,6 +220,7 @@ class BadImagesTest(tf.test.TestCase, parameterized.TestCase):
             self.assertEqual("higher" in str(error), count == 2)
             self.assertNotIn("--", str(error))
 
+    @pytest.mark.slow
     def test_what_is_no_fault_of_an_image_is_not_replaced(self):
         def fail(image, seed):
             with tf.control_dependencies(

@@ -1,6 +1,7 @@
 """Tests for boxes on their way: tf_simmim.data.box_moves, and the stream."""
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 
@@ -142,6 +143,7 @@ class StreamTest(tf.test.TestCase):
             **options,
         )
 
+    @pytest.mark.slow
     def test_elements_carry_their_boxes_into_batches(self):
         source = data.DigitScenesSource()
         stream = self.create(source, with_boxes=True, with_segmentation=True)

@@ -5,6 +5,7 @@ import tempfile
 import time
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 
@@ -98,6 +99,7 @@ class DistributedBatchesTest(tf.test.TestCase, parameterized.TestCase):
         want = next(iter(stream.batches(BATCH_SIZE)))
         self.assertAllEqual(next(iter(got))["image"], want["image"])
 
+    @pytest.mark.slow
     def test_no_batch_of_files_is_made_before_a_step_asks_for_it(self):
         """Or deleting the iterator could wait for Python for ever."""
         stream = self.stream("files")

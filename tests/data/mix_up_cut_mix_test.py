@@ -1,6 +1,7 @@
 """Tests for tf_simmim.data.mix_up_cut_mix, alone and in a run's batches."""
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 
@@ -159,6 +160,7 @@ class MixedBatchesTest(tf.test.TestCase, parameterized.TestCase):
         ):
             data.distributed_batches(strategy, self.stream, 6, mix=self.mix)
 
+    @pytest.mark.slow
     def test_a_later_start_finds_the_same_batches(self):
         strategy = tf.distribute.get_strategy()
         whole = list(self.batches(strategy).take(4))

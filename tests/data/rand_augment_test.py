@@ -1,6 +1,7 @@
 """Tests for tf_simmim.data.rand_augment and image_operations."""
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 from PIL import Image
@@ -135,6 +136,7 @@ class ImageOperationsTest(tf.test.TestCase, parameterized.TestCase):
 
 
 class RandAugmentTest(tf.test.TestCase, parameterized.TestCase):
+    @pytest.mark.slow
     def test_operations_and_levels_are_drawn_as_they_should(self):
         """Recorded while two operations a time are applied to 150 images."""
         augment = data.RandAugment(data.Normalization(), magnitude=9)

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 
@@ -91,6 +92,7 @@ class ClassificationReportTest(tf.test.TestCase, parameterized.TestCase):
 
 
 class PredictLogitsTest(tf.test.TestCase):
+    @pytest.mark.slow
     def test_two_replicas_say_the_same_in_the_same_order(self):
         strategy = tf.distribute.MirroredStrategy(
             ["/cpu:0", "/cpu:1"],

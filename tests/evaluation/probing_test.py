@@ -4,6 +4,7 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from tf_simmim import backbones
@@ -56,6 +57,7 @@ class ProbingTest(tf.test.TestCase):
             }
         )
 
+    @pytest.mark.slow
     def test_all_protocols_are_measured_as_their_functions_do(self):
         settings = self.settings()
         split = self.probe_data().block_features(create_backbone(), [1])[1]

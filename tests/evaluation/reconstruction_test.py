@@ -1,6 +1,7 @@
 """Tests for tf_simmim.evaluation.reconstruction."""
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from tf_simmim import backbones
@@ -9,6 +10,7 @@ from tf_simmim import models
 
 
 class ReconstructionLossTest(tf.test.TestCase):
+    @pytest.mark.slow
     def test_it_is_the_loss_of_all_images_at_once(self):
         backbone = backbones.ViT(
             (8, 12), patch_size=4, embed_dim=12, depth=1, num_heads=3

@@ -169,6 +169,7 @@ class ClassifierStepsTest(tf.test.TestCase, parameterized.TestCase):
             self.assertAllEqual(variable, value)
         self.assertEqual(model.optimizer.iterations.numpy(), 2)
 
+    @pytest.mark.slow
     def test_a_restored_checkpoint_goes_on_bit_for_bit(self):
         whole, first, second = (create(run_eagerly=True) for _ in range(3))
         path = os.path.join(self.get_temp_dir(), "state")

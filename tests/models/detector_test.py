@@ -165,6 +165,7 @@ class DetectorTest(tf.test.TestCase, parameterized.TestCase):
             model(IMAGES)["box"], model({"image": IMAGES})["box"]
         )
 
+    @pytest.mark.slow
     def test_the_loss_of_an_evaluation_is_that_of_its_outputs(self):
         model = create()
         dataset = tf.data.Dataset.from_tensor_slices((IMAGES, TRUTH))
@@ -232,6 +233,7 @@ class DetectorTest(tf.test.TestCase, parameterized.TestCase):
         self.assertLess(after["loss"], 0.5 * before["loss"])
         self.assertEqual(history["skipped_steps"], [0])
 
+    @pytest.mark.slow
     def test_predictions_are_what_is_detected(self):
         model = create()
         for weight in model.head.weights:

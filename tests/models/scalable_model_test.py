@@ -162,6 +162,7 @@ class ScalableModelTest(tf.test.TestCase, parameterized.TestCase):
             logs[1]["gradient_norm"], logs[0]["gradient_norm"], rtol=1e-2
         )
 
+    @pytest.mark.slow
     def test_evaluation_under_xla_measures_the_same_loss(self):
         losses = [
             create(jit_compile=jit_compile).evaluate(
@@ -171,6 +172,7 @@ class ScalableModelTest(tf.test.TestCase, parameterized.TestCase):
         ]
         self.assertAllClose(*losses, rtol=0, atol=1e-6)
 
+    @pytest.mark.slow
     def test_a_batch_that_does_not_split_is_refused(self):
         model = create(accumulation_steps=3)
         message = (

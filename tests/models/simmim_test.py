@@ -175,6 +175,7 @@ class SimMIMTest(tf.test.TestCase, parameterized.TestCase):
         )
         self.assertGreater(history["gradient_norm"][0], 0)
 
+    @pytest.mark.slow
     def test_fit_takes_elements_and_uses_their_mask(self):
         element = {
             "image": self.images,
@@ -293,6 +294,7 @@ class SimMIMTest(tf.test.TestCase, parameterized.TestCase):
         alone = model.train_on_batch(bad, return_dict=True)
         self.assertTrue(np.isnan(alone["loss"]))
 
+    @pytest.mark.slow
     def test_a_bad_gradient_of_a_good_loss_skips_the_step(self):
         @tf.custom_gradient
         def zero(x):

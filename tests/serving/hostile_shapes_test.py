@@ -23,7 +23,10 @@ def full(spec, shape=None):
     return np.full(spec.shape[1:] if shape is None else shape, value, kind)
 
 
-@pytest.mark.parametrize("make", [tiny.simmim, tiny.classifier])
+@pytest.mark.parametrize(
+    "make",
+    [tiny.simmim, pytest.param(tiny.classifier, marks=pytest.mark.slow)],
+)
 def test_every_input_is_held_to_its_shape(make, tmp_path):
     model, preprocessing = make(), tiny.preprocessing(make())
     path = export.write_export(tmp_path, model, preprocessing, verify=False)

@@ -21,6 +21,7 @@ def create(**options):
     return models.SimMIM(backbone, mask_patch_size=P)
 
 
+@pytest.mark.slow
 def test_arithmetic_equals_the_formula_of_a_vit():
     cost = step_cost.step_cost(create())
     embed = 2 * N * P * P * C * D
@@ -79,6 +80,7 @@ def test_memory_grows_with_depth_and_falls_with_rematerialization():
     )
 
 
+@pytest.mark.slow
 def test_a_step_is_not_taken():
     model = create()
     before = [np.array(w) for w in model.get_weights()]

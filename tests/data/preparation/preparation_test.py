@@ -86,6 +86,7 @@ def examples(path):
         yield tf.train.Example.FromString(record.numpy()).features.feature
 
 
+@pytest.mark.slow
 def test_both_splits_train_as_the_folder_does(images, prepared):
     out, _ = prepared
     for split, before in sources(images).items():
@@ -151,6 +152,7 @@ def test_records_keep_name_class_and_size_and_grey_stays_grey(prepared):
     assert num_grey > 2
 
 
+@pytest.mark.slow
 def test_images_are_stored_out_of_order_unless_asked(images, tmp_path):
     orders = []
     for shuffle in (True, False):
@@ -175,6 +177,7 @@ class Stop(Exception):
 
 
 @pytest.mark.parametrize("count", [1, 15, 27])
+@pytest.mark.slow
 def test_going_on_ends_in_the_same_bytes(images, prepared, count, tmp_path):
     total = 0
 
@@ -200,6 +203,7 @@ def test_going_on_ends_in_the_same_bytes(images, prepared, count, tmp_path):
             assert file.stat().st_mtime_ns == time
 
 
+@pytest.mark.slow
 def test_a_shard_that_is_damaged_meanwhile_is_written_again(
     images, prepared, tmp_path
 ):
@@ -267,6 +271,7 @@ def test_a_split_of_bad_images_alone_is_refused(tmp_path):
         making.run()
 
 
+@pytest.mark.slow
 def test_record_files_are_prepared_again_and_their_damage_is_named(
     prepared, tmp_path
 ):

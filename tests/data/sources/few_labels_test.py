@@ -5,6 +5,7 @@ import pathlib
 import tempfile
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 
@@ -75,6 +76,7 @@ class FewLabelsTest(tf.test.TestCase, parameterized.TestCase):
             few.digest(), data.FewLabels(_source(), 6, 1).digest()
         )
 
+    @pytest.mark.slow
     def test_a_bad_file_among_the_chosen_is_named_and_replaced(self):
         with tempfile.TemporaryDirectory() as folder:
             for name in ("ant", "bee"):

@@ -5,6 +5,7 @@ import pathlib
 import tempfile
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 from PIL import Image
@@ -163,6 +164,7 @@ class SegmentationFolderSourceTest(tf.test.TestCase, parameterized.TestCase):
         ):
             self.read(self.open(), 1)
 
+    @pytest.mark.slow
     def test_a_pair_with_a_wrong_mask_is_replaced_and_counted(self):
         self.write("1", 1, Image.fromarray(np.full(SIZE, 9, np.uint8)))
         source = self.open()

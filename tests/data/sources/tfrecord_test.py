@@ -6,6 +6,7 @@ import struct
 import tempfile
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 
@@ -77,6 +78,7 @@ class TFRecordSourceTest(tf.test.TestCase, parameterized.TestCase):
             for element in source.epoch(**kwargs)
         ]
 
+    @pytest.mark.slow
     def test_both_splits_hold_every_image_once(self):
         self.write_shards()
         train = tfrecord.TFRecordSource(self.pattern)
@@ -238,6 +240,7 @@ class TFRecordSourceTest(tf.test.TestCase, parameterized.TestCase):
         ):
             tfrecord.TFRecordSource(self.pattern)
 
+    @pytest.mark.slow
     def test_images_are_described_by_file_and_record(self):
         self.write_shards()
         for split in ("train", "test", "all"):

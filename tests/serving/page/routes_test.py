@@ -106,6 +106,7 @@ def test_models_that_come_and_go_do_not_break_it(client):
     assert kinds["echo_bool"]["inputs"]["x"]["shape"] is None
 
 
+@pytest.mark.slow
 def test_programs_for_grpc_run_as_they_are_printed(served, tmp_path):
     photo = tmp_path / "a photo's.jpg"
     photo.write_bytes(tiny.encoded(tiny.photo(3), "JPEG"))

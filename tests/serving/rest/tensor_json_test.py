@@ -85,6 +85,7 @@ def test_bytes_read_back_the_same_as_base64_and_as_text(values, as_base64):
 
 @hypothesis.settings(max_examples=200, deadline=None)
 @hypothesis.given(VALUES, strategies.sampled_from(DTYPES))
+@pytest.mark.slow
 def test_the_quick_way_gives_what_the_rules_give(value, name):
     quick = outcome(value, name)
     with unittest.mock.patch.object(

@@ -95,6 +95,7 @@ class NonFiniteWatchTest(tf.test.TestCase, parameterized.TestCase):
         text = ((directory or self.directory) / "skipped.jsonl").read_text()
         return [json.loads(line) for line in text.splitlines()]
 
+    @pytest.mark.slow
     def test_names_step_and_images_and_goes_on(self):
         with self.assertLogs("absl", "ERROR") as logs:
             model = self.train(create_stream([5, 8]), last_step=7)

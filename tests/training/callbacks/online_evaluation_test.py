@@ -3,6 +3,7 @@
 import types
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 
@@ -81,6 +82,7 @@ class OnlineEvaluationTest(tf.test.TestCase, parameterized.TestCase):
     def test_blocks_are_spread_and_end_with_the_last(self, num_blocks, want):
         self.assertEqual(callbacks.spread_blocks(num_blocks), want)
 
+    @pytest.mark.slow
     def test_training_is_the_same_bit_for_bit_with_it(self):
         model = tiny_simmim.create(0.01)
         batches = tiny_simmim.images(4, seed=3)

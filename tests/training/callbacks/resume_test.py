@@ -151,6 +151,7 @@ class ResumeTest(tf.test.TestCase, parameterized.TestCase):
             [row["step"] for row in programs.rows(self.directory)], [4]
         )
 
+    @pytest.mark.slow
     def test_metrics_of_an_evaluation_do_not_leak_into_a_fresh_run(self):
         model = tiny_simmim.create(make_schedule())
         checkpoint = tf.train.Checkpoint(model=model)

@@ -14,6 +14,7 @@ from tf_simmim.training.callbacks import weights_and_biases
 
 
 class WeightsAndBiasesTest(tf.test.TestCase):
+    @pytest.mark.slow
     def test_offline_run_leaves_its_files_in_the_run_directory(self):
         wandb = pytest.importorskip("wandb")
         # Not TensorFlow's: removing that one stumbles over W&B's links.
