@@ -30,7 +30,8 @@ def whole(precision, tmp_path_factory):
 def test_a_run_in_low_precision_resumes_exactly(whole, precision, tmp_path):
     workdir = tmp_path / "run"
     programs.copy_as_killed(whole, workdir, 3)
-    programs.pretrain(workdir, *OPTIONS, f"--precision={precision}")
+    result = programs.pretrain(workdir, *OPTIONS, f"--precision={precision}")
+    assert "from step 3." in result.stderr
     programs.assert_same_state(whole, workdir, 6)
     assert programs.rows(workdir) == programs.rows(whole)
     has_loss_scale = any(

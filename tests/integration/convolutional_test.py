@@ -31,6 +31,7 @@ def pretrain(workdir):
         "pretrain.py", *TINY, f"--workdir={workdir}", "--train_steps=6"
     )
     assert result.returncode == 0, result.stderr
+    return result
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +45,7 @@ def run(tmp_path_factory):
 def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(run, tmp_path):
     workdir = tmp_path / "run"
     programs.copy_as_killed(run, workdir, step=3)
-    pretrain(workdir)
+    assert "from step 3." in pretrain(workdir).stderr
     programs.assert_same_state(run, workdir, 6)
     assert programs.rows(workdir) == programs.rows(run)
 
