@@ -8,7 +8,7 @@ import pytest
 
 
 @pytest.mark.slow
-def test_no_request_breaks_the_server_or_its_own_document(served):
+def test_no_request_breaks_the_server_or_its_own_document(served, tmp_path):
     result = subprocess.run(
         [
             *(sys.executable, "-m", "schemathesis.cli", "run"),
@@ -19,6 +19,8 @@ def test_no_request_breaks_the_server_or_its_own_document(served):
             # other methods are 400 or 404, as TensorFlow Serving has it.
             "--exclude-checks=positive_data_acceptance,unsupported_method",
         ],
+        # It leaves a cache in the folder where it runs.
+        cwd=tmp_path,
         capture_output=True,
         text=True,
         timeout=600,
