@@ -70,6 +70,7 @@ def open_run(workers):
         run = run_flags.run_directory()
         if workers.is_chief:
             run.lock()
+            run.sweep()
     store = training.SharedCheckpointStore(
         training.CheckpointStore(
             run.checkpoints, keep=run_flags.KEEP_CHECKPOINTS.value

@@ -33,6 +33,18 @@ class AtomicFileTest(tf.test.TestCase):
         self.assertEqual(self.path.read_bytes(), b"old")
         self.assertEqual(os.listdir(self.path.parent), ["a.bin"])
 
+    def test_what_killed_processes_left_is_removed_and_nothing_else(self):
+        folder = self.path.parent
+        names = [".a.bin.7.tmp", ".b.json.81.tmp", ".hidden", "c.7.tmp"]
+        for name in names:
+            (folder / name).write_bytes(b"half")
+        atomic_file.remove_leftovers(folder, "b.json")
+        self.assertCountEqual(
+            os.listdir(folder), ["a.bin", *names[:1], *names[2:]]
+        )
+        atomic_file.remove_leftovers(folder)
+        self.assertCountEqual(os.listdir(folder), ["a.bin", *names[2:]])
+
 
 if __name__ == "__main__":
     tf.test.main()

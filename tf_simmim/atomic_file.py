@@ -14,6 +14,22 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
+def temporary_name(path: Path) -> Path:
+    """Returns what a file or folder is called until it is whole."""
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
+def remove_leftovers(folder: Path, name: str = "*") -> None:
+    """Removes what processes that were killed had half written.
+
+    Args:
+        folder: path. Nothing in it may be under way.
+        name: str. Of the file that was to be written, or a pattern.
+    """
+    for path in folder.glob(f".{name}.*.tmp"):
+        path.unlink(missing_ok=True)
+
+
 @contextlib.contextmanager
 def replacing(path: Path):
     """Opens a binary file that takes the place of `path` after the block.
@@ -28,7 +44,7 @@ def replacing(path: Path):
         OSError: the file cannot be written.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = temporary_name(path)
     try:
         with open(temporary, "wb") as file:
             yield file

@@ -132,3 +132,41 @@ def test_a_disk_that_fills_up_leaves_what_was_there_and_no_litter(
     whole = tmp_path / "whole"
     programs.pretrain(whole, "--depth=1", more)
     programs.assert_same_state(whole, workdir, last + 2)
+
+
+def test_a_run_recovers_when_there_is_room_again(small_disk, tmp_path):
+    workdir, filler = small_disk / "run", small_disk / "filler"
+    long = (
+        *("--depth=1", "--train_epochs=4", "--train_steps=240"),
+        *("--checkpoint_every_steps=60", "--validate_every_steps=60"),
+        "--picture_every_steps=1000",
+    )
+    stderr = tmp_path / "stderr"
+    process = programs.start(
+        *("pretrain.py", *programs.TINY, *long, f"--workdir={workdir}"),
+        stderr=stderr,
+    )
+    try:
+        deadline = time.monotonic() + 300
+        while not (workdir / "checkpoints/step-00000060").exists():
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        while "failure 1 of" not in stderr.read_text(encoding="utf-8"):
+            assert process.poll() is None
+            fill(filler)
+            time.sleep(0.01)
+        filler.unlink()
+        code = process.wait(300)
+    finally:
+        process.kill()
+        process.wait()
+    log = stderr.read_text(encoding="utf-8")
+    assert code == 0, log
+    assert "failure 2 of" not in log
+    assert programs.checkpoints(workdir)[-1] == "step-00000240"
+
+    whole = tmp_path / "whole"
+    programs.pretrain(whole, *long)
+    programs.assert_same_state(whole, workdir, 240)
+    assert programs.rows(workdir) == programs.rows(whole)

@@ -148,8 +148,9 @@ class Run:
             return
         if not newest == len(taken) == TOTAL_STEPS:
             yield f"{len(taken)} steps; the last checkpoint is of {newest}"
-        if list((self.workdir / "checkpoints").glob("tmp-*")):
-            yield "there are leftovers"
+        for pattern in ("tmp-*", ".*.tmp"):
+            for path in self.workdir.rglob(pattern):
+                yield f"{path} is left over"
         if programs.rows(self.workdir) != programs.rows(self.reference):
             yield "metrics.jsonl is different"
 

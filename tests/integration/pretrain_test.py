@@ -121,6 +121,45 @@ def test_a_run_whose_checkpoints_have_gone_does_not_begin_anew(runs, tmp_path):
     assert programs.rows(workdir) == programs.rows(whole)
 
 
+def flip_a_bit(checkpoint):
+    """Changes one bit in the middle of a checkpoint's numbers."""
+    (file,) = checkpoint.glob("state.data-*")
+    contents = bytearray(file.read_bytes())
+    contents[len(contents) // 2] ^= 1
+    file.write_bytes(contents)
+
+
+@pytest.mark.slow
+def test_a_damaged_checkpoint_is_set_aside_and_none_left_is_no_fresh_start(
+    runs, tmp_path
+):
+    whole, *_ = runs
+    workdir = tmp_path / "run"
+    shutil.copytree(whole, workdir)
+    checkpoints = workdir / "checkpoints"
+    flip_a_bit(checkpoints / "step-00000018")
+    result = programs.pretrain(workdir, "--train_steps=18")
+    (line,) = [x for x in result.stderr.splitlines() if "is damaged" in x]
+    assert "step-00000018" in line and "using step-00000015" in line
+    assert "from step 15." in result.stderr
+    assert list(checkpoints.glob("corrupt-step-00000018*"))
+    programs.assert_same_state(whole, workdir, 18)
+    assert programs.rows(workdir) == programs.rows(whole)
+
+    for folder in checkpoints.glob("step-*"):
+        flip_a_bit(folder)
+    names = sorted(workdir.rglob("*"))
+    result = programs.run(
+        "pretrain.py",
+        *(*programs.TINY, "--train_steps=20", f"--workdir={workdir}"),
+    )
+    assert result.returncode == 1
+    assert "None of the checkpoints" in result.stderr
+    assert "put a good copy of one of them back" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert sorted(workdir.rglob("*")) == names
+
+
 @pytest.mark.slow
 def test_other_settings_in_the_same_folder_are_refused(runs):
     whole, _, _ = runs
@@ -209,6 +248,11 @@ def test_evaluation_compares_with_untrained_and_raw_pixels(runs):
         for name in ("knn", "linear"):
             score = protocols[name]["pretrained"][block]["accuracy"]
             assert score == last[f"{name}_block_{block}"]
+    quality = report["reconstruction"]
+    assert quality["num_images"] == 40
+    for network in ("model", "visible_mean"):
+        assert 0 < quality[network]["masked_l1"] < 1
+        assert f"{quality[network]['psnr']:.2f}" in result.stdout
     logged = programs.rows(whole)[-1]["validation_loss"]
     assert report["validation_loss"] == pytest.approx(logged, rel=1e-5)
     flags = (whole / "flags.txt").read_text()

@@ -87,6 +87,21 @@ class RunDirectoryTest(tf.test.TestCase):
             with self.assertRaisesRegex(ValueError, "Permission denied: /x"):
                 run_directory.RunDirectory(self.parent)
 
+    def test_what_a_killed_trainer_left_half_written_is_swept_away(self):
+        run = run_directory.RunDirectory(self.parent)
+        left = [
+            self.parent / ".metrics.jsonl.7.tmp",
+            self.parent / ".flags.txt.7.tmp",
+            run.reconstructions / ".step-00000008.png.81.tmp",
+        ]
+        of_readers = self.parent / ".evaluation.json.9.tmp"
+        picture = run.reconstructions / "step-00000004.png"
+        for file in (*left, of_readers, picture):
+            file.write_text("half")
+        run.sweep()
+        self.assertEqual([file.exists() for file in left], [False] * 3)
+        self.assertTrue(of_readers.exists() and picture.exists())
+
     def test_url_is_refused(self):
         with self.assertRaisesRegex(ValueError, "gs://bucket/run"):
             run_directory.RunDirectory("gs://bucket/run")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from tf_simmim import atomic_file
 from tf_simmim.training import checkpoints
 from tf_simmim.training import files
 from tf_simmim.training import run_directory
@@ -37,7 +38,7 @@ def write_model_folder(path, model, documents=None) -> None:
             "`path` must be a folder that does not exist yet. "
             f"Received: {path}."
         )
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = atomic_file.temporary_name(path)
     shutil.rmtree(temporary, ignore_errors=True)
     try:
         run = run_directory.RunDirectory(temporary)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from tf_simmim import atomic_file
 from tf_simmim.training import environment
 from tf_simmim.training import files
 from tf_simmim.training import run_lock
@@ -101,6 +102,22 @@ class RunDirectory:
             ValueError: another process trains here; the message names it.
         """
         run_lock.lock_for_life(self.path / "lock")
+
+    def sweep(self) -> None:
+        """Removes what a killed trainer has left half written.
+
+        For the process that holds the lock. What readers write beside it, such
+        as `evaluate.py`, may be under way, and stays.
+        """
+        for file in (
+            self.flags_file,
+            self.environment_file,
+            self.metrics_file,
+            self.skipped_steps_file,
+            self.model_file,
+        ):
+            atomic_file.remove_leftovers(self.path, file.name)
+        atomic_file.remove_leftovers(self.reconstructions)
 
     def write_flags(self, text: str) -> None:
         """Writes `flags.txt`."""

@@ -5,12 +5,10 @@ Dimension key:
   h w: grid of model patches = H/P, W/P
 """
 
-import os
-from pathlib import Path
-
 import numpy as np
 from PIL import Image
 
+from tf_simmim import atomic_file
 from tf_simmim import masking
 from tf_simmim.visualization import colours
 from tf_simmim.visualization.picture_table import picture_table
@@ -106,7 +104,5 @@ def write_png(path, picture: np.ndarray) -> None:
         path: path of the file.
         picture: uint8 [height, width, 3].
     """
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    Image.fromarray(picture).save(temporary, format="PNG")
-    os.replace(temporary, path)
+    with atomic_file.replacing(path) as file:
+        Image.fromarray(picture).save(file, format="PNG")
