@@ -75,6 +75,21 @@ for _flag, _pattern in _PATTERNS:
     )
 
 
+def has_schedules() -> bool:
+    """Tells whether anything changes in the course of the run."""
+    return any(flag.value is not None for flag, _ in _PATTERNS)
+
+
+def constant_phase() -> training.Phase:
+    """Returns what a run without schedules is."""
+    return training.Phase(
+        0,
+        data_flags.image_size(),
+        model_flags.MASK_RATIO.value,
+        model_flags.MASK_PATCH_SIZE.value,
+    )
+
+
 def create_phases(num_images: int) -> tuple[training.Phase, ...]:
     """Returns the phases of a run; one without any schedule.
 
@@ -193,13 +208,8 @@ def phase_to_evaluate(manifest) -> training.Phase:
     Raises:
         ValueError: there are schedules, and the manifest names no phase.
     """
-    constant = training.Phase(
-        0,
-        data_flags.image_size(),
-        model_flags.MASK_RATIO.value,
-        model_flags.MASK_PATCH_SIZE.value,
-    )
-    if all(flag.value is None for flag, _ in _PATTERNS):
+    constant = constant_phase()
+    if not has_schedules():
         return constant
     try:
         found = manifest["metadata"]["phase"]

@@ -158,7 +158,12 @@ def add_cost(report, model, optimizer, cost) -> None:
     report.add(
         "Arithmetic",
         f"{cost.step_flops / _GIGA:.1f} GFLOP an image and step, "
-        f"{cost.forward_flops / _GIGA:.1f} of them forward",
+        f"{cost.forward_flops / _GIGA:.1f} of them forward"
+        + (
+            "; less with --visible_only, as memory is"
+            if getattr(model.backbone, "visible_only", False)
+            else ""
+        ),
     )
     batch_size = optimization_flags.GLOBAL_BATCH_SIZE.value
     images = batch_size // optimization_flags.accumulation_steps()
@@ -180,21 +185,15 @@ def add_cost(report, model, optimizer, cost) -> None:
         )
 
 
-def add_speed(report, speed, cost, num_images: int) -> None:
-    """Adds what was measured, and the time that training will take."""
+def add_speed(report, speed, cost) -> None:
+    """Adds what was measured."""
     report.add("Input", f"{speed.input_alone:,.1f} images/s read, by itself")
     rate = speed.step_alone * cost.step_flops / _GIGA
     report.add(
         "Step",
         f"{speed.step_alone:,.1f} images/s trained, by itself, "
-        f"{speed.batch_size} at a time ({rate:,.0f} GFLOP/s)",
-    )
-    hours = num_images / speed.together / 3600
-    epochs = optimization_flags.num_epochs(num_images)
-    report.add(
-        "Time",
-        f"{_duration(hours)} an epoch at {speed.together:,.1f} images/s, "
-        f"{_duration(hours * epochs)} for {epochs:g} epochs, on one device",
+        f"{speed.batch_size} in {speed.batch_size / speed.step_alone:.3g} s "
+        f"({rate:,.0f} GFLOP/s)",
     )
     if speed.input_alone < 1.2 * speed.step_alone:
         report.warn(
@@ -203,6 +202,25 @@ def add_speed(report, speed, cost, num_images: int) -> None:
             "experiments/prepare.py makes images small once, for faster "
             "reading."
         )
+
+
+def add_time(report, num_images: int, parts) -> None:
+    """Adds the time that training will take.
+
+    Args:
+        report: `Report`.
+        num_images: int. Of an epoch.
+        parts: list of (images to train on, images/s), one for each phase.
+    """
+    seconds = sum(images / rate for images, rate in parts)
+    rate = sum(images for images, _ in parts) / seconds
+    epochs = optimization_flags.num_epochs(num_images)
+    report.add(
+        "Time",
+        f"{_duration(num_images / rate / 3600)} an epoch at {rate:,.1f} "
+        f"images/s, {_duration(seconds / 3600)} for {epochs:g} epochs, on one "
+        "device",
+    )
 
 
 def _memory_advice(batch_size, fitting):

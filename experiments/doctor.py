@@ -5,7 +5,8 @@
 takes the command line of pretrain.py, trains nothing and leaves nothing: it
 prints the mask after rounding, the learning rate after scaling, what the model
 costs, how fast this machine reads images and takes steps, how long training
-will take, and warnings with the value to use instead.
+will take, and warnings with the value to use instead. Of a curriculum, all but
+the rates is printed for each phase.
 
 Steps are measured on one device, with a few images (--measure_batch_size).
 Without the data set, all is printed that needs none. Exit code: 0, also with
@@ -16,6 +17,7 @@ import sys
 
 import command_line
 import compute_flags
+import curriculum_flags
 import data_flags
 import diagnosis
 import measurement
@@ -28,6 +30,7 @@ from absl import flags
 
 import tf_simmim  # noqa: F401  (sets TensorFlow up; before TensorFlow itself)
 from tf_simmim import masking
+from tf_simmim import training
 from tf_simmim.training import step_cost
 
 # isort: split
@@ -35,6 +38,7 @@ import tensorflow as tf
 
 for _module in (
     compute_flags,
+    curriculum_flags,
     data_flags,
     model_flags,
     optimization_flags,
@@ -77,43 +81,73 @@ def main(argv):
 @data_flags.named_errors()
 def examine():
     """Returns the `diagnosis.Report` of what the flags describe."""
-    seed = run_flags.SEED.value
-    tf.keras.utils.set_random_seed(seed)
     compute_flags.set_precision()
     report = diagnosis.Report()
     source = _open_source(report)
-    channels = source.channels if source else 3
-    model = model_flags.create_simmim(data_flags.image_size(), channels, seed)
-    mask = model_flags.random_mask(model.backbone)
-    diagnosis.add_mask(
-        report,
-        model,
-        masking.expected_distance(mask, num_masks=_NUM_MASKS),
-    )
     diagnosis.add_learning_rate(report)
     rate = optimization_flags.peak_learning_rate()
+    phases, channels, ends = [curriculum_flags.constant_phase()], 3, [None]
     if source is not None:
+        channels = source.channels
         rate = optimization_flags.create_schedule(len(source))
         diagnosis.add_length(report, rate, len(source))
+        phases = curriculum_flags.create_phases(len(source))
+        total_steps = optimization_flags.total_steps(len(source))
+        ends = [
+            training.last_step(phases, number, total_steps)
+            for number in range(len(phases))
+        ]
+    elif curriculum_flags.has_schedules():
+        report.warn(
+            "Without images, an epoch has no known number of steps: schedules "
+            "are left out, and what follows is of --image_size, --mask_ratio "
+            "and --mask_patch_size."
+        )
+    curriculum_flags.require_possible(phases, channels, run_flags.SEED.value)
+
+    parts = []
+    for number, (phase, end) in enumerate(zip(phases, ends, strict=True)):
+        if len(phases) > 1:
+            report.add(f"Phase {number + 1}", curriculum_flags.text(phase))
+        speed = _examine_phase(report, phase, source, channels, rate)
+        if speed is not None:
+            steps = end - phase.first_step
+            images = steps * optimization_flags.GLOBAL_BATCH_SIZE.value
+            parts.append((images, speed.together))
+    if parts:
+        diagnosis.add_time(report, len(source), parts)
+    return report
+
+
+def _examine_phase(report, phase, source, channels, rate):
+    """Adds what a phase is and costs; returns its `Speed`, if measured."""
+    seed = run_flags.SEED.value
+    tf.keras.utils.set_random_seed(seed)
+    model = curriculum_flags.create_simmim(phase, channels, seed)
+    mask = model.masking.random_mask
+    diagnosis.add_mask(
+        report, model, masking.expected_distance(mask, num_masks=_NUM_MASKS)
+    )
     optimizer = optimization_flags.create_optimizer(model, rate)
     optimizer.build(model.trainable_variables)
     cost = step_cost.step_cost(model)
     diagnosis.add_cost(report, model, optimizer, cost)
     if source is None or not _MEASURE_SECONDS.value:
-        return report
+        return None
 
     model.compile(
         optimizer=optimizer, jit_compile=compute_flags.JIT_COMPILE.value
     )
-    stream = data_flags.training_stream(source, mask, seed)
+    model.normalize = data_flags.normalization().normalize
+    stream = data_flags.training_stream(source, mask, seed, phase.image_size)
     batch_size = min(
         _MEASURE_BATCH_SIZE.value, optimization_flags.GLOBAL_BATCH_SIZE.value
     )
     speed = measurement.measure(
         model, stream.batches(batch_size), batch_size, _MEASURE_SECONDS.value
     )
-    diagnosis.add_speed(report, speed, cost, len(source))
-    return report
+    diagnosis.add_speed(report, speed, cost)
+    return speed
 
 
 def _open_source(report):

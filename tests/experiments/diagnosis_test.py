@@ -136,16 +136,40 @@ def test_slow_input_is_warned_of():
     cost = step_cost.StepCost(1, 2 * 10**9, 1)
     report = diagnosis.Report()
     diagnosis.add_speed(
-        report, measurement.Speed(200.0, 100.0, 50.0, 3, 8), cost, 9000
+        report, measurement.Speed(200.0, 100.0, 50.0, 3, 8), cost
     )
     rows = dict(report.rows)
-    assert rows["Time"] == (
-        "3.0 min an epoch at 50.0 images/s, 1.0 h for 20 epochs, on one device"
-    )
-    assert rows["Step"].endswith("8 at a time (200 GFLOP/s)")
+    assert rows["Step"].endswith("8 in 0.08 s (200 GFLOP/s)")
     assert report.warnings == []
 
     diagnosis.add_speed(
-        report, measurement.Speed(110.0, 100.0, 50.0, 3, 8), cost, 9000
+        report, measurement.Speed(110.0, 100.0, 50.0, 3, 8), cost
     )
     assert "prepare.py" in report.warnings[0]
+
+
+def test_time_is_that_of_all_phases():
+    parse("--global_batch_size=50", "--train_epochs=20", "--warmup_epochs=2")
+    report = diagnosis.Report()
+    diagnosis.add_time(report, 9000, [(20 * 9000, 50.0)])
+    assert report.rows[-1] == (
+        "Time",
+        "3.0 min an epoch at 50.0 images/s, 1.0 h for 20 epochs, on one device",
+    )
+    # 900 s and 1,800 s.
+    diagnosis.add_time(report, 9000, [(90000, 100.0), (90000, 50.0)])
+    assert report.rows[-1][1] == (
+        "2.2 min an epoch at 66.7 images/s, 45.0 min for 20 epochs, on one "
+        "device"
+    )
+
+
+def test_visible_patches_alone_are_said_to_cost_less():
+    options = ("--mask_patch_size=16", "--global_batch_size=64")
+    sees_some = (
+        *("--visible_only", "--head=decoder", "--relative_position=none"),
+        "--absolute_position=sincos",
+    )
+    for extra, is_said in ((), False), (sees_some, True):
+        rows = dict(cost_report(*options, *extra, activation_bytes=1).rows)
+        assert ("less with --visible_only" in rows["Arithmetic"]) == is_said

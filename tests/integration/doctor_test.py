@@ -26,13 +26,33 @@ def test_it_describes_a_run_and_leaves_nothing(tmp_path):
 
 
 @pytest.mark.slow
+def test_pixels_for_a_tpu_and_phases_of_a_curriculum_are_measured():
+    result = programs.run(
+        "doctor.py",
+        *(*programs.TINY, "--depth=1", "--measure_seconds=0.1"),
+        *("--image_dtype=uint8", "--image_size_schedule=16@0,32@0.5"),
+    )
+    assert result.returncode == 0, result.stderr
+    rows = [line.split() for line in result.stdout.splitlines() if line.strip()]
+    names = [row[0] for row in rows]
+    assert names.count("Phase") == names.count("Step") == 2
+    assert names.count("Time") == names.count("Updates") == 1
+    # Squares of 8 px, of 16 px and of 32.
+    squares = [row[1:4] for row in rows if row[0] == "Mask"]
+    assert squares == [["3", "of", "4"], ["10", "of", "16"]]
+    sizes = [row[2] for row in rows if row[0] == "Phase"]
+    assert sizes == ["16x16", "32x32"]
+
+
+@pytest.mark.slow
 def test_without_images_it_says_what_needs_none(tmp_path):
     result = programs.run(
         "doctor.py",
         *(*programs.TINY, "--depth=1", "--measure_seconds=0.5"),
-        f"--dataset=folder:{tmp_path}/missing",
+        *(f"--dataset=folder:{tmp_path}/missing", "--mask_ratio_schedule=.5@0"),
     )
     assert result.returncode == 0, result.stderr
+    assert "schedules are left out" in result.stdout.replace("\n", " ")
     assert f"{tmp_path}/missing" in result.stdout
     assert "GFLOP an image" in result.stdout
     assert "Input" not in result.stdout
