@@ -10,6 +10,7 @@ import re
 import numpy as np
 import pytest
 import tensorflow as tf
+from absl.testing import parameterized
 
 from tf_simmim import backbones
 from tf_simmim import data
@@ -21,18 +22,25 @@ B, C = 4, 2
 _HOST = ("infeed", "outfeed", "send", "recv", "custom-call")
 
 
-def create(kind):
+def create(kind, depth=2, dtype=None, accumulation_steps=1, **options):
     """Returns a compiled SimMIM; the same weights every time."""
     tf.keras.utils.set_random_seed(0)
-    if kind == "vit":
+    if kind != "swin":
+        sees_visible = dict(
+            visible_only=True,
+            absolute_position="sincos",
+            relative_position="none",
+        )
         backbone = backbones.ViT(
             (16, 24),
             patch_size=8,
             embed_dim=12,
-            depth=2,
+            depth=depth,
             num_heads=3,
             channels=C,
             drop_path_rate=0.3,
+            dtype=dtype,
+            **(sees_visible if kind == "visible_only" else {}),
         )
     else:
         backbone = backbones.Swin(
@@ -45,8 +53,13 @@ def create(kind):
             channels=C,
             drop_path_rate=0.3,
         )
-    model = models.SimMIM(backbone, mask_patch_size=8, mask_ratio=0.5)
-    model.compile(optimization.create_optimizer("adamw", model, 1e-2))
+    model = models.SimMIM(
+        backbone, mask_patch_size=8, mask_ratio=0.5, dtype=dtype, **options
+    )
+    model.compile(
+        optimization.create_optimizer("adamw", model, 1e-2),
+        accumulation_steps=accumulation_steps,
+    )
     model.normalize = data.Normalization((0.4, 0.5), (0.2, 0.3)).normalize
     return model
 
@@ -67,13 +80,33 @@ def is_dynamic(hlo):
     return re.search(r"\[[^\]]*<=", hlo) is not None
 
 
-class TPUTest(tf.test.TestCase):
+class TPUTest(tf.test.TestCase, parameterized.TestCase):
     def test_the_whole_step_compiles_with_static_shapes_alone(self):
-        self.check_step(create("vit"))
+        self.check_step(create("vit", depth=1))
 
+    @parameterized.named_parameters(
+        ("swin", {"kind": "swin"}),
+        (
+            "in_few_bits_and_micro_batches",
+            {
+                "kind": "vit",
+                "dtype": "mixed_bfloat16",
+                "accumulation_steps": 2,
+                "mask_strategy": "block_wise",
+            },
+        ),
+        (
+            "visible_only",
+            {
+                "kind": "visible_only",
+                "head": "decoder",
+                "mask_strategy": "free_form",
+            },
+        ),
+    )
     @pytest.mark.slow
-    def test_the_whole_step_of_a_swin_compiles_so_too(self):
-        self.check_step(create("swin"))
+    def test_the_whole_step_of_others_compiles_so_too(self, options):
+        self.check_step(create(**options))
 
     def check_step(self, model):
         step = tf.function(model.train_step, jit_compile=True)
