@@ -12,7 +12,7 @@ First the losses and all gradients are compared: without agreement there are no
 timings. Then processes take steps in turn, in an order drawn for each round:
 forward pass, loss, gradient, clipping by the global norm, AdamW; float32, the
 same number of threads. The table has the images per second of each, and our
-speed over each, round by round.
+speed over each, round by round; above it stands the sgemm peak of these rounds.
 """
 
 import json
@@ -55,6 +55,7 @@ _WORKER = flags.DEFINE_string("worker", None, "Set by the program itself.")
 _JIT_COMPILE = flags.DEFINE_bool("jit_compile", False, "XLA on our side.")
 
 _PEER = pathlib.Path(__file__).with_name("peer_torch.py")
+_SGEMM = pathlib.Path(__file__).with_name("sgemm.py")
 _LOSS_TOLERANCE = 1e-5  # relative
 _GRADIENT_TOLERANCE = 1e-4  # of each tensor, relative L2
 # What Hugging Face's ViT has, where it differs from SimMIM's.
@@ -209,6 +210,7 @@ def measure(name):
             "tf_simmim, XLA": turns.Worker(__file__, *ours, "--jit_compile"),
             "PyTorch, eager": turns.Worker(_PEER, *theirs),
             "PyTorch, compiled": turns.Worker(_PEER, *theirs, "--compiled"),
+            "sgemm": turns.Worker(_SGEMM, "--worker"),
         }
         rounds = turns.take_turns(workers, _NUM_ROUNDS.value)
         for worker in workers.values():
@@ -220,13 +222,14 @@ def report(name, rounds):
     """Prints the table of one network."""
     batch_size = _BATCH_SIZE.value
     ours = "tf_simmim"
+    peak = statistics.median(r["sgemm"]["flops_per_second"] for r in rounds)
     print(
         f"\n{name}, batch {batch_size}, {_NUM_THREADS.value} threads, "
-        f"{len(rounds)} rounds\n\n"
+        f"{len(rounds)} rounds, sgemm {peak / 1e9:.0f} GFLOP/s\n\n"
         f"| step | images/s | speed of {ours} over it | by processor time "
         "| peak MB |\n|---|---|---|---|---|"
     )
-    for kind in rounds[0]:
+    for kind in (kind for kind in rounds[0] if kind != "sgemm"):
         seconds = statistics.median(r[kind]["seconds"] for r in rounds)
         speeds = [
             spread(ratios(rounds, key, kind, ours))

@@ -6,7 +6,7 @@ Of --preset (with --depth blocks where they do not vary), in float32, without
 XLA. Each table's rows are processes that take training steps in turn, in an
 order drawn for each round; speeds are images a second over those of the first
 row, round by round. Beside them stands what the floating-point operations of an
-image let one expect.
+image let one expect. The sgemm peak is that of the same rounds, on all cores.
 
 Workers are processes of their own (MultiWorkerMirroredStrategy over gRPC), each
 on one core and with --batch_size images a step; so two of them do twice the
@@ -59,6 +59,7 @@ flags.register_validator(
 )
 _MAX_WORKERS = 2
 _STEP_WORKER = pathlib.Path(__file__).with_name("step_worker.py")
+_SGEMM = pathlib.Path(__file__).with_name("sgemm.py")
 
 
 class Team:
@@ -101,6 +102,7 @@ def main(argv):
     for name in _OVER.value:
         rows = rows_over(name)
         workers = {row: create_worker(**rows[row]) for row in rows}
+        workers["sgemm"] = turns.Worker(_SGEMM, "--worker")
         rounds = turns.take_turns(workers, _NUM_ROUNDS.value)
         for worker in workers.values():
             worker.end()
@@ -145,8 +147,10 @@ def cost(num_workers=1, batch_size=None, side=None, depth=None):
 def report(name, costs, rounds):
     """Prints a table."""
     first = next(iter(costs))
+    peak = statistics.median(r["sgemm"]["flops_per_second"] for r in rounds)
     print(
-        f"\n{_PRESET.value} over {name}, {len(rounds)} rounds\n\n"
+        f"\n{_PRESET.value} over {name}, {len(rounds)} rounds, "
+        f"sgemm {peak / 1e9:.0f} GFLOP/s\n\n"
         "| | GFLOP an image | images/s | speed | by FLOPs |\n"
         "|---|---|---|---|---|"
     )

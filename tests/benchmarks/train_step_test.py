@@ -50,6 +50,8 @@ def test_tables_of_scaling_have_their_rows():
         *("--depth=1", "--batch_size=2", "--num_rounds=2"),
     )
     assert result.returncode == 0, result.stderr
+    headings = re.findall(r"over (\w+), 2 rounds, sgemm \d+", result.stdout)
+    assert headings == ["image_size", "workers"]
     table = {row[0]: row[1:] for row in rows(result.stdout)}
     assert list(table) == ["128 px", "64 px", "workers: 1", "workers: 2"]
     # Four times the patches, and attention besides.
