@@ -52,6 +52,9 @@ def run_until_signal(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: None)
     http_server.run()
+    # Whoever does not want to wait for the rest may say so once more.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
 
 
 class _Server(uvicorn.Server):

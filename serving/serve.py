@@ -7,7 +7,8 @@ commands to copy, then answers until Ctrl-C or SIGTERM; new versions are picked
 up meanwhile. Flags are named as those of `tensorflow_model_server`. Several
 models: --model_config_file. See docs/serving.md.
 
-Exit code: 0 after Ctrl-C or SIGTERM, 1 when nothing could be served.
+Exit code: 0 after Ctrl-C or SIGTERM, 1 when nothing could be served, or a
+request did not end in its time.
 """
 
 # ruff: noqa: E402  (what comes first decides how TensorFlow starts)
@@ -119,7 +120,7 @@ def serve(versions, batching):
         grace_seconds=timeout_seconds,
     )
     with contextlib.ExitStack() as stack:
-        stack.callback(pool.close)
+        stack.callback(close_or_leave, pool)
         health = from_flags.health(versions, pool, batching)
         grpc_server = server_of_grpc.start(
             versions, pool, allowed, addresses, health
@@ -131,6 +132,20 @@ def serve(versions, batching):
         http_server.run_until_signal(
             server, lambda: print(f"Serving at {urls} ...", flush=True)
         )
+
+
+def close_or_leave(pool):
+    """Ends the threads of requests; or the process, where one is stuck.
+
+    Neither the thread nor the model that it runs can be freed.
+    """
+    if not pool.close():
+        print(
+            "A request has not ended in its time, and is left behind.",
+            file=sys.stderr,
+            flush=True,
+        )
+        os._exit(1)
 
 
 if __name__ == "__main__":

@@ -36,6 +36,7 @@ class Workers:
             num_threads, thread_name_prefix="serving"
         )
         self._lock = threading.Lock()
+        self._has_ended = threading.Condition(self._lock)
         self._num_pending = 0
         self._started = {}
 
@@ -95,8 +96,18 @@ class Workers:
         return len(late) >= self._num_threads
 
     def close(self):
-        """Takes no more requests; waits for those that run."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        """Takes no more requests; waits for those that run.
+
+        Returns:
+            bool: whether all have ended. Those that had more time than a
+            request may take keep their threads, and the interpreter would
+            wait for these when it ends.
+        """
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        with self._has_ended:
+            return self._has_ended.wait_for(
+                lambda: not self._started, self._timeout_seconds
+            )
 
     def _submit(self, caller, function, arguments):
         with self._lock:
@@ -120,8 +131,9 @@ class Workers:
             with callers.computing_for(caller):
                 return function(*arguments)
         finally:
-            with self._lock:
+            with self._has_ended:
                 del self._started[key]
+                self._has_ended.notify_all()
 
     def _finished(self, _):
         with self._lock:

@@ -23,15 +23,13 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
     Args:
         versions: `ModelVersions`.
         pool: `Workers`, threads that compute.
-        max_bytes: int. Of an input tensor.
-        max_batch: int. Examples of a call.
+        limits: `Limits` of a call; its bytes are also those of an input.
     """
 
-    def __init__(self, versions, pool, max_bytes, max_batch):
+    def __init__(self, versions, pool, limits):
         self._versions = versions
         self._pool = pool
-        self._max_bytes = max_bytes
-        self._max_batch = max_batch
+        self._limits = limits
 
     def Predict(self, request, context):  # noqa: N802
         """Answers a call."""
@@ -71,7 +69,9 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
             engine,
         ):
             inputs = {
-                alias: tensor_proto.parse(alias, message, self._max_bytes)
+                alias: tensor_proto.parse(
+                    alias, message, self._limits.max_body_bytes
+                )
                 for alias, message in request.inputs.items()
             }
             name = request.model_spec.signature_name
@@ -183,20 +183,12 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
                 continue
             dims = infos[alias].tensor_shape.dim
             if dims and dims[0].size == -1 and array.ndim:
-                self._check_batch(len(array))
+                self._limits.require_batch(len(array))
 
     def _examples(self, message, model_name):
-        found = example_input.serialized(message)
-        self._check_batch(len(found))
+        found = example_input.serialized(message, self._limits)
         monitoring.count_examples(model_name, len(found))
         return found
-
-    def _check_batch(self, size):
-        if size > self._max_batch:
-            raise errors.invalid_argument(
-                f"A request may hold {self._max_batch} examples, the limit "
-                f"of this server, but has {size}"
-            )
 
 
 def _spec_of_all(request):

@@ -15,6 +15,10 @@ from serving.grpc_api import model_service
 from serving.grpc_api import prediction_service
 from serving.rest import limits as rest_limits
 
+# Calls that wait for a thread, to be refused in a moment with UNAVAILABLE, for
+# which clients try again. What comes beyond, gRPC refuses by itself, with
+# RESOURCE_EXHAUSTED. A message is not read before its call has a thread.
+_MAX_WAITING_CALLS = 1000
 # Room for what surrounds tensors in a message.
 _ENVELOPE_BYTES = 64 * 1024
 
@@ -46,7 +50,7 @@ def start(
         concurrent.futures.ThreadPoolExecutor(
             num_threads, thread_name_prefix="grpc"
         ),
-        maximum_concurrent_rpcs=num_threads,
+        maximum_concurrent_rpcs=num_threads + _MAX_WAITING_CALLS,
         options=[
             (
                 "grpc.max_receive_message_length",
@@ -58,9 +62,7 @@ def start(
         ],
     )
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
-        prediction_service.PredictionService(
-            versions, pool, limits.max_body_bytes, limits.max_batch
-        ),
+        prediction_service.PredictionService(versions, pool, limits),
         server,
     )
     model_service_pb2_grpc.add_ModelServiceServicer_to_server(

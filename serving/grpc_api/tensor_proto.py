@@ -40,10 +40,9 @@ def parse(alias: str, message, max_bytes: int) -> np.ndarray:
     sizes = [dim.size for dim in message.tensor_shape.dim]
     try:
         dtype = tf.as_dtype(message.dtype)
-        width = 1 if dtype == tf.string else dtype.size
         if message.tensor_shape.unknown_rank or min(sizes, default=0) < 0:
             raise ValueError("The shape is not known.")
-        if math.prod(sizes) * width > max_bytes:
+        if _num_bytes(message, dtype, math.prod(sizes)) > max_bytes:
             raise errors.invalid_argument(
                 f"Input {alias} is larger than {max_bytes} bytes, the "
                 "server's limit"
@@ -57,6 +56,14 @@ def parse(alias: str, message, max_bytes: int) -> np.ndarray:
         raise errors.invalid_argument(
             f"tensor parsing error: {alias}"
         ) from error
+
+
+def _num_bytes(message, dtype, num_values):
+    if dtype != tf.string:
+        return num_values * dtype.size
+    given = [1 + len(each) for each in message.string_val] or [1]
+    # The last one stands for all that are not there.
+    return sum(given) + max(0, num_values - len(given)) * given[-1]
 
 
 def write(array: np.ndarray, message: tensor_pb2.TensorProto) -> None:

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from serving import errors
 from serving.rest import json_document
+from serving.rest import limits as limits_lib
 from serving.rest import tensor_json
 
 
@@ -70,20 +71,21 @@ def tensors(
     raise errors.invalid_argument("Missing 'inputs' or 'instances' key")
 
 
-def examples(document: dict) -> list[bytes]:
+def examples(document: dict, limits: limits_lib.Limits) -> list[bytes]:
     """Returns the examples of a classify or regress request.
 
     Features of `context` are put before those of every example.
 
     Args:
         document: dict. The body.
+        limits: of their number, and of their size with the context.
 
     Returns:
         list of serialized `tf.train.Example`s, at least one.
 
     Raises:
-        ServingError: there are none, one is no object, or a feature mixes
-            kinds of values (INVALID_ARGUMENT).
+        ServingError: there are none, they pass a limit, one is no object, or a
+            feature mixes kinds of values (INVALID_ARGUMENT).
     """
     context = b""
     if "context" in document:
@@ -103,6 +105,7 @@ def examples(document: dict) -> list[bytes]:
         raise json_document.format_error(
             document, "'examples' value is an empty array"
         )
+    limits.require_examples(len(values), context)
     # Messages one after the other are one message with the fields of both.
     return [context + _example(value) for value in values]
 

@@ -150,8 +150,7 @@ class _Api:
         document = json_document.parse(body, self._limits.max_json_depth)
         name = request_json.signature_name(document)
         if target.method != "predict":
-            examples = request_json.examples(document)
-            self._check_batch(len(examples))
+            examples = request_json.examples(document, self._limits)
         using = self._versions.using(target.name, target.version, target.label)
         with using as (_, found):
             engine = monitoring.TimedEngine(
@@ -181,24 +180,17 @@ class _Api:
             )
         rows = document.get("instances")
         if isinstance(rows, list):
-            self._check_batch(len(rows))
+            self._limits.require_batch(len(rows))
         inputs, in_rows = request_json.tensors(
             document, {alias: info.dtype for alias, info in infos.items()}
         )
         for alias, array in inputs.items():
             if _has_batch(infos[alias]) and array.ndim:
-                self._check_batch(len(array))
+                self._limits.require_batch(len(array))
         outputs = inference.predict(engine, name, inputs)
         if in_rows:
             return response_json.predictions(outputs)
         return response_json.outputs(outputs)
-
-    def _check_batch(self, size):
-        if size > self._limits.max_batch:
-            raise errors.invalid_argument(
-                f"A request may hold {self._limits.max_batch} examples, the "
-                f"limit of this server, but has {size}"
-            )
 
 
 async def _while_connected(request, work):

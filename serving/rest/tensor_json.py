@@ -134,11 +134,11 @@ def fast_tensor(value: object, dtype: int) -> np.ndarray | None:
     name = tf.as_dtype(dtype).name
     if not isinstance(value, list) or name not in (*_RANGES, *_EXACT):
         return None
+    if not _holds_numbers(value):
+        return None
     try:
         array = np.array(value)
     except (ValueError, OverflowError):
-        return None
-    if array.size == 0 or _holds_bool(value):
         return None
     if name in _RANGES:
         low, high = _RANGES[name]
@@ -153,11 +153,17 @@ def fast_tensor(value: object, dtype: int) -> np.ndarray | None:
     return array.astype(tf.as_dtype(dtype).as_numpy_dtype)
 
 
-def _holds_bool(value):
-    # True is 1 for NumPy; the rules tell them apart.
-    if not isinstance(value[0], list):
-        return bool in set(map(type, value))
-    return any(map(_holds_bool, value))
+def _holds_numbers(value):
+    """Whether lists hold int and float alone, and at least one.
+
+    NumPy would take True for 1, and give each of many strings the room of the
+    longest.
+    """
+    if not isinstance(value, list) or not value:
+        return False
+    if isinstance(value[0], list):
+        return all(map(_holds_numbers, value))
+    return {int, float}.issuperset(map(type, value))
 
 
 def _shape(value):

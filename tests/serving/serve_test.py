@@ -24,6 +24,18 @@ ROOT = pathlib.Path(__file__).parents[2]
 PROGRAM = ROOT / "serving/serve.py"
 
 
+# The program with a model whose runs never end.
+HANGING = """
+import os, runpy, sys, time
+sys.path.insert(0, os.path.dirname(os.path.dirname(sys.argv[1])))
+from serving import engine
+engine.SavedModelEngine.run = lambda *_, **__: time.sleep(3600)
+sys.argv = sys.argv[1:]
+sys.path[0] = os.path.dirname(sys.argv[0])
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
 def command(*arguments):
     return [sys.executable, str(PROGRAM), *map(str, arguments)]
 
@@ -34,12 +46,13 @@ def run(*arguments):
 
 
 @contextlib.contextmanager
-def started(*arguments, **environment):
+def started(*arguments, options=(), **environment):
     """Runs the program meanwhile; yields the process, a client and a log."""
     port, grpc_port = live_server.free_port(), live_server.free_port()
     ports = (f"--rest_api_port={port}", f"--port={grpc_port}")
+    python, *rest = command(*arguments, *ports)
     process = subprocess.Popen(
-        command(*arguments, *ports),
+        [python, *options, *rest],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -190,6 +203,21 @@ def test_ctrl_c_ends_it_after_the_requests_that_have_come(tmp_path):
         assert process.wait(60) == 0
         thread.join()
     assert [answer.status for answer in answers] == [200]
+
+
+@pytest.mark.slow
+def test_a_request_that_never_ends_does_not_keep_the_program(tmp_path):
+    saved_models.write_half_plus(tmp_path / "half/1", 2.0)
+    with started(
+        tmp_path / "half",
+        "--rest_api_timeout_in_ms=1000",
+        options=("-c", HANGING),
+    ) as (process, client, _):
+        answer = client.post("/v1/models/default:predict", {"instances": [1.0]})
+        assert answer.status == 504
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 1
+        assert "is left behind" in process.stdout.read()
 
 
 @pytest.mark.slow

@@ -45,6 +45,34 @@ def test_a_place_in_the_queue_is_free_again_when_its_request_is_given_up():
         asyncio.run(run(pool))
 
 
+def test_closing_waits_for_what_runs_but_not_for_what_is_stuck():
+    release = threading.Event()
+    pool = workers.Workers(2, 0, 0.4)
+    threads = [
+        threading.Thread(
+            target=lambda seconds=seconds: _ignore(
+                pool.call, callers.Caller(60), release.wait, seconds
+            )
+        )
+        for seconds in (0.1, 60)
+    ]
+    for thread in threads:
+        thread.start()
+    while len(pool._started) < 2:
+        threads[0].join(0.01)
+    assert not pool.close()
+    assert len(pool._started) == 1  # the short one has ended
+    release.set()
+    for thread in threads:
+        thread.join()
+    assert pool.close()
+
+
+def _ignore(function, *arguments):
+    with contextlib.suppress(errors.ServingError):
+        function(*arguments)
+
+
 def test_a_caller_that_gives_up_leaves_the_queue():
     release = threading.Event()
     with contextlib.closing(workers.Workers(1, 1, 60.0)) as pool:

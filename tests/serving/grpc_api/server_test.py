@@ -15,6 +15,7 @@ from tensorflow_serving.apis import classification_pb2
 from tensorflow_serving.apis import get_model_metadata_pb2
 from tensorflow_serving.apis import get_model_status_pb2
 from tensorflow_serving.apis import inference_pb2
+from tensorflow_serving.apis import input_pb2
 from tensorflow_serving.apis import model_management_pb2
 from tensorflow_serving.apis import model_service_pb2_grpc
 from tensorflow_serving.apis import predict_pb2
@@ -24,7 +25,9 @@ from tensorflow_serving.apis import regression_pb2
 from serving import errors
 from serving import monitoring
 from serving import workers
+from serving.grpc_api import example_input
 from serving.grpc_api import server
+from serving.grpc_api import tensor_proto
 from serving.rest import limits as rest_limits
 from tests.serving import live_server
 
@@ -267,6 +270,82 @@ def test_a_full_queue_refuses_calls_but_tells_the_status():
             release.set()
             thread.join()
             assert details == ["done"]
+
+
+def test_a_flood_of_calls_is_unavailable_not_exhausted():
+    release = threading.Event()
+    versions = FakeVersions(lambda: release.wait(60))
+    pool = workers.Workers(1, 1, 60.0)
+    with contextlib.closing(pool):
+        with running(versions, pool, rest_limits.Limits()) as client:
+            codes = []
+
+            def ask():
+                with pytest.raises(grpc.RpcError) as caught:
+                    client.call("Predict", predict_request("x"))
+                codes.append(caught.value.code())
+
+            threads = [threading.Thread(target=ask) for _ in range(40)]
+            for thread in threads:
+                thread.start()
+            while len(codes) < 38:
+                threads[0].join(0.01)
+            assert set(codes) == {grpc.StatusCode.UNAVAILABLE}
+            release.set()
+            for thread in threads:
+                thread.join()
+    # Those that ran and waited: this model has nothing else to answer.
+    assert codes[38:] == [grpc.StatusCode.INVALID_ARGUMENT] * 2
+
+
+def string_tensor(sizes, *values):
+    message = tf.make_tensor_proto([b""])
+    message.ClearField("string_val")
+    message.string_val.extend(values)
+    message.tensor_shape.Clear()
+    for size in sizes:
+        message.tensor_shape.dim.add(size=size)
+    return message
+
+
+@pytest.mark.parametrize(
+    "sizes, values, is_refused",
+    [
+        # The last string stands for all that are missing.
+        ((60,), (b"a" * 1000,), False),
+        ((64,), (b"a" * 1000,), True),
+        ((1, 1000), (b"a", b"b" * 100), True),
+        ((1000,), (), False),
+        ((70_000,), (), True),
+        ((2,), (b"a" * 30_000, b"b" * 33_000), False),
+    ],
+)
+def test_a_few_strings_cannot_stand_for_more_than_the_limit(
+    sizes, values, is_refused
+):
+    message = string_tensor(sizes, *values)
+    if not is_refused:
+        array = tensor_proto.parse("x", message, 64_000)
+        assert array.shape == sizes and array.dtype == object
+        return
+    with pytest.raises(errors.ServingError, match="larger than 64000 bytes"):
+        tensor_proto.parse("x", message, 64_000)
+
+
+def test_a_context_is_counted_once_for_each_example():
+    message = input_pb2.Input()
+    found = message.example_list_with_context
+    found.context.features.feature["c"].bytes_list.value.append(b"c" * 1000)
+    for _ in range(5):
+        found.examples.add().features.feature["x"].int64_list.value.append(1)
+    few = rest_limits.Limits(max_batch=5, max_body_bytes=6000)
+    assert len(example_input.serialized(message, few)) == 5
+    for limits, why in (
+        (rest_limits.Limits(max_batch=4), "may hold 4 examples"),
+        (rest_limits.Limits(max_body_bytes=5000), "larger than 5000 bytes"),
+    ):
+        with pytest.raises(errors.ServingError, match=why):
+            example_input.serialized(message, limits)
 
 
 def test_an_error_of_our_own_is_not_told(caplog):

@@ -7,12 +7,14 @@ import pytest
 import tensorflow as tf
 
 from serving import errors
+from serving.rest import limits as limits_lib
 from serving.rest import request_json
 from serving.rest import tensor_json
 
 FLOAT = tf.float32.as_datatype_enum
 INT = tf.int32.as_datatype_enum
 STRING = tf.string.as_datatype_enum
+LIMITS = limits_lib.Limits()
 
 
 @pytest.mark.parametrize("fast", [True, False])
@@ -70,7 +72,8 @@ def test_features_of_every_kind_make_an_example():
                     "none": [],
                 }
             ]
-        }
+        },
+        LIMITS,
     )
     features = tf.train.Example.FromString(serialized).features.feature
     assert list(features["names"].bytes_list.value) == [b"baz", b"hello"]
@@ -84,7 +87,8 @@ def test_features_of_every_kind_make_an_example():
 
 def test_context_is_put_before_each_example_which_overrides_it():
     serialized = request_json.examples(
-        {"context": {"q": "pizza", "n": 1}, "examples": [{"n": 2}, {"m": 3}]}
+        {"context": {"q": "pizza", "n": 1}, "examples": [{"n": 2}, {"m": 3}]},
+        LIMITS,
     )
     first, second = (
         tf.train.Example.FromString(each).features.feature
@@ -97,8 +101,22 @@ def test_context_is_put_before_each_example_which_overrides_it():
 
 
 def test_numbers_beyond_64_bits_count_as_floats():
-    (serialized,) = request_json.examples({"examples": [{"x": -(2**64)}]})
+    (serialized,) = request_json.examples(
+        {"examples": [{"x": -(2**64)}]}, LIMITS
+    )
     features = tf.train.Example.FromString(serialized).features.feature
     assert list(features["x"].float_list.value) == [-(2.0**64)]
     with pytest.raises(errors.ServingError, match="without loss of precision"):
-        request_json.examples({"examples": [{"x": 10**400}]})
+        request_json.examples({"examples": [{"x": 10**400}]}, LIMITS)
+
+
+def test_a_context_is_counted_once_for_each_example():
+    document = {"context": {"c": "c" * 1000}, "examples": [{"x": 1}] * 5}
+    few = limits_lib.Limits(max_batch=5, max_body_bytes=6000)
+    assert len(request_json.examples(document, few)) == 5
+    for limits, why in (
+        (limits_lib.Limits(max_batch=4), "may hold 4 examples"),
+        (limits_lib.Limits(max_body_bytes=5000), "larger than 5000 bytes"),
+    ):
+        with pytest.raises(errors.ServingError, match=why):
+            request_json.examples(document, limits)

@@ -45,6 +45,17 @@ def outcome(value, name):
     return array.dtype.name, array.shape, array.tobytes()
 
 
+@pytest.mark.parametrize(
+    "value", [["a" * 1000, ""], [[1], ["a"]], [1, [2]], [[1], 2], [[]], [None]]
+)
+def test_only_numbers_go_to_numpy(value):
+    """It would give each of many strings the room of the longest."""
+    with unittest.mock.patch.object(np, "array", side_effect=MemoryError):
+        assert tensor_json.fast_tensor(value, enum("float32")) is None
+        with pytest.raises(MemoryError):
+            tensor_json.fast_tensor([[1], [2.5]], enum("float32"))
+
+
 @pytest.mark.parametrize("name", DTYPES)
 def test_what_is_written_reads_back_bit_for_bit(name):
     shapes = hypothesis_numpy.array_shapes(min_dims=0, max_dims=4, min_side=0)
