@@ -151,11 +151,14 @@ def image_size() -> tuple[int, int]:
     return (size[0], size[-1])
 
 
-def open_source() -> data.Source:
+def open_source(**options) -> data.Source:
     """Opens the images to train on, and records their statistics as flags.
 
     So a run's `flags.txt` holds the normalisation that it was trained with.
     An empty --data_manifest becomes none.
+
+    Args:
+        **options: more, of `data.open_source`.
     """
     flags.FLAGS[_DATA_MANIFEST.name].value = _DATA_MANIFEST.value or None
     shares = _VALIDATION_SPLIT.value != "" and not _VALIDATION_DATASET.value
@@ -166,6 +169,7 @@ def open_source() -> data.Source:
         channels=_CHANNELS.value,
         max_pixels=_MAX_PIXELS.value,
         manifest=_DATA_MANIFEST.value,
+        **options,
     )
     for flag, values in ((_IMAGE_MEAN, source.mean), (_IMAGE_STD, source.std)):
         if flag.value is None:
@@ -173,8 +177,12 @@ def open_source() -> data.Source:
     return source
 
 
-def open_validation_source() -> data.Source | None:
-    """Opens the source of held-out images, or returns None for none."""
+def open_validation_source(**options) -> data.Source | None:
+    """Opens the source of held-out images, or returns None for none.
+
+    Args:
+        **options: more, of `data.open_source`.
+    """
     if _VALIDATION_SPLIT.value == "":
         return None
     if _VALIDATION_DATASET.value:
@@ -188,6 +196,7 @@ def open_validation_source() -> data.Source | None:
         channels=_CHANNELS.value,
         max_pixels=_MAX_PIXELS.value,
         manifest=manifest,
+        **options,
     )
 
 

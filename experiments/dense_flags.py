@@ -44,13 +44,14 @@ def configure(**defaults):
         flags.FLAGS.set_default(name, value)
 
 
-def open_sources(names_of, rule):
+def open_sources(names_of, rule, **options):
     """Opens the images to train on and those to be judged by.
 
     Args:
         names_of: function (`data.Source`) -> tuple of the names of what is to
             be told, or None.
         rule: str. The sentence that a source breaks whose names are None.
+        **options: more, of `data.open_source`.
 
     Returns:
         (`data.Source`, `data.Source` or None), whose names agree.
@@ -59,8 +60,8 @@ def open_sources(names_of, rule):
         ValueError: they have no names, or not the same.
     """
     finetune_flags.take_statistics()
-    source = data_flags.open_source()
-    held_out = data_flags.open_validation_source()
+    source = data_flags.open_source(**options)
+    held_out = data_flags.open_validation_source(**options)
     for each in (source, held_out):
         if each is not None and names_of(each) is None:
             raise ValueError(f"{rule} Received: {each.name}.")

@@ -3,9 +3,17 @@
 import data_flags
 import dense_flags
 import run_flags
+from absl import flags
 
 from tf_simmim import data
 from tf_simmim import models
+
+_SEGMENTATION_CLASS_NAMES = flags.DEFINE_list(
+    "segmentation_class_names",
+    None,
+    "Names of the classes 0, 1, 2, ... in the masks of tfds:NAME, where the "
+    "data set does not name them itself.",
+)
 
 
 def configure():
@@ -28,7 +36,9 @@ def open_sources():
     return dense_flags.open_sources(
         lambda source: source.segmentation_class_names,
         "The pixels of the images must have classes, as in "
-        "builtin:digit_scenes or segmentation:PATH.",
+        "builtin:digit_scenes, segmentation:PATH, or tfds:NAME with masks "
+        "whose classes have names (else: --segmentation_class_names).",
+        segmentation_class_names=_SEGMENTATION_CLASS_NAMES.value,
     )
 
 

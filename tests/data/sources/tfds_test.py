@@ -157,6 +157,80 @@ class TFDSSourceTest(tf.test.TestCase, parameterized.TestCase):
         self.assertAllEqual(found[0]["box_classes"], [1] + 99 * [-1])
         self.assertEqual(found[1]["box_classes"].dtype, tf.int64)
 
+    def prepare_masks(self, file_format, name, feature, size=(4, 6, 1)):
+        """Writes two images of 4 x 6 px, with masks."""
+        masks = [np.full(size, i, np.uint8) for i in (0, 1)]
+        masks[1][0, 0] = 2
+        masks[1][1, 1] = 255
+        examples = [{"image": _pixels(3 * i), name: masks[i]} for i in (0, 1)]
+        features = {
+            "image": tfds.features.Image(shape=(None, None, 3)),
+            name: feature,
+        }
+        folder = pathlib.Path(self.data_dir) / "tiny" / "1.0.0"
+        _prepare(folder, file_format, {"train": examples}, features)
+        return masks
+
+    @parameterized.parameters(*FORMATS)
+    def test_masks_come_with_the_names_that_the_data_set_has(self, file_format):
+        feature = tfds.features.LabeledImage(
+            shape=(None, None, 1), labels=["sky", "ant", "bee"]
+        )
+        masks = self.prepare_masks(file_format, "segmentation_mask", feature)
+        source = self.open("all")
+        self.assertEqual(source.segmentation_class_names, ("sky", "ant", "bee"))
+        for element in source.epoch(shuffle=False):
+            mask = element["segmentation"]
+            self.assertEqual(mask.dtype, tf.uint8)
+            self.assertAllEqual(mask, masks[int(element["index"])])
+        self.assertEqual(
+            self.open(
+                "all", segmentation_class_names="abc"
+            ).segmentation_class_names,
+            ("a", "b", "c"),
+        )
+
+    def test_masks_without_names_need_some(self):
+        feature = tfds.features.Image(
+            shape=(None, None, 1), encoding_format="png"
+        )
+        masks = self.prepare_masks(
+            "array_record", "segmentation_label", feature
+        )
+        source = self.open("all")
+        self.assertIsNone(source.segmentation_class_names)
+        self.assertNotIn("segmentation", next(iter(source.epoch())))
+        source = self.open("all", segmentation_class_names=["a", "b", "c"])
+        element = source.read(tf.constant(1, tf.int64))
+        self.assertAllEqual(element["segmentation"], masks[1])
+        with self.assertRaisesRegex(ValueError, "must be 2 to 255 names"):
+            self.open("all", segmentation_class_names=["a"])
+        # A number that is no class.
+        source = self.open("all", segmentation_class_names=["a", "b"])
+        with self.assertRaisesRegex(
+            tf.errors.InvalidArgumentError, "the mask of an image of tfds:tiny"
+        ):
+            source.read(tf.constant(1, tf.int64))
+
+    def test_a_mask_of_another_size_is_bad(self):
+        feature = tfds.features.LabeledImage(
+            shape=(None, None, 1), labels=["sky", "ant", "bee"]
+        )
+        self.prepare_masks(
+            "array_record", "segmentation_mask", feature, (4, 5, 1)
+        )
+        with self.assertRaisesRegex(
+            tf.errors.InvalidArgumentError, "height and width of its image"
+        ):
+            self.open("all").read(tf.constant(0, tf.int64))
+
+    def test_names_of_classes_without_masks_are_refused(self):
+        self.prepare("array_record", {"train": 2})
+        with self.assertRaisesRegex(
+            ValueError, "for data sets with masks.*'image', 'label', 'note'"
+        ):
+            self.open("all", segmentation_class_names=["a"])
+
     def test_more_boxes_than_there_is_room_for_are_cut_off(self):
         objects = {
             "bbox": tf.tile(

@@ -40,6 +40,7 @@ def open_source(
     channels=None,
     max_pixels=decoding.MAX_PIXELS,
     manifest=None,
+    segmentation_class_names=None,
 ) -> source.Source:
     """Opens a source of images.
 
@@ -57,12 +58,20 @@ def open_source(
             built-in sources ignore it.
         manifest: str, or None. What `experiments/check_data.py` wrote of a
             folder, which is held to it.
+        segmentation_class_names: sequence of str, or None. Of the masks of
+            `tfds`, where the data set does not name them.
 
     Raises:
         ValueError: `spec` is none of these, there is a `manifest` for another
-            source than a folder, or what the source's class raises.
+            source than a folder, names of classes for another than `tfds`, or
+            what the source's class raises.
     """
     scheme, _, rest = spec.partition(":")
+    if segmentation_class_names is not None and scheme != "tfds":
+        raise ValueError(
+            "`segmentation_class_names` is for tfds:NAME; other sources name "
+            f"the classes of pixels themselves. Received: {spec}."
+        )
     if manifest is not None and scheme != "folder":
         raise ValueError(
             "`manifest` is for folders of images: leave it out, or give "
@@ -77,7 +86,10 @@ def open_source(
             f"A dataset must be one of {', '.join(FORMS)}.{hint} "
             f"Received: {spec!r}."
         )
-    options = {"data_dir": data_dir} if scheme == "tfds" else {}
+    options = {}
+    if scheme == "tfds":
+        options["data_dir"] = data_dir
+        options["segmentation_class_names"] = segmentation_class_names
     if manifest is not None:
         options["manifest"] = manifest
     return _SCHEMES[scheme](

@@ -12,6 +12,7 @@ from tf_simmim.data.sources import holdout
 from tf_simmim.data.sources import record_files
 from tf_simmim.data.sources import source
 from tf_simmim.data.sources import tfds_boxes
+from tf_simmim.data.sources import tfds_masks
 
 # ImageNet's `test` has no labels, so `validation` comes first.
 _TEST_SPLITS = ("validation", "test")
@@ -20,8 +21,10 @@ _TEST_SPLITS = ("validation", "test")
 class TFDSSource(source.Source):
     """A prepared data set with the feature `image`, and perhaps some more.
 
-    These are `label`, and `objects` with `bbox` and `label`, the boxes of
-    objects; see `tfds_boxes.boxes_of`.
+    These are `label`; `objects` with `bbox` and `label`, the boxes of objects,
+    see `tfds_boxes.boxes_of`; and `segmentation_mask` or `segmentation_label`,
+    PNG files of the image's size with the number of a class in each pixel,
+    255 = no class.
 
     Nothing is downloaded: the data set must lie under `data_dir`. Files in a
     random-access format (ArrayRecord) are read at random, TFRecord files are
@@ -43,14 +46,19 @@ class TFDSSource(source.Source):
         max_pixels: int. Larger images are bad. Default: 50 million. Images
             of other than 1 or 3 channels are decoded by TensorFlow Datasets,
             without this limit.
+        segmentation_class_names: sequence of str, or None. Names of the numbers
+            0, 1, 2, ... in masks. Default: those that the data set has itself;
+            without any, masks are left out.
 
     Raises:
         ValueError: the data set is not prepared there, it has no such split
             or no uint8 feature `image`, its files are in a format that is
             neither random-access nor TFRecord, `channels` is neither 1 nor 3,
-            or `max_pixels` is not positive.
+            `max_pixels` is not positive, or classes are named and there are no
+            masks.
         tf.errors.InvalidArgumentError: in `read` and `decode`: an image is
-            bad, as `decoding.decode` says.
+            bad, as `decoding.decode` says, or a mask, as
+            `decoding.decode_labels` says.
     """
 
     reads_files = True
@@ -62,6 +70,7 @@ class TFDSSource(source.Source):
         data_dir=None,
         channels=None,
         max_pixels=decoding.MAX_PIXELS,
+        segmentation_class_names=None,
     ):
         # Imported here because it takes seconds.
         import tensorflow_datasets as tfds
@@ -71,6 +80,15 @@ class TFDSSource(source.Source):
         info = builder.info
         tfds_split = _tfds_split(info, split)
         features = _wanted_features(tfds, info)
+        mask = tfds_masks.wanted(
+            tfds, _all_features(tfds, info), segmentation_class_names
+        )
+        self._mask = None
+        if mask is not None:
+            self._mask, feature, segmentation_class_names = mask
+            features[self._mask] = feature
+        # Only these are parsed, whatever else the records hold.
+        features = tfds.features.FeaturesDict(features)
         formats = info.available_file_formats()
         random_access = bool(
             formats & tfds.core.FileFormat.with_random_access()
@@ -91,6 +109,7 @@ class TFDSSource(source.Source):
             channels=channels,
             class_names=_class_names(features),
             box_class_names=_box_class_names(features),
+            segmentation_class_names=segmentation_class_names,
             random_access=random_access,
         )
         self._features = features
@@ -99,6 +118,8 @@ class TFDSSource(source.Source):
         self._decoders = {}
         if own_channels in (None, 1, 3):
             self._decoders["image"] = tfds.decode.SkipDecoding()
+        if self._mask is not None:
+            self._decoders[self._mask] = tfds.decode.SkipDecoding()
         if random_access:
             self._data_source = builder.as_data_source(
                 split=tfds_split,
@@ -140,10 +161,10 @@ class TFDSSource(source.Source):
             record["record"], decoders=self._decoders
         )
         image = example["image"]
+        where = [f"an image of {self.name}"]
+        if "index" in record:
+            where += ["with the index", record["index"]]
         if "image" in self._decoders:
-            where = [f"an image of {self.name}"]
-            if "index" in record:
-                where += ["with the index", record["index"]]
             image = decoding.decode(
                 image, self.channels, where, self._max_pixels
             )
@@ -154,6 +175,14 @@ class TFDSSource(source.Source):
             element["label"] = tf.cast(example["label"], tf.int64)
         if "objects" in example:
             element |= tfds_boxes.boxes_of(example["objects"], image)
+        if self._mask is not None:
+            element["segmentation"] = decoding.decode_labels(
+                example[self._mask],
+                tf.shape(image)[:2],
+                len(self.segmentation_class_names),
+                ["the mask of", *where],
+                self._max_pixels,
+            )
         return element
 
 
@@ -191,10 +220,14 @@ def _tfds_split(info, split):
     return f"train[{border}:]" if split == "test" else f"train[:{border}]"
 
 
-def _wanted_features(tfds, info):
-    features = {}
+def _all_features(tfds, info):
     if isinstance(info.features, tfds.features.FeaturesDict):
-        features = dict(info.features.items())
+        return dict(info.features.items())
+    return {}
+
+
+def _wanted_features(tfds, info):
+    features = _all_features(tfds, info)
     image = features.get("image")
     if image is None or image.np_dtype != np.uint8 or len(image.shape) != 3:
         raise ValueError(
@@ -208,8 +241,7 @@ def _wanted_features(tfds, info):
     objects = tfds_boxes.wanted(tfds, features)
     if objects is not None:
         wanted["objects"] = objects
-    # Only these are parsed, whatever else the records hold.
-    return tfds.features.FeaturesDict(wanted)
+    return wanted
 
 
 def _class_names(features):
