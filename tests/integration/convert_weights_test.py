@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from tests.convert import golden_weights
@@ -72,6 +73,32 @@ def test_the_folder_is_taken_by_evaluate(swin_file, tmp_path):
     )
     assert result.returncode == 0, result.stderr
     assert (folder / "evaluation.json").is_file()
+
+
+@pytest.mark.slow
+def test_the_folder_is_taken_by_finetune(swin_file, tmp_path):
+    folder, workdir = tmp_path / "swin", tmp_path / "run"
+    assert run(swin_file, folder).returncode == 0
+    of_network = ("backbone", "embed_dim", "depths", "num_heads")
+    of_network += ("window_size", "image_size", "channels")
+    flags = (folder / "flags.txt").read_text().splitlines()
+    result = programs.run(
+        "finetune.py",
+        *(f for f in flags if f[2:].partition("=")[0] in of_network),
+        *(f"--pretrained={folder}", f"--workdir={workdir}"),
+        *("--dataset=builtin:digits", "--num_labels=40"),
+        *("--global_batch_size=8", "--rand_augment_operations=0"),
+        # The first step has a rate of nothing.
+        *("--train_steps=1", "--warmup_epochs=1", "--warmup_learning_rate=0"),
+        *("--num_validation_images=40", "--checkpoint_every_steps=1"),
+    )
+    assert result.returncode == 0, result.stderr
+    assert "weights copied" in result.stderr
+    want, got = programs.tensors(folder, 0), programs.tensors(workdir, 1)
+    names = [n for n in want if n.startswith("model/backbone/") and n in got]
+    assert len(names) > 50
+    for name in names:
+        np.testing.assert_array_equal(got[name], want[name], err_msg=name)
 
 
 @pytest.mark.slow

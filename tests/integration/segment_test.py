@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from tests.integration import programs
+from tests.integration import readme_test
 from tf_simmim import models
 from tf_simmim import training
 
@@ -88,3 +89,16 @@ def test_a_mistake_is_one_sentence(words, message, tmp_path):
     assert result.returncode
     assert message in result.stderr
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.slow
+def test_the_script_of_the_page_runs_for_some_steps(tmp_path):
+    check = """
+assert logits.shape == (16, 128, 128, 11)
+assert model.optimizer.iterations == 4
+"""
+    readme_test.run_script(
+        *("docs/segmentation.md", check, tmp_path),
+        ("steps_per_epoch=100", "steps_per_epoch=4"),
+        ("depths=(2, 2, 2)", "depths=(1, 1, 1)"),
+    )
