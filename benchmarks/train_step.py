@@ -18,9 +18,9 @@ Variants are processes that take steps in turn, in an order drawn for each
 round, as does one that measures the sgemm peak. Speeds are ratios to the first
 variant, round by round. Utilisation is that of model FLOPs: those of the naive
 step (`training.step_cost`; what is left out or done twice does not change
-them) times images a second, over the sgemm peak of the same round. Memory is
-what the peak of the process grew by, per image, from a batch of one to
---batch_size; so weights, slots and TensorFlow itself are not in it.
+them) times images a second, over the sgemm peak of the same round. Of memory
+there are the peak of the process, and what it grew by, per image, from a batch
+of one to --batch_size; weights, slots and TensorFlow are not in the latter.
 
 Minutes on two cores, less of a ViT of fewer blocks (--depth); on Linux, whose
 /proc tells the memory.
@@ -109,7 +109,7 @@ def report(name, rounds):
         f"{len(rounds)} rounds, sgemm "
         f"{statistics.median(peaks) / 1e9:.0f} GFLOP/s\n\n"
         "| variant | images/s | speed | speed by processor time "
-        "| utilisation | MB an image |\n|---|---|---|---|---|---|"
+        "| utilisation | peak MB | MB an image |\n|---|---|---|---|---|---|---|"
     )
     for variant in _VARIANTS.value:
         speeds = [
@@ -123,6 +123,7 @@ def report(name, rounds):
         print(
             f"| {variant} | {statistics.median(images):.2f} | {speeds[0]} "
             f"| {speeds[1]} | {spread(rates)} "
+            f"| {last['peak_bytes'] / 1e6:,.0f} "
             f"| {grown / (batch_size - 1) / 1e6:.0f} |"
         )
 

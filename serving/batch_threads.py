@@ -54,7 +54,8 @@ class BatchThreads:
         """
         with self._changed:
             queue.add(tasks)
-            self._changed.notify()
+            # They may fill several batches.
+            self._changed.notify(len(tasks))
 
     def num_waiting(self):
         """Returns the number of batches in all queues."""

@@ -168,7 +168,10 @@ CLASSIFY = ("/v1/models/kinds:classify", {"examples": [{"x": 1.0}]})
 def test_a_hanging_batch_sheds_requests_and_is_not_ready(hanging):
     assert hanging.ask("GET", "/readyz").status == 200
     with concurrent.futures.ThreadPoolExecutor(6) as pool:
-        futures = [pool.submit(hanging.post, *CLASSIFY) for _ in range(6)]
+        futures = [pool.submit(hanging.post, *CLASSIFY)]
+        while not HangingEngine.runs:
+            time.sleep(0.001)
+        futures += [pool.submit(hanging.post, *CLASSIFY) for _ in range(5)]
         answers = [future.result() for future in futures]
     # One computed and one waited, both for too long.
     assert sorted(each.status for each in answers) == [503] * 4 + [504] * 2
