@@ -3,7 +3,10 @@
 import data_flags
 import finetune_flags
 import model_flags
+import run_flags
 from absl import flags
+
+from tf_simmim import data
 
 PYRAMID_WIDTH = flags.DEFINE_integer(
     "pyramid_width",
@@ -15,6 +18,14 @@ NUM_DRAWN = flags.DEFINE_integer(
     "num_drawn",
     8,
     "Held-out images whose prediction is drawn in the end.",
+    lower_bound=1,
+)
+
+_NUM_LABELLED_IMAGES = flags.DEFINE_integer(
+    "num_labelled_images",
+    None,
+    "Images to train on, drawn by --seed: those that somebody has had the time "
+    "to label. Default: all.",
     lower_bound=1,
 )
 
@@ -70,6 +81,10 @@ def open_sources(names_of, rule, **options):
             "The held-out images must have the classes of the training "
             "images; or leave them out (--validation_split=). "
             f"Received: {names_of(held_out)}, and {names_of(source)}."
+        )
+    if _NUM_LABELLED_IMAGES.value is not None:
+        source = data.FewImages(
+            source, _NUM_LABELLED_IMAGES.value, run_flags.SEED.value
         )
     return source, held_out
 

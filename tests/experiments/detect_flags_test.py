@@ -88,6 +88,22 @@ def test_flags_reach_the_model_and_the_streams():
     assert model.num_convolutions == 1
 
 
+def test_a_few_labelled_images_are_those_of_the_seed():
+    chosen = []
+    for seed in (4, 4, 5):
+        parse(
+            *("--dataset=builtin:digit_scenes", "--num_labelled_images=7"),
+            f"--seed={seed}",
+        )
+        source, held_out = detect_flags.open_sources()
+        assert (len(source), len(held_out)) == (7, 512)
+        chosen.append(source.indices.tolist())
+    assert chosen[0] == chosen[1] != chosen[2]
+    parse("--dataset=builtin:digit_scenes", "--num_labelled_images=5000")
+    with pytest.raises(ValueError, match="must be in 1..4096"):
+        detect_flags.open_sources()
+
+
 def test_images_without_boxes_are_refused():
     parse("--dataset=builtin:digits")
     with pytest.raises(ValueError, match="must have boxes.*builtin:digits"):

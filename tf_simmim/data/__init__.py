@@ -15,10 +15,12 @@ from tf_simmim.data.rand_augment import RandAugment
 from tf_simmim.data.random_erasing import RandomErasing
 from tf_simmim.data.service import served_batches
 from tf_simmim.data.sources import ArraySource
+from tf_simmim.data.sources import ChosenImages
 from tf_simmim.data.sources import CocoSource
 from tf_simmim.data.sources import DatasetSource
 from tf_simmim.data.sources import DigitScenesSource
 from tf_simmim.data.sources import DigitsSource
+from tf_simmim.data.sources import FewImages
 from tf_simmim.data.sources import FewLabels
 from tf_simmim.data.sources import FolderSource
 from tf_simmim.data.sources import PhotosSource
@@ -43,6 +45,8 @@ __all__ = [
     "DigitScenesSource",
     "DigitsSource",
     "EvaluationCrop",
+    "ChosenImages",
+    "FewImages",
     "FewLabels",
     "FinetuningAugmentation",
     "FolderSource",
