@@ -83,6 +83,15 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "--lazy", str(path)], check=True)
 
 
+def wait_for(path, process):
+    """Waits until a running process has made a file or folder."""
+    deadline = time.monotonic() + 300
+    while not path.exists():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 def fill(path):
     """Fills a disk to the last byte, through the file `path`."""
     with open(path, "ab", buffering=0) as file, contextlib.suppress(OSError):
@@ -98,11 +107,7 @@ def test_a_disk_that_fills_up_leaves_what_was_there_and_no_litter(
     stderr = tmp_path / "stderr"
     process = programs.start("pretrain.py", *SMALL, *arguments, stderr=stderr)
     try:
-        deadline = time.monotonic() + 300
-        while not (workdir / "checkpoints/step-00000005").exists():
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        wait_for(workdir / "checkpoints/step-00000005", process)
         while process.poll() is None:
             fill(filler)  # again, when an old file was removed
         code = process.returncode
@@ -147,11 +152,7 @@ def test_a_run_recovers_when_there_is_room_again(small_disk, tmp_path):
         stderr=stderr,
     )
     try:
-        deadline = time.monotonic() + 300
-        while not (workdir / "checkpoints/step-00000060").exists():
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        wait_for(workdir / "checkpoints/step-00000060", process)
         while "failure 1 of" not in stderr.read_text(encoding="utf-8"):
             assert process.poll() is None
             fill(filler)
