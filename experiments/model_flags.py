@@ -304,14 +304,3 @@ def _architecture():
         if len(given.get(name, ())) == 1:
             (given[name],) = given[name]
     return given
-
-
-def random_mask(backbone) -> masking.PatchMask:
-    """Returns the generator of the masks that go with the images."""
-    return masking.create(
-        _MASK_STRATEGY.value,
-        backbone.image_size,
-        backbone.patch_size,
-        MASK_PATCH_SIZE.value,
-        MASK_RATIO.value,
-    )

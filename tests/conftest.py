@@ -200,9 +200,9 @@ def pytest_collection_modifyitems(items):
 def pytest_collection_finish():
     """Spares the garbage collector what lives to the end.
 
-    TensorFlow's modules and the collected tests are half a million objects,
-    and tracing makes enough new ones to have them all looked through again
-    and again: 6 % of the time of the conformance tests.
+    TensorFlow's modules and the collected tests are hundreds of thousands of
+    objects, and tracing makes enough new ones to have them all looked through
+    again and again: 6 % of the time of the conformance tests.
     """
     gc.collect()
     gc.freeze()

@@ -124,12 +124,12 @@ def test_the_mask_strategy_reaches_the_model_and_the_stream(name):
         "--mask_ratio=0.3",
         f"--mask_strategy={name}",
     )
-    generators = (model_flags.random_mask(model.backbone), model.masking)
     assert model.mask_strategy == name
-    assert type(generators[0]) is masking.STRATEGIES[name]
-    assert type(generators[1].random_mask) is masking.STRATEGIES[name]
-    assert generators[0].grid_size == (4, 6)
-    assert generators[0].mask_ratio == 0.3
+    # Streams take it from the model.
+    generator = model.masking.random_mask
+    assert type(generator) is masking.STRATEGIES[name]
+    assert generator.grid_size == (4, 6)
+    assert generator.mask_ratio == 0.3
 
 
 def test_single_patches_need_no_image_of_whole_mask_patches():
@@ -139,7 +139,7 @@ def test_single_patches_need_no_image_of_whole_mask_patches():
         "--mask_patch_size=16",
     )
     model = create(*arguments, "--mask_strategy=pixel", image_size=(40, 24))
-    assert model_flags.random_mask(model.backbone).grid_size == (5, 3)
+    assert model.masking.random_mask.grid_size == (5, 3)
     with pytest.raises(ValueError, match="`image_size` must be a multiple"):
         create(*arguments, image_size=(40, 24))
 
