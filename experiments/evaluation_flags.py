@@ -12,8 +12,8 @@ _PROTOCOLS = flags.DEFINE_list(
     "protocols",
     ["knn", "linear", "few_shot"],
     "What to measure, some of knn, linear (ridge regression in closed form), "
-    "linear_sgd (the literature's gradient descent; slower) and few_shot. See "
-    "docs/evaluation.md.",
+    "linear_lbfgs (logistic regression; slower), linear_sgd (the literature's "
+    "gradient descent; slower) and few_shot. See docs/evaluation.md.",
 )
 _BLOCKS = flags.DEFINE_list(
     "blocks", ["all"], "Which blocks, counted from 0: 0,3,5; or all."

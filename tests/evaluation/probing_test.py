@@ -66,7 +66,10 @@ class ProbingTest(tf.test.TestCase):
         self.assertEqual(list(scores), list(settings.describe()))
         self.assertEqual(
             list(scores),
-            ["knn", "linear", "linear_sgd", "few_shot_1", "few_shot_4"],
+            [
+                *("knn", "linear", "linear_lbfgs", "linear_sgd"),
+                *("few_shot_1", "few_shot_4"),
+            ],
         )
         want = evaluation.knn_accuracy(*split, L, k=3)
         self.assertEqual(scores["knn"].accuracy, want)
@@ -75,6 +78,11 @@ class ProbingTest(tf.test.TestCase):
         self.assertEqual(scores["linear"].details["strength"], strength)
         right = probe.predict(test, strength) == test_labels
         self.assertEqual(scores["linear"].details["num_correct"], right.sum())
+        logistic = evaluation.LogisticProbe(train, train_labels, L)
+        strength = logistic.best_strength()
+        self.assertEqual(scores["linear_lbfgs"].details["strength"], strength)
+        right = logistic.predict(test, strength) == test_labels
+        self.assertEqual(scores["linear_lbfgs"].accuracy, np.mean(right))
         sgd = evaluation.sgd_predictions(train, train_labels, test, L)
         self.assertEqual(
             scores["linear_sgd"].accuracy, np.mean(sgd == test_labels)

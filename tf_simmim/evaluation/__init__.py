@@ -13,6 +13,7 @@ from tf_simmim.evaluation.features import raw_pixel_features
 from tf_simmim.evaluation.few_shot import draw_few
 from tf_simmim.evaluation.few_shot import few_shot_accuracies
 from tf_simmim.evaluation.hole_filling import FILLS
+from tf_simmim.evaluation.logistic import LogisticProbe
 from tf_simmim.evaluation.nearest_images import nearest_images
 from tf_simmim.evaluation.nearest_neighbours import knn_accuracy
 from tf_simmim.evaluation.nearest_neighbours import knn_accuracy_by_block
@@ -40,6 +41,7 @@ __all__ = [
     "DetectionReport",
     "FeatureCache",
     "FeatureExtractor",
+    "LogisticProbe",
     "ProbeData",
     "ProbeSettings",
     "RidgeProbe",

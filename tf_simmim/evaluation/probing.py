@@ -7,12 +7,13 @@ Dimension key:
 import dataclasses
 
 from tf_simmim.evaluation import few_shot
+from tf_simmim.evaluation import logistic
 from tf_simmim.evaluation import nearest_neighbours
 from tf_simmim.evaluation import ridge
 from tf_simmim.evaluation import sgd_probe
 from tf_simmim.evaluation.score import Score
 
-PROTOCOLS = ("knn", "linear", "linear_sgd", "few_shot")
+PROTOCOLS = ("knn", "linear", "linear_lbfgs", "linear_sgd", "few_shot")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,18 +23,20 @@ class ProbeSettings:
     Attributes:
         num_classes: int.
         protocols: sequence of `PROTOCOLS`:
-            knn         weighted cosine k-NN, see `knn_predictions`
-            linear      `RidgeProbe` of the strength that is best when each
-                        training image is left out in turn
-            linear_sgd  gradient descent, see `sgd_predictions`
-            few_shot    `RidgeProbe` on a few labels, see
-                        `few_shot_accuracies`
+            knn           weighted cosine k-NN, see `knn_predictions`
+            linear        `RidgeProbe` of the strength that is best when each
+                          training image is left out in turn
+            linear_lbfgs  `LogisticProbe` of the strength that is best on a
+                          fifth of the training images
+            linear_sgd    gradient descent, see `sgd_predictions`
+            few_shot      `RidgeProbe` on a few labels, see
+                          `few_shot_accuracies`
         knn_k: int >= 1. Neighbours that vote.
         knn_temperature: float > 0.
         few_shot_labels: sequence of int >= 1. Labels of each class; one
             column of results for each.
         num_draws: int >= 1. Draws of these labels.
-        seed: int. Of draws, and of the gradient descent.
+        seed: int. Of draws, of the fifth, and of the gradient descent.
 
     Raises:
         ValueError: a protocol is unknown, or there is none.
@@ -69,6 +72,12 @@ class ProbeSettings:
                 "linear",
                 "ridge regression on all training images, of the strength "
                 "that is best when each is left out in turn",
+            )
+        if "linear_lbfgs" in self.protocols:
+            texts["linear_lbfgs"] = (
+                "linear, L-BFGS",
+                "logistic regression on all training images, of the strength "
+                "that is best on a fifth of them",
             )
         if "linear_sgd" in self.protocols:
             texts["linear_sgd"] = (
@@ -130,6 +139,11 @@ def probe_features(
         strength = probe.best_strength()
         predictions = probe.predict(test_features, strength)
         add("linear", predictions, strength=strength)
+    if "linear_lbfgs" in settings.protocols:
+        probe = logistic.LogisticProbe(*train, classes)
+        strength = probe.best_strength(seed=settings.seed)
+        predictions = probe.predict(test_features, strength)
+        add("linear_lbfgs", predictions, strength=strength)
     if "linear_sgd" in settings.protocols:
         add(
             "linear_sgd",
