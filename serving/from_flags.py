@@ -87,6 +87,7 @@ def limits() -> rest_limits.Limits:
     """Returns what a request may cost."""
     return rest_limits.Limits(
         max_body_bytes=serve_flags.MAX_BODY_BYTES.value,
+        max_held_bytes=serve_flags.MAX_HELD_BYTES.value,
         max_batch=serve_flags.MAX_BATCH.value,
     )
 

@@ -157,6 +157,13 @@ MAX_BODY_BYTES = flags.DEFINE_integer(
     "Size of a request's body, in bytes, also once inflated.",
     lower_bound=1,
 )
+MAX_HELD_BYTES = flags.DEFINE_integer(
+    "max_held_bytes",
+    limits.Limits.max_held_bytes,
+    "Size of the bodies of all HTTP requests that are arriving or waiting for "
+    "their answer, in bytes; at least --max_body_bytes.",
+    lower_bound=1,
+)
 MAX_BATCH = flags.DEFINE_integer(
     "max_batch",
     limits.Limits.max_batch,
@@ -164,6 +171,11 @@ MAX_BATCH = flags.DEFINE_integer(
     lower_bound=1,
 )
 
+flags.register_multi_flags_validator(
+    ("max_body_bytes", "max_held_bytes"),
+    lambda values: values["max_held_bytes"] >= values["max_body_bytes"],
+    "--max_held_bytes must be at least --max_body_bytes",
+)
 flags.register_multi_flags_validator(
     ("port", "rest_api_port"),
     lambda values: values["port"] != values["rest_api_port"],

@@ -73,6 +73,7 @@ class _Api:
         self._versions = versions
         self._pool = pool
         self._limits = limits
+        self._bodies = request_body.RequestBodies(limits)
         self._readiness = readiness.Readiness(versions, pool, batches)
 
     async def __call__(self, scope, receive, send):
@@ -108,15 +109,13 @@ class _Api:
                 return _response(200, self._status(target))
             if target.method == "metadata":
                 return _response(200, self._metadata(target))
-            body = await request_body.read(
-                request,
-                self._limits.max_body_bytes,
-                self._limits.body_timeout_seconds,
-            )
             api = target.method.capitalize()
-            with monitoring.request(self._versions, target.name, api, "REST"):
-                work = self._pool.run(self._infer, target, body)
-                return _response(200, await _while_connected(request, work))
+            async with self._bodies.reading(request) as body:
+                with monitoring.request(
+                    self._versions, target.name, api, "REST"
+                ):
+                    work = self._pool.run(self._infer, target, body)
+                    return _response(200, await _while_connected(request, work))
         except errors.ServingError as error:
             return _error_response(error)
         except rest_errors.RefusedBodyError as error:
