@@ -11,18 +11,21 @@ TIMEOUT_SECONDS = 600
 
 
 @contextlib.contextmanager
-def training(workdir, *arguments, num_workers=2):
+def training(workdir, *arguments, program="pretrain.py", num_workers=2):
     """Starts the workers of a run; whatever is left of them is killed.
 
     Args:
         workdir: pathlib.Path, shared by all of them.
-        *arguments: str. Flags, after those of `programs.TINY`.
+        *arguments: str. Flags; of pretraining after those of `programs.TINY`.
+        program: str. A file of `experiments/`.
         num_workers: int.
 
     Yields:
         list of warm_interpreter.Process, the chief first.
     """
     addresses = _free_addresses(num_workers)
+    if program == "pretrain.py":
+        arguments = (*programs.TINY, *arguments)
     with contextlib.ExitStack() as stack:
         processes = []
         for index in range(num_workers):
@@ -31,8 +34,7 @@ def training(workdir, *arguments, num_workers=2):
                 "task": {"type": "worker", "index": index},
             }
             process = programs.start(
-                "pretrain.py",
-                *(*programs.TINY, f"--workdir={workdir}", *arguments),
+                *(program, f"--workdir={workdir}", *arguments),
                 stderr=log_file(workdir, index),
                 TF_CONFIG=json.dumps(config),
             )
@@ -42,11 +44,16 @@ def training(workdir, *arguments, num_workers=2):
         yield processes
 
 
-def pretrain(workdir, *arguments):
-    """Runs the workers to their end; they must succeed."""
-    with training(workdir, *arguments) as processes:
+def run(program, workdir, *arguments):
+    """Runs the two workers of a program to their end; they must succeed."""
+    with training(workdir, *arguments, program=program) as processes:
         codes = [process.wait(TIMEOUT_SECONDS) for process in processes]
     assert codes == [0] * len(codes), log(workdir, 0) + log(workdir, 1)
+
+
+def pretrain(workdir, *arguments):
+    """Runs `run` on `pretrain.py` with the flags of `programs.TINY`."""
+    run("pretrain.py", workdir, *arguments)
 
 
 @contextlib.contextmanager

@@ -7,8 +7,10 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from tests.integration import cluster
 from tests.integration import programs
 from tests.integration import readme_test
+from tests.integration import strategies_test
 from tf_simmim import backbones
 from tf_simmim import data
 from tf_simmim import models
@@ -165,6 +167,17 @@ def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(
     )
     assert "step 4" in result.stderr
     programs.assert_same_state(whole[0], workdir, 7)
+    assert evaluation(workdir) == evaluation(whole[0])
+
+
+@pytest.mark.slow
+def test_two_workers_learn_like_one_device(coco, pretrained, whole, tmp_path):
+    workdir = tmp_path / "run"
+    cluster.run(
+        *("detect.py", workdir, *TINY, *coco),
+        *(f"--pretrained={pretrained}", "--train_steps=7"),
+    )
+    strategies_test.assert_close_weights(workdir, whole[0], 7)
     assert evaluation(workdir) == evaluation(whole[0])
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.integration import cluster
 from tests.integration import programs
 from tests.integration import strategies_test
 from tf_simmim import training
@@ -139,22 +140,15 @@ def test_a_killed_run_equals_the_uninterrupted_one_bit_for_bit(
 
 
 @pytest.mark.slow
-def test_two_replicas_learn_like_one(pretrained, whole, tmp_path):
+@pytest.mark.parametrize("kind", ["replicas", "workers"])
+def test_two_learn_like_one(kind, pretrained, whole, tmp_path):
     workdir = tmp_path / "run"
-    finetune(
-        *(workdir, f"--pretrained={pretrained}", *STEPS),
-        *("--strategy=mirrored", "--num_cpu_replicas=2"),
-    )
-    wanted = programs.tensors(whole[0], 12)
-    for name, array in programs.tensors(workdir, 12).items():
-        if array.dtype.kind == "f":
-            np.testing.assert_allclose(
-                array,
-                wanted[name],
-                rtol=0,
-                atol=strategies_test.ATOL,
-                err_msg=name,
-            )
+    words = (f"--pretrained={pretrained}", *STEPS)
+    if kind == "replicas":
+        finetune(workdir, *words, *strategies_test.MIRRORED)
+    else:
+        cluster.run("finetune.py", workdir, *TINY, *words)
+    strategies_test.assert_close_weights(workdir, whole[0], 12)
     assert evaluation(workdir) == evaluation(whole[0])
 
 

@@ -1,9 +1,10 @@
-"""A run whose numbers go bad: the real program with an absurd rate."""
+"""Runs whose numbers go bad: the real program, and what it says."""
 
 import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.integration import programs
 
@@ -50,3 +51,35 @@ def test_a_run_that_learns_one_colour_says_so_once(tmp_path):
     assert len(lines) == 1
     assert "Step 10: for 10 steps" in lines[0]
     assert "Try a third of the learning rate first" in lines[0]
+
+
+@pytest.mark.slow
+def test_a_run_that_learns_its_images_by_heart_says_so_once(tmp_path):
+    """What it learns is wrong in the held-out images, which are inverted."""
+    upper_half = np.arange(32)[:, np.newaxis] // 16 + np.zeros([32, 32])
+    for split, pixels in (("train", upper_half), ("test", 1 - upper_half)):
+        folder = tmp_path / "images" / split / "one_class"
+        folder.mkdir(parents=True)
+        for i in range(20):
+            image = Image.fromarray(np.uint8(40 + 170 * pixels + i))
+            image.save(folder / f"{i}.png")
+    arguments = (
+        f"--dataset=folder:{tmp_path / 'images'}",
+        *("--depth=1", "--absolute_position=sincos", "--crop_scale=1,1"),
+        *("--global_batch_size=10", "--base_learning_rate=0.5"),
+        *("--num_validation_images=20", "--train_epochs=16"),
+    )
+    workdir = tmp_path / "run"
+    first = programs.pretrain(workdir, *arguments, "--train_steps=16")
+    lines = [x for x in first.stderr.splitlines() if "by heart" in x]
+    assert len(lines) == 1
+    best, *_, last = programs.rows(workdir)
+    assert f"Step {last['step']}: the held-out reconstruction" in lines[0]
+    assert f"from {best['validation_loss']:.4f} at step 4" in lines[0]
+    assert f"to {last['validation_loss']:.4f}, while" in lines[0]
+
+    second = programs.pretrain(workdir, *arguments, "--train_steps=24")
+    assert "from step 16." in second.stderr
+    rows = programs.rows(workdir)
+    assert rows[-1]["validation_loss"] > 1.5 * best["validation_loss"]
+    assert "by heart" not in second.stderr

@@ -1,8 +1,4 @@
-"""Segmentation as a user runs it.
-
-What it shares with detection, resuming and starting from the weights of another
-run, is in detect_test.py.
-"""
+"""Segmentation as a user runs it: from other weights, resumed, shared."""
 
 import json
 
@@ -10,8 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.integration import cluster
 from tests.integration import programs
 from tests.integration import readme_test
+from tests.integration import strategies_test
+from tf_simmim import backbones
 from tf_simmim import models
 from tf_simmim import training
 
@@ -31,6 +30,7 @@ TINY = (
     "--pyramid_width=8",
     "--global_batch_size=8",
     "--warmup_epochs=0.01",
+    "--warmup_learning_rate=0",
     "--train_epochs=0.05",
     "--log_every_steps=4",
     "--validate_every_steps=8",
@@ -52,10 +52,36 @@ def evaluation(workdir):
     return json.loads((workdir / "evaluation.json").read_text())
 
 
+@pytest.fixture(scope="module")
+def pretrained(tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("pretrained") / "run"
+    backbone = backbones.create(
+        "swin_tiny",
+        64,
+        embed_dim=8,
+        depths=(1, 1),
+        num_heads=(1, 2),
+        window_size=4,
+        drop_path_rate=0.2,
+    )
+    training.write_model_folder(workdir, models.SimMIM(backbone))
+    return workdir
+
+
+@pytest.fixture(scope="module")
+def whole(pretrained, tmp_path_factory):
+    """A run of 12 steps that has a checkpoint of each."""
+    workdir = tmp_path_factory.mktemp("whole") / "run"
+    result = segment(
+        *(workdir, f"--pretrained={pretrained}", "--train_steps=12"),
+        *("--checkpoint_every_steps=1", "--keep_checkpoints=99"),
+    )
+    return workdir, result
+
+
 @pytest.mark.slow
-def test_a_run_leaves_scores_for_each_class_and_a_picture(tmp_path):
-    workdir = tmp_path / "run"
-    result = segment(workdir, "--train_steps=12")
+def test_a_run_leaves_scores_for_each_class_and_a_picture(whole):
+    workdir, result = whole
     found = evaluation(workdir)
     assert found["step"] == 12
     assert found["num_pixels"] == 512 * 64 * 64
@@ -71,6 +97,45 @@ def test_a_run_leaves_scores_for_each_class_and_a_picture(tmp_path):
     assert {"validation_loss", "validation_mean_iou"} <= row.keys()
     model = training.load_pretrained(workdir)
     assert isinstance(model, models.Segmenter)
+
+
+@pytest.mark.slow
+def test_a_run_begins_with_the_weights_of_another(pretrained, whole):
+    want = programs.tensors(pretrained, 0)
+    # The first step has a rate of nothing.
+    got, moved = (programs.tensors(whole[0], step) for step in (1, 12))
+    names = [n for n in want if n.startswith("model/backbone/") and n in got]
+    assert any("patch_embedding" in name for name in names)
+    for name in names:
+        np.testing.assert_array_equal(got[name], want[name], err_msg=name)
+    assert any(np.any(moved[name] != want[name]) for name in names)
+
+
+@pytest.mark.slow
+def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(
+    pretrained, whole, tmp_path
+):
+    workdir = tmp_path / "run"
+    programs.copy_as_killed(whole[0], workdir, step=5)
+    result = segment(workdir, f"--pretrained={pretrained}", "--train_steps=12")
+    assert "step 5" in result.stderr
+    programs.assert_same_state(whole[0], workdir, 12)
+    assert evaluation(workdir) == evaluation(whole[0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["replicas", "workers"])
+def test_two_learn_like_one(kind, pretrained, whole, tmp_path):
+    workdir = tmp_path / "run"
+    words = (f"--pretrained={pretrained}", "--train_steps=12")
+    if kind == "replicas":
+        segment(workdir, *words, *strategies_test.MIRRORED)
+    else:
+        cluster.run("segment.py", workdir, *TINY, *words)
+    strategies_test.assert_close_weights(workdir, whole[0], 12)
+    assert evaluation(workdir)["mean_iou"] == pytest.approx(
+        evaluation(whole[0])["mean_iou"], abs=1e-3
+    )
 
 
 @pytest.mark.slow

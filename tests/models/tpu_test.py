@@ -64,6 +64,46 @@ def create(kind, depth=2, dtype=None, accumulation_steps=1, **options):
     return model
 
 
+def create_supervised(kind):
+    """Returns a compiled model that learns from labels, and its batch."""
+    tf.keras.utils.set_random_seed(0)
+    backbone = backbones.Swin(
+        (32, 48),
+        patch_size=4,
+        embed_dim=6,
+        depths=(1, 1),
+        num_heads=(1, 2),
+        window_size=(4, 6),
+        channels=C,
+        drop_path_rate=0.3,
+    )
+    if kind == "classifier":
+        model = models.Classifier(backbone, 5, label_smoothing=0.1)
+        labels = {"label": tf.constant([4, 0, 3, 1], tf.int64)}
+    elif kind == "segmenter":
+        model = models.Segmenter(backbone, 5, width=8)
+        labels = {
+            "segmentation": tf.constant(
+                np.random.default_rng(1).integers(0, 5, [B, 32, 48, 1]),
+                tf.uint8,
+            )
+        }
+    else:
+        model = models.Detector(backbone, 5, width=8, num_convolutions=1)
+        boxes = np.full([B, 3, 4], -1.0, np.float32)
+        classes = np.full([B, 3], -1)
+        boxes[0, :2] = [[2, 3, 14, 20], [16, 20, 30, 44]]
+        classes[0, :2] = [4, 0]
+        boxes[2, 0], classes[2, 0] = [8, 8, 24, 40], 2
+        labels = {
+            "boxes": tf.constant(boxes),
+            "box_classes": tf.constant(classes, tf.int64),
+        }
+    model.compile(optimization.create_optimizer("adamw", model, 1e-2))
+    model.normalize = data.Normalization((0.4, 0.5), (0.2, 0.3)).normalize
+    return model, {"image": pixels(model), **labels}
+
+
 def pixels(model):
     rng = np.random.default_rng(0)
     shape = [B, *model.backbone.image_size, C]
@@ -108,17 +148,22 @@ class TPUTest(tf.test.TestCase, parameterized.TestCase):
     def test_the_whole_step_of_others_compiles_so_too(self, options):
         self.check_step(create(**options))
 
-    def check_step(self, model):
+    @parameterized.parameters("classifier", "segmenter", "detector")
+    @pytest.mark.slow
+    def test_the_whole_step_with_labels_compiles_so_too(self, kind):
+        self.check_step(*create_supervised(kind))
+
+    def check_step(self, model, batch=None):
         step = tf.function(model.train_step, jit_compile=True)
-        images = pixels(model)
-        hlo = hlo_of(step, images)
+        batch = pixels(model) if batch is None else batch
+        hlo = hlo_of(step, batch)
         self.assertFalse(is_dynamic(hlo))
         instructions = set(re.findall(r"= \S+ ([a-z-]+)\(", hlo))
         self.assertIn("dot", instructions)
         self.assertEmpty(instructions.intersection(_HOST))
 
         before = [v.numpy() for v in model.trainable_variables]
-        logs = step(images)
+        logs = step(batch)
         self.assertBetween(float(logs["loss"]), 0.1, 10.0)
         same = [
             np.array_equal(a, b)
