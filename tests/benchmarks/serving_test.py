@@ -1,4 +1,4 @@
-"""Tests for benchmarks/serve.py and load.py."""
+"""Tests for benchmarks/serving.py and load.py."""
 
 import contextlib
 import http.server
@@ -81,7 +81,7 @@ def test_both_servers_have_their_rows(tmp_path):
     )
     result = subprocess.run(
         [
-            *(sys.executable, str(programs.ROOT / "benchmarks" / "serve.py")),
+            *(sys.executable, str(programs.ROOT / "benchmarks" / "serving.py")),
             *(str(tmp_path), "--clients=1,4", "--seconds=0.5"),
             *("--num_rounds=1", "--overload=20"),
         ],

@@ -1,6 +1,6 @@
 """Measures the embedded server under load, with and without batches.
 
-    python benchmarks/serve.py runs/mine/export
+    python benchmarks/serving.py runs/mine/export
 
 Starts `serving/serve.py` twice, without and with --enable_batching (on the
 batching parameters beside the graph), and loads them in turn with `features`
