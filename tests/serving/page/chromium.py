@@ -137,6 +137,15 @@ class Browser:
             {"files": [str(path)], "nodeId": node["nodeId"]},
         )
 
+    def drop_file(self, x, y, path):
+        """Drags a file from outside over a point, and drops it there."""
+        data = {"items": [], "files": [str(path)], "dragOperationsMask": 1}
+        for kind in ("dragEnter", "dragOver", "drop"):
+            self.send(
+                "Input.dispatchDragEvent",
+                {"type": kind, "x": x, "y": y, "data": data},
+            )
+
     def screenshot(self):
         """Returns the whole page, as a PNG file."""
         answer = self.send(

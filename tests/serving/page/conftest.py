@@ -1,5 +1,6 @@
 """An export of a small model, served; and a browser, where there is one."""
 
+import contextlib
 import dataclasses
 import functools
 import pathlib
@@ -28,8 +29,32 @@ class Served:
 @pytest.fixture(scope="session")
 def served(tmp_path_factory):
     """`tiny.simmim`, served as `tiny model`: a name to be quoted."""
-    directory = tmp_path_factory.mktemp("tiny")
-    model = tiny.simmim()
+    with _serving(tmp_path_factory.mktemp("tiny"), tiny.simmim()) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def served_classifier(tmp_path_factory):
+    """`tiny.classifier`, under the same name."""
+    folder = tmp_path_factory.mktemp("classifier")
+    with _serving(folder, tiny.classifier()) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def opened(served):
+    """A browser that shows the page of `served`."""
+    program = chromium.find()
+    if program is None:
+        pytest.skip(f"the page is tested in a browser, one of {chromium.NAMES}")
+    with chromium.running(program) as browser:
+        browser.open(f"http://127.0.0.1:{served.client.port}/")
+        browser.wait_until("document.body?.dataset.state === 'done'")
+        yield browser
+
+
+@contextlib.contextmanager
+def _serving(directory, model):
     folder = export.write_export(
         directory,
         model,
@@ -47,15 +72,3 @@ def served(tmp_path_factory):
     ) as client:
         yield Served(folder, model, versions, client)
     versions.close()
-
-
-@pytest.fixture(scope="session")
-def opened(served):
-    """A browser that shows the page of `served`."""
-    program = chromium.find()
-    if program is None:
-        pytest.skip(f"the page is tested in a browser, one of {chromium.NAMES}")
-    with chromium.running(program) as browser:
-        browser.open(f"http://127.0.0.1:{served.client.port}/")
-        browser.wait_until("document.body?.dataset.state === 'done'")
-        yield browser

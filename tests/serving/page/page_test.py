@@ -1,9 +1,12 @@
 """Tests for the page in a browser, over a real socket."""
 
+import base64
+import io
 import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.export import tiny
 from tf_simmim import visualization
@@ -35,6 +38,19 @@ def centre(browser, number):
         "const box = cell.getBoundingClientRect(); "
         "return [box.x + box.width / 2, box.y + box.height / 2]; })()"
     )
+
+
+def middle(browser, name):
+    """Returns the middle of an element, once it is in sight."""
+    return browser.run(
+        f"(() => {{ const found = document.getElementById('{name}'); "
+        "found.scrollIntoView(); const box = found.getBoundingClientRect(); "
+        "return [box.x + box.width / 2, box.y + box.height / 2]; })()"
+    )
+
+
+def picture(encoded):
+    return Image.open(io.BytesIO(base64.b64decode(encoded))).convert("RGB")
 
 
 def show_all(browser):
@@ -148,6 +164,59 @@ def test_a_file_is_shown_and_one_that_is_none_is_refused_in_words(
     )
     assert "17.0 MiB; this server takes up to 12.0 MiB" in text(opened, "error")
     opened.complaints.clear()  # The 400.
+
+
+def test_a_photo_is_dropped_anywhere_on_the_page(opened, tmp_path):
+    shown = "document.getElementById('whole').src"
+    for number, place in ((5, "drop"), (6, "about")):
+        before = opened.run(shown)
+        photo = tmp_path / f"dropped {number}.png"
+        photo.write_bytes(tiny.encoded(tiny.photo(number), "PNG"))
+        opened.drop_file(*middle(opened, place), photo)
+        opened.wait_until(
+            "document.getElementById('status').textContent === "
+            f"'dropped {number}.png: done.'"
+        )
+        assert opened.run(shown) != before
+        assert not opened.run(FAILED)
+    # The browser has not gone to the file.
+    assert opened.run("location.pathname") == "/"
+    assert opened.run("document.querySelectorAll('.over').length") == 0
+
+
+def test_a_screenshot_shows_what_the_server_has_sent(opened, served):
+    opened.resize(1300, 2000)
+    show_all(opened)
+    opened.run("document.querySelectorAll('#cells button')[4].click()")
+    answer_for(opened, served, [[0, 0, 0], [0, 1, 0]])
+    opened.run(
+        "Promise.all([...document.images].map((i) => i.decode()))"
+        ".then(() => new Promise(requestAnimationFrame))"
+    )
+    page = Image.open(io.BytesIO(opened.screenshot())).convert("RGB")
+    for name in ("whole", "filled", "predicted"):
+        sent = picture(
+            opened.run(
+                "(() => { const canvas = document.createElement('canvas'); "
+                f"const image = document.getElementById('{name}'); "
+                "canvas.width = image.naturalWidth; "
+                "canvas.height = image.naturalHeight; "
+                "canvas.getContext('2d').drawImage(image, 0, 0); "
+                "return canvas.toDataURL('image/png').split(',')[1]; })()"
+            )
+        )
+        box = opened.run(
+            f"(() => {{ const b = document.getElementById('{name}')"
+            ".getBoundingClientRect(); return [b.x + scrollX, b.y + scrollY, "
+            "b.right + scrollX, b.bottom + scrollY]; })()"
+        )
+        # Coarse: the browser enlarges smoothly, and rounds the corners.
+        drawn, wanted = (
+            np.float32(each.resize((6, 4), Image.Resampling.BOX))
+            for each in (page.crop([round(edge) for edge in box]), sent)
+        )
+        np.testing.assert_allclose(drawn, wanted, atol=16, err_msg=name)
+        assert wanted.std() > 5  # Not a flat picture.
 
 
 def test_colours_of_features_are_those_of_the_feature_pictures(opened):

@@ -95,6 +95,18 @@ def test_the_page_is_told_what_is_served(served):
         assert url in texts["REST, with curl"]
 
 
+def test_the_page_is_told_of_grpc_where_there_is_some(served):
+    address = "127.0.0.1:8500"
+    with live_server.running(served.versions, grpc_address=address) as client:
+        (model,) = client.ask("GET", "/page/models.json").json()["models"]
+    for name, texts in model["examples"].items():
+        assert list(texts) == ["REST, with curl", "gRPC, in Python"], name
+        program = texts["gRPC, in Python"]
+        compile(program, name, "exec")
+        assert f"insecure_channel({address!r}" in program
+        assert "model_spec.name = 'tiny model'" in program
+
+
 def test_models_that_come_and_go_do_not_break_it(client):
     """Of two models that are none of ours."""
     told = client.ask("GET", "/page/models.json").json()

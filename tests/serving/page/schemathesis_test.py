@@ -8,11 +8,21 @@ import pytest
 
 
 @pytest.mark.slow
-def test_no_request_breaks_the_server_or_its_own_document(served, tmp_path):
+@pytest.mark.parametrize(
+    "model, methods",
+    [("served", {"predict"}), ("served_classifier", {"predict", "classify"})],
+)
+def test_no_request_breaks_the_server_or_its_own_document(
+    model, methods, request, tmp_path
+):
+    client = request.getfixturevalue(model).client
+    paths = client.ask("GET", "/openapi.json").json()["paths"]
+    asked = {path.rpartition(":")[2] for path in paths if ":" in path}
+    assert asked == methods
     result = subprocess.run(
         [
             *(sys.executable, "-m", "schemathesis.cli", "run"),
-            f"http://127.0.0.1:{served.client.port}/openapi.json",
+            f"http://127.0.0.1:{client.port}/openapi.json",
             *("--max-examples=40", "--seed=1", "--continue-on-failure"),
             *("--request-timeout=60", "--suppress-health-check=all"),
             # A string is an image only if it holds one, which no schema says;
@@ -29,4 +39,4 @@ def test_no_request_breaks_the_server_or_its_own_document(served, tmp_path):
     assert result.returncode == 0, result.stdout
     (count,) = re.findall(r"(\d+) generated, \1 passed", result.stdout)
     assert int(count) > 100
-    assert served.client.ask("GET", "/readyz").status == 200
+    assert client.ask("GET", "/readyz").status == 200
