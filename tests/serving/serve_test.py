@@ -4,13 +4,16 @@ import contextlib
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
+from concurrent import futures
 
 import grpc
+import numpy as np
 import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2
@@ -64,6 +67,8 @@ def started(*arguments, options=(), **environment):
             printed.append(line)
             if line.startswith("Serving at"):
                 break
+        else:
+            raise AssertionError("".join(printed))
         client = live_server.Client(port)
         deadline = time.monotonic() + 20
         while process.poll() is None and time.monotonic() < deadline:
@@ -75,6 +80,24 @@ def started(*arguments, options=(), **environment):
         process.kill()
         process.wait()
         process.stdout.close()
+
+
+@contextlib.contextmanager
+def stub_for(printed):
+    """Yields a stub of the gRPC address that the program has printed."""
+    address = re.search(r", (127\.0\.0\.1:\d+) \.\.\.", printed)[1]
+    with grpc.insecure_channel(address) as channel:
+        yield prediction_service_pb2_grpc.PredictionServiceStub(channel)
+
+
+def predict(model, signature, **inputs):
+    """Returns a request; `inputs` are arrays."""
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name = model
+    request.model_spec.signature_name = signature
+    for name, value in inputs.items():
+        request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
+    return request
 
 
 def test_an_export_is_served_until_a_signal_comes(tmp_path):
@@ -104,12 +127,8 @@ def test_an_export_is_served_until_a_signal_comes(tmp_path):
         assert ":tf_simmim:serving:pending_requests{} 0\n" in page
         assert ":tf_simmim:serving:batching:waiting_batches{} 0\n" in page
 
-        address = re.search(r", (127\.0\.0\.1:\d+) \.\.\.", printed)[1]
-        request = predict_pb2.PredictRequest()
-        request.model_spec.name = "half"
-        request.inputs["x"].CopyFrom(tf.make_tensor_proto([1.0]))
-        with grpc.insecure_channel(address) as channel:
-            stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        with stub_for(printed) as stub:
+            request = predict("half", "", x=np.float32([1.0]))
             response = stub.Predict(request, timeout=60)
         assert list(response.outputs["y"].float_val) == [2.5]
 
@@ -186,23 +205,105 @@ def test_what_cannot_be_served_ends_the_program_with_a_sentence(tmp_path):
 def test_ctrl_c_ends_it_after_the_requests_that_have_come(tmp_path):
     saved_models.write_kinds(tmp_path / "kinds/1")
     answers = []
-    with started(tmp_path / "kinds") as (process, client, _):
+    with started(tmp_path / "kinds") as (process, client, printed):
 
         def ask():
             answers.append(
                 client.post(
                     "/v1/models/default:predict",
                     {"signature_name": "slow", "inputs": [200_000]},
-                )
+                ).status
             )
 
-        thread = threading.Thread(target=ask)
-        thread.start()
+        def ask_over_grpc():
+            with stub_for(printed) as stub:
+                steps = np.int32([200_000])
+                stub.Predict(
+                    predict("default", "slow", steps=steps), timeout=60
+                )
+                answers.append("OK")
+
+        threads = [threading.Thread(target=f) for f in (ask, ask_over_grpc)]
+        for thread in threads:
+            thread.start()
         time.sleep(0.3)
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0
-        thread.join()
-    assert [answer.status for answer in answers] == [200]
+        for thread in threads:
+            thread.join()
+    assert sorted(answers, key=str) == [200, "OK"]
+
+
+@pytest.mark.slow
+def test_no_request_is_lost_while_versions_come_and_go(tmp_path):
+    """Three clients that never stop, and three versions one after another."""
+    export = tmp_path / "export"
+    saved_models.write_half_plus(export / "1", 2.0)
+    seen = {"one over REST": [], "another": [], "one over gRPC": []}
+    has_ended = threading.Event()
+    with started(export, "--model_name=half", "--enable_batching") as (
+        _,
+        client,
+        printed,
+    ):
+
+        def rest(name):
+            while not has_ended.is_set():
+                answer = client.post(
+                    "/v1/models/half:predict", {"instances": [1.0]}
+                )
+                assert answer.status == 200, answer.body
+                seen[name] += answer.json()["predictions"]
+
+        def over_grpc():
+            with stub_for(printed) as stub:
+                while not has_ended.is_set():
+                    request = predict("half", "", x=np.float32([1.0]))
+                    outputs = stub.Predict(request, timeout=60).outputs
+                    seen["one over gRPC"] += list(outputs["y"].float_val)
+
+        with futures.ThreadPoolExecutor() as pool:
+            running = [
+                *(pool.submit(rest, name) for name in list(seen)[:2]),
+                pool.submit(over_grpc),
+            ]
+            try:
+                for version in (2, 3):
+                    folder = tmp_path / f"{version}"
+                    saved_models.write_half_plus(folder, 1.0 + version)
+                    folder.rename(export / f"{version}")
+                    wait_for_answers(seen, 1.5 + version, running)
+                shutil.rmtree(export / "3")
+                wait_for_answers(seen, 3.5, running)
+            finally:
+                has_ended.set()
+            for each in running:
+                each.result()
+        status = client.ask("GET", "/v1/models/half").json()
+        states = {
+            each["version"]: each["state"]
+            for each in status["model_version_status"]
+        }
+        assert states["2"] == "AVAILABLE" and states["3"] == "END"
+    for values in seen.values():
+        changes = [
+            value
+            for value, before in zip(values, [None, *values], strict=False)
+            if value != before
+        ]
+        assert changes == [2.5, 3.5, 4.5, 3.5]
+        assert len(values) > 20
+
+
+def wait_for_answers(seen, value, running):
+    """Waits until every client was last answered with a value."""
+    deadline = time.monotonic() + 60
+    while not all(values[-1:] == [value] for values in seen.values()):
+        assert time.monotonic() < deadline, value
+        for each in running:
+            if each.done():
+                each.result()  # Its error, if it has failed.
+        time.sleep(0.02)
 
 
 @pytest.mark.slow
