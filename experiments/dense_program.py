@@ -34,7 +34,8 @@ class Task:
         training_stream: function (source) -> `data.ImageStream`.
         evaluation_stream: function (source) -> `data.ImageStream`.
         write_results: function (`training.RunDirectory`, model, dict of
-            what `evaluate` returned, `data.ImageStream` of held-out images).
+            what `evaluate` returned, `data.ImageStream` of held-out images,
+            `training.Workers`). All of them call it, the chief writes.
     """
 
     open_sources: Callable
@@ -128,5 +129,4 @@ def _evaluate(task, run, model, held_out, strategy, workers):
         strategy, held_out, len(held_out.source)
     )
     scores = model.evaluate(batches, steps=steps, verbose=0, return_dict=True)
-    if workers.is_chief:
-        task.write_results(run, model, scores, held_out)
+    task.write_results(run, model, scores, held_out, workers)

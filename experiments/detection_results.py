@@ -19,7 +19,7 @@ _TRUTH = ("boxes", "box_classes")
 _FOUND = ("boxes", "classes", "confidence")
 
 
-def write(run, model, scores, held_out):
+def write(run, model, scores, held_out, workers):
     """Writes detection.json and predictions.png, and prints the scores.
 
     Args:
@@ -27,9 +27,13 @@ def write(run, model, scores, held_out):
         model: `models.Detector` that has just been evaluated.
         scores: dict. What the evaluation returned: the loss and its parts.
         held_out: `data.ImageStream` of the images that it was evaluated on.
+        workers: `training.Workers`. All call this, the chief writes.
     """
     class_names = held_out.source.box_class_names
+    # By all workers: one that has ended would end the others.
     truth, found = _detect(model, held_out)
+    if not workers.is_chief:
+        return
     report = evaluation.detection_report(truth, found, class_names)
     step = int(model.optimizer.iterations.numpy())
     scores = {name: float(scores[name]) for name in sorted(scores)}
@@ -58,10 +62,7 @@ def write(run, model, scores, held_out):
 
 
 def _detect(model, held_out):
-    """Returns what there is in each held-out image, and what is found there.
-
-    On the chief alone, which has all weights.
-    """
+    """Returns what there is in each held-out image, and what is found."""
     batches = data_flags.first_batches(
         held_out,
         optimization_flags.GLOBAL_BATCH_SIZE.value,

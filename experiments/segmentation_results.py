@@ -11,7 +11,7 @@ from tf_simmim import optimization
 from tf_simmim import visualization
 
 
-def write(run, model, scores, held_out):
+def write(run, model, scores, held_out, workers):
     """Writes evaluation.json and predictions.png, and prints the scores.
 
     Args:
@@ -19,9 +19,14 @@ def write(run, model, scores, held_out):
         model: `models.Segmenter` that has just been evaluated.
         scores: dict. What the evaluation returned: its loss, and more.
         held_out: `data.ImageStream` of the images that it was evaluated on.
+        workers: `training.Workers`. All call this, the chief writes.
     """
     class_names = held_out.source.segmentation_class_names
-    report = evaluation.SegmentationReport(class_names, model.scores.counts())
+    # The sum of all workers, for which all of them have to ask.
+    counts = model.scores.counts()
+    if not workers.is_chief:
+        return
+    report = evaluation.SegmentationReport(class_names, counts)
     step = int(model.optimizer.iterations.numpy())
     results = {"step": step, "loss": float(scores["loss"]), **report.to_json()}
     # One line for each entry: a matrix would fill thousands.

@@ -55,7 +55,7 @@ def test_flags_of_other_programs_are_unknown_and_the_recipes_are_not():
 
 
 def test_the_recipe_is_of_the_network_that_is_pretrained_for_it():
-    network = ("backbone", "embed_dim", "depths", "num_heads", "window_size")
+    network = ("backbone", "embed_dim", "depth", "num_heads", "patch_size")
     found = []
     for name in ("pretrain", "segment"):
         parse(f"--flagfile={FOLDER}/flags/digit_scenes_{name}.flags")

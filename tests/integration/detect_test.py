@@ -50,7 +50,7 @@ def evaluation(workdir):
     return json.loads((workdir / "detection.json").read_text())
 
 
-def write_coco(folder, num_images=24):
+def write_coco(folder, num_images=40):
     """Writes scenes as a data set of COCO's form; returns its file."""
     source = data.DigitScenesSource()
     content = {
@@ -86,7 +86,7 @@ def write_coco(folder, num_images=24):
 
 @pytest.fixture(scope="module")
 def coco(tmp_path_factory):
-    """Flags of a data set of COCO's form, of which one image is held out."""
+    """Flags of a data set of COCO's form, of which two images are held out."""
     folder = tmp_path_factory.mktemp("data")
     file = write_coco(folder)
     # A bad image is named and replaced.
@@ -127,7 +127,7 @@ def test_a_run_on_boxes_from_a_file_leaves_scores_and_a_picture(whole):
     assert "004.png" in result.stderr
     found = evaluation(workdir)
     assert found["step"] == 7
-    assert found["num_images"] == 1
+    assert found["num_images"] == 2
     assert [row["name"] for row in found["classes"]] == [
         f"the {digit}" for digit in range(10)
     ]

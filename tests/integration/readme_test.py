@@ -62,3 +62,14 @@ assert loaded(images)["features"].shape == (2, 192)
         *("serving/README.md", check, tmp_path),
         ("image_size=96)", "image_size=96, depth=2)"),
     )
+
+
+@pytest.mark.slow
+def test_the_baselines_of_the_results_are_what_their_program_says(tmp_path):
+    _, result = run_script("docs/results.md", "", tmp_path)
+    rows = [line.split() for line in result.stdout.splitlines()]
+    assert [row[0] for row in rows] == ["0", "1", "2"]
+    text = (programs.ROOT / "docs/results.md").read_text()
+    for column in (1, 2):
+        found = [f"{float(row[column]):.3f}" for row in rows]
+        assert f"({', '.join(found)})" in text.replace("\n", " ")

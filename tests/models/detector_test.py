@@ -186,6 +186,19 @@ class DetectorTest(tf.test.TestCase, parameterized.TestCase):
         for name, value in want.items():
             self.assertAllClose(scores[name], value, rtol=1e-5, msg=name)
 
+    def test_a_share_without_images_changes_nothing_of_an_evaluation(self):
+        model = create("swin")
+        batch = {"image": IMAGES, **TRUTH}
+        specs = {
+            name: tf.TensorSpec([None, *value.shape[1:]], value.dtype)
+            for name, value in batch.items()
+        }
+        step = tf.function(model.test_step, input_signature=[specs])
+        want = step(batch)
+        none = step({name: value[:0] for name, value in batch.items()})
+        self.assertAllEqual(list(want.values()), list(none.values()))
+        self.assertAllInRange(list(none.values()), 1e-3, 10.0)
+
     @parameterized.parameters(("vit", 2, 2, False))
     def test_every_way_of_taking_a_step_gives_the_same_numbers(self, *way):
         self.check(*way)

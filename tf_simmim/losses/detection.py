@@ -41,7 +41,8 @@ def detection_losses(box, classification, box_targets, class_targets) -> tuple:
     import keras_cv
     import tensorflow_addons as tfa
 
-    count = tf.reduce_sum(count_positives(class_targets))
+    # 1: a replica may have no image of the last batch of an evaluation.
+    count = tf.maximum(tf.reduce_sum(count_positives(class_targets)), 1.0)
     is_object = tf.cast(class_targets >= 0, tf.float32)  # [B, A]
     is_counted = tf.cast(class_targets != boxes.IGNORED, tf.float32)
     # Rows of zeros where there is no object.

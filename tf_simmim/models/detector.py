@@ -212,7 +212,8 @@ class Detector(scalable_model.ScalableModel):
         images, targets = self._unpack(data)
 
         def measure(images, *targets):
-            outputs = self(images, training=False)
+            outputs = self(elements.and_a_spare(images), training=False)
+            outputs = {name: value[:-1] for name, value in outputs.items()}
             parts = losses.detection_losses(**outputs, **_named(targets))
             return [tf.add_n(parts), *parts]
 
