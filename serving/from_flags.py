@@ -11,7 +11,9 @@ from serving import monitoring_config
 from serving import readiness
 from serving import serve_flags
 from serving import workers as worker_threads
+from serving.grpc_api import channel_arguments
 from serving.grpc_api import health_service
+from serving.grpc_api import ssl_config
 from serving.rest import limits as rest_limits
 
 
@@ -120,3 +122,21 @@ def metrics_path() -> str | None:
     """
     path = serve_flags.MONITORING_CONFIG_FILE.value
     return monitoring_config.read(path) if path else None
+
+
+def grpc_options() -> dict:
+    """Returns more arguments of `grpc_api.server.start`, by name.
+
+    Raises:
+        ServingError: --ssl_config_file or --grpc_channel_arguments is wrong.
+    """
+    path = serve_flags.SSL_CONFIG_FILE.value
+    return {
+        "credentials": ssl_config.read(path) if path else None,
+        "options": channel_arguments.parse(
+            serve_flags.GRPC_CHANNEL_ARGUMENTS.value
+        ),
+        "allow_reload_config_requests": (
+            serve_flags.ALLOW_RELOAD_CONFIG_REQUESTS.value
+        ),
+    }

@@ -46,7 +46,7 @@ def read(path: str | os.PathLike) -> list[ModelConfig]:
         ServingError: the file cannot be read (NOT_FOUND), is no such text or
             breaks a rule of TensorFlow Serving (INVALID_ARGUMENT).
     """
-    return _models(
+    return from_message(
         text_messages.read(path, model_server_config_pb2.ModelServerConfig)
     )
 
@@ -62,12 +62,24 @@ def parse(text: str) -> list[ModelConfig]:
         ServingError: it breaks a rule of TensorFlow Serving
             (INVALID_ARGUMENT).
     """
-    return _models(
+    return from_message(
         text_format.Parse(text, model_server_config_pb2.ModelServerConfig())
     )
 
 
-def _models(message):
+def from_message(
+    message: model_server_config_pb2.ModelServerConfig,
+) -> list[ModelConfig]:
+    """Returns the models of a `ModelServerConfig`.
+
+    Args:
+        message: `tensorflow.serving.ModelServerConfig`.
+
+    Raises:
+        ServingError: it breaks a rule of TensorFlow Serving
+            (INVALID_ARGUMENT), or needs what this server has not
+            (UNIMPLEMENTED).
+    """
     if message.HasField("custom_model_config"):
         raise errors.invalid_argument(
             "Missing custom_model_config_loader in ServerCore Options"

@@ -13,6 +13,7 @@ request did not end in its time.
 
 # ruff: noqa: E402  (what comes first decides how TensorFlow starts)
 import contextlib
+import importlib.metadata
 import os
 import pathlib
 import sys
@@ -44,11 +45,18 @@ flags.adopt_module_key_flags(serve_flags)
 
 def main(argv):
     """Runs the program."""
+    if serve_flags.VERSION.value:
+        print(f"tf_simmim: {importlib.metadata.version('tf_simmim')}")
+        print(f"TensorFlow Library: {tf.__version__}")
+        return
     tf.get_logger().setLevel("ERROR")
     if not serve_flags.XLA_CPU_COMPILATION_ENABLED.value:
         engine.disable_xla()
     with contextlib.ExitStack() as stack:
         try:
+            # Files that are wrong are told of before models are loaded.
+            metrics_path = from_flags.metrics_path()
+            grpc_options = from_flags.grpc_options()
             batching = from_flags.batching()
             if batching is not None:
                 stack.callback(batching.threads.close)
@@ -64,7 +72,7 @@ def main(argv):
             versions.wait_until_available()
             show_examples(versions, configs)
             with polling(versions):
-                serve(versions, batching)
+                serve(versions, batching, metrics_path, grpc_options)
         except errors.ServingError as error:
             sys.exit(f"Failed to start server. Error: {error}")
 
@@ -101,7 +109,7 @@ def polling(versions):
         yield
 
 
-def serve(versions, batching):
+def serve(versions, batching, metrics_path, grpc_options):
     """Answers requests until a signal comes, then those that have come."""
     timeout_seconds = serve_flags.timeout_seconds()
     pool, allowed = from_flags.workers(), from_flags.limits()
@@ -112,8 +120,14 @@ def serve(versions, batching):
             pool,
             allowed,
             batches=None if batching is None else batching.threads,
-            metrics_path=from_flags.metrics_path(),
-            grpc_address=next(iter(addresses), None),
+            metrics_path=metrics_path,
+            # Its examples speak without encryption.
+            grpc_address=(
+                None
+                if grpc_options["credentials"]
+                else next(iter(addresses), None)
+            ),
+            allow_other_origins=serve_flags.REST_API_ENABLE_CORS_SUPPORT.value,
         ),
         serve_flags.ADDRESS.value,
         serve_flags.REST_API_PORT.value,
@@ -123,7 +137,7 @@ def serve(versions, batching):
         stack.callback(close_or_leave, pool)
         health = from_flags.health(versions, pool, batching)
         grpc_server = server_of_grpc.start(
-            versions, pool, allowed, addresses, health
+            versions, pool, allowed, addresses, health, **grpc_options
         )
         stack.callback(lambda: grpc_server.stop(timeout_seconds).wait())
         if health is not None:

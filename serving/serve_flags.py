@@ -99,6 +99,29 @@ REST_API_NUM_THREADS = flags.DEFINE_integer(
     f"--enable_batching {_BATCHED_THREADS}, since they wait for each other.",
     lower_bound=1,
 )
+REST_API_ENABLE_CORS_SUPPORT = flags.DEFINE_bool(
+    "rest_api_enable_cors_support",
+    False,
+    "Whether pages of any origin may ask, from a browser.",
+)
+GRPC_CHANNEL_ARGUMENTS = flags.DEFINE_string(
+    "grpc_channel_arguments",
+    "",
+    "Options of gRPC, name=value, separated by commas, such as "
+    "grpc.max_connection_age_ms=60000.",
+)
+SSL_CONFIG_FILE = flags.DEFINE_string(
+    "ssl_config_file",
+    None,
+    "Text file with an SSLConfig: gRPC at --port is encrypted. REST never is.",
+)
+ENABLE_PROFILER = flags.DEFINE_bool(
+    "enable_profiler",
+    False,
+    "This server has no profiler; false, which production should give, is "
+    "taken.",
+)
+VERSION = flags.DEFINE_bool("version", False, "Prints versions, and ends.")
 MONITORING_CONFIG_FILE = flags.DEFINE_string(
     "monitoring_config_file",
     None,
@@ -144,6 +167,13 @@ ADDRESS = flags.DEFINE_string(
     "127.0.0.1",
     "IP address to listen on. There is no authentication: others than this "
     "machine's own are for networks that you trust.",
+)
+ALLOW_RELOAD_CONFIG_REQUESTS = flags.DEFINE_bool(
+    "allow_reload_config_requests",
+    False,
+    "Whether callers of gRPC may choose what is served "
+    "(HandleReloadConfigRequest), and so load any folder that this process can "
+    "read. tensorflow_model_server always lets them.",
 )
 MAX_WAITING = flags.DEFINE_integer(
     "max_waiting",
@@ -194,6 +224,11 @@ flags.register_multi_flags_validator(
     ),
     "--batching_parameters_file and --enable_per_model_batching_parameters "
     "need --enable_batching",
+)
+flags.register_validator(
+    "enable_profiler",
+    lambda value: not value,
+    "must be false: this server has no profiler",
 )
 flags.register_validator(
     "address",

@@ -4,9 +4,11 @@ import asyncio
 import logging
 
 from starlette import applications
+from starlette import middleware
 from starlette import requests
 from starlette import responses
 from starlette import routing
+from starlette.middleware import cors
 
 from serving import batch_threads
 from serving import errors
@@ -25,6 +27,13 @@ from serving.rest import request_json
 from serving.rest import response_json
 
 _log = logging.getLogger(__name__)
+# Without credentials: cookies and passwords of a browser are not sent along.
+_ANY_ORIGIN = middleware.Middleware(
+    cors.CORSMiddleware,
+    allow_origins=["*"],
+    allow_methods=["GET", "POST"],
+    allow_headers=["*"],
+)
 _METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -35,6 +44,7 @@ def application(
     batches: batch_threads.BatchThreads | None = None,
     metrics_path: str | None = None,
     grpc_address: str | None = None,
+    allow_other_origins: bool = False,
 ) -> applications.Starlette:
     """Returns the ASGI application of a server.
 
@@ -45,6 +55,7 @@ def application(
         batches: threads that compute batches, if there are. Not closed here.
         metrics_path: str. Where Prometheus reads; None for nowhere.
         grpc_address: str, for the examples of the page; None: no gRPC.
+        allow_other_origins: bool. Whether pages from elsewhere may ask (CORS).
     """
     api = _Api(versions, pool, limits, batches)
     found = [
@@ -58,7 +69,8 @@ def application(
             *found,
             *page_routes.routes(versions, limits, grpc_address),
             routing.Route("/{path:path}", api),
-        ]
+        ],
+        middleware=[_ANY_ORIGIN] if allow_other_origins else [],
     )
 
 

@@ -16,12 +16,17 @@ import grpc
 import numpy as np
 import pytest
 import tensorflow as tf
+import yaml
+from grpc_health.v1 import health_pb2
+from grpc_health.v1 import health_pb2_grpc
 from tensorflow_serving.apis import predict_pb2
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
+import tf_simmim
 from tests.integration import warm_interpreter
 from tests.serving import live_server
 from tests.serving import saved_models
+from tf_simmim.export import batching as export_batching
 
 ROOT = pathlib.Path(__file__).parents[2]
 PROGRAM = ROOT / "serving/serve.py"
@@ -168,6 +173,49 @@ def test_an_export_is_served_until_a_signal_comes(tmp_path):
         assert process.stdout.read() == ""
 
 
+def test_versions_are_told():
+    result = run("--version")
+    assert result.returncode == 0
+    assert f"tf_simmim: {tf_simmim.__version__}\n" in result.stdout
+    assert f"TensorFlow Library: {tf.__version__}\n" in result.stdout
+
+
+@pytest.mark.slow
+def test_the_command_of_the_compose_file_serves_here_too(tmp_path):
+    """All flags of production, on the files of serving/deploy/."""
+    deploy = ROOT / "serving/deploy"
+    compose = yaml.safe_load((deploy / "docker-compose.yml").read_text())
+    arguments = compose["services"]["serving"]["command"]
+    assert len(arguments) > 8
+    for path in deploy.glob("*.config"):
+        text = path.read_text().replace("/models/", f"{tmp_path}/models/")
+        (tmp_path / path.name).write_text(text)
+    version = tmp_path / "models/simmim/1"
+    saved_models.write_half_plus(version, 2.0)
+    (version / export_batching.FILE_NAME).write_text(export_batching.text(2))
+    with started(
+        *(each.replace("/config/", f"{tmp_path}/") for each in arguments),
+        "--rest_api_enable_cors_support",
+    ) as (_, client, printed):
+        path = "/v1/models/simmim:predict"
+        answer = client.post(
+            path, {"instances": [1.0]}, headers={"Origin": "http://a.example"}
+        )
+        assert answer.json() == {"predictions": [2.5]}
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+        # In batches of the model's own file.
+        answer = client.post(path, {"instances": [1.0] * 3})
+        assert "maximum input batch size 2" in answer.json()["error"]
+        page = client.ask("GET", "/monitoring/prometheus/metrics")
+        assert b":tensorflow:serving:request_count" in page.body
+        address = re.search(r", (127\.0\.0\.1:\d+) \.\.\.", printed)[1]
+        with grpc.insecure_channel(address) as channel:
+            health = health_pb2_grpc.HealthStub(channel)
+            request = health_pb2.HealthCheckRequest(service="ModelService")
+            found = health.Check(request, timeout=20).status
+        assert found == health_pb2.HealthCheckResponse.SERVING
+
+
 @pytest.mark.slow
 def test_what_cannot_be_served_ends_the_program_with_a_sentence(tmp_path):
     (tmp_path / "export/1").mkdir(parents=True)
@@ -189,10 +237,10 @@ def test_what_cannot_be_served_ends_the_program_with_a_sentence(tmp_path):
             "currently available",
         ),
         (["--address=localhost", tmp_path], "must be an IP address"),
-        (
-            ["--rest_api_enable_cors_support", tmp_path],
-            "Unknown command line flag",
-        ),
+        (["--mixed_precision=x", tmp_path], "Unknown command line flag"),
+        (["--enable_profiler", tmp_path], "must be false"),
+        (["--grpc_channel_arguments=a", tmp_path], "must be name=value"),
+        ([f"--ssl_config_file={tmp_path}/none", tmp_path], "none; No such"),
         (["--batching_parameters_file=x", tmp_path], "need --enable_batching"),
     ):
         result = run(*arguments)

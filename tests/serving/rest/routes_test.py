@@ -125,6 +125,36 @@ def test_health_and_readiness(client):
     }
 
 
+def test_pages_from_elsewhere_may_ask_where_they_are_let(versions, client):
+    document = {"instances": [1.0]}
+    path = "/v1/models/half_plus_two/versions/123:predict"
+    origin = {"Origin": "http://elsewhere.example"}
+    # What a browser asks before it sends a POST of JSON.
+    preflight = {
+        **origin,
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "content-type",
+    }
+    answer = client.post(path, document, headers=origin)
+    assert "Access-Control-Allow-Origin" not in answer.headers
+    assert client.ask("OPTIONS", path, headers=preflight).status == 400
+
+    with live_server.running(versions, allow_other_origins=True) as open_one:
+        answer = open_one.ask("OPTIONS", path, headers=preflight)
+        assert answer.status == 200
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+        assert "POST" in answer.headers["Access-Control-Allow-Methods"]
+        assert answer.headers["Access-Control-Allow-Headers"] == "content-type"
+        answer = open_one.post(path, document, headers=origin)
+        assert answer.json() == {"predictions": [2.5]}
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+        assert "Access-Control-Allow-Credentials" not in answer.headers
+        # Errors, too, are for the page that asked.
+        answer = open_one.post(path, {}, headers=origin)
+        assert answer.status == 400
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+
+
 def test_nothing_is_said_of_the_server_itself(client):
     answer = client.ask("GET", "/none")
     assert answer.status == 404
