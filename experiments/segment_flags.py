@@ -14,6 +14,12 @@ _SEGMENTATION_CLASS_NAMES = flags.DEFINE_list(
     "Names of the classes 0, 1, 2, ... in the masks of tfds:NAME, where the "
     "data set does not name them itself.",
 )
+_CLASS_WEIGHTS = flags.DEFINE_list(
+    "class_weights",
+    None,
+    "How much a pixel of each class counts in the loss: a positive number for "
+    "each, in the order of their names. Default: all the same.",
+)
 
 
 def configure():
@@ -57,6 +63,7 @@ def create_segmenter(source, pretrained=None) -> models.Segmenter:
         len(source.segmentation_class_names),
         width=dense_flags.PYRAMID_WIDTH.value,
         seed=run_flags.SEED.value,
+        class_weights=_class_weights(source.segmentation_class_names),
     )
 
 
@@ -72,3 +79,20 @@ def evaluation_stream(source) -> data.ImageStream:
     return data_flags.evaluation_stream(
         source, seed=run_flags.SEED.value, with_segmentation=True
     )
+
+
+def _class_weights(names):
+    given = _CLASS_WEIGHTS.value
+    if given is None:
+        return None
+    try:
+        weights = [float(weight) for weight in given]
+        is_right = len(weights) == len(names) and min(weights) > 0
+    except ValueError:
+        is_right = False
+    if not is_right:
+        raise ValueError(
+            f"--class_weights must be {len(names)} positive numbers, for "
+            f"{', '.join(names)}. Received: {','.join(given)}."
+        )
+    return weights

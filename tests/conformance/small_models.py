@@ -152,6 +152,7 @@ def segmenter(**kwargs):
             "width": 7,
             "ignore_label": 99,
             "seed": 3,
+            "class_weights": [0.1, 1.0, 2.0, 1.0, 1.0],
             **kwargs,
         }
     )

@@ -83,6 +83,27 @@ def test_flags_reach_the_model_and_the_streams():
     assert held_out.transform.image_size == (32, 64)
     model = segment_flags.create_segmenter(source)
     assert (model.num_classes, model.width, model.seed) == (11, 6, 4)
+    assert model.class_weights is None
+
+
+def test_classes_may_count_for_less():
+    parse(
+        "--dataset=builtin:digit_scenes",
+        *("--image_size=32,64", "--backbone=vit_nano", "--depth=1"),
+        *("--patch_size=16", "--class_weights=0.1,2" + ",1" * 9),
+    )
+    source, _ = segment_flags.open_sources()
+    model = segment_flags.create_segmenter(source)
+    assert model.class_weights == (0.1, 2.0, *[1.0] * 9)
+
+
+@pytest.mark.parametrize("weights", ["1,2", "1" + ",1" * 9 + ",x", "0,1" * 6])
+def test_weights_that_are_not_one_for_each_class_are_refused(weights):
+    parse("--dataset=builtin:digit_scenes", f"--class_weights={weights}")
+    source, _ = segment_flags.open_sources()
+    message = "must be 11 positive numbers, for background, digit 0, .*Received"
+    with pytest.raises(ValueError, match=message):
+        segment_flags.create_segmenter(source)
 
 
 def test_images_whose_pixels_have_no_classes_are_refused():

@@ -18,6 +18,19 @@ class SegmentationLossTest(tf.test.TestCase):
         truth[0, 0, 1] = 255
         self.assertAllClose(losses.segmentation_loss(LOGITS, truth), first)
 
+    def test_each_pixel_counts_as_much_as_its_class(self):
+        truth = np.uint8([[[[1], [2]]], [[[255], [1]]]])
+        logits = np.concatenate([LOGITS, LOGITS])
+        first = -np.log(np.exp(2) / (1 + np.exp(2) + np.exp(1)))
+        second = third = -np.log(1 / (np.exp(3) + 2))
+        for scale in (1.0, 1e-3):
+            weights = np.array([7.0, 0.5, 0.1]) * scale
+            loss = losses.segmentation_loss(logits, truth, 255, weights)
+            wanted = (0.5 * first + 0.1 * second + 0.5 * third) / 1.1
+            self.assertAllClose(loss, wanted)
+            counts = losses.count_pixels(truth, 255, weights)
+            self.assertAllClose(counts, np.array([0.6, 0.5]) * scale)
+
     def test_without_any_class_it_is_zero(self):
         logits = np.full([2, 3, 4, 5], np.nan, np.float32)
         truth = np.full([2, 3, 4, 1], 7)

@@ -50,10 +50,14 @@ def backbone(kind, **options):
     )
 
 
-def create(kind="vit", learning_rate=4e-4, **options):
+def create(kind="vit", learning_rate=4e-4, class_weights=None, **options):
     tf.keras.utils.set_random_seed(0)
     model = models.Segmenter(
-        backbone(kind, drop_path_rate=0.5), L, width=7, seed=3
+        backbone(kind, drop_path_rate=0.5),
+        L,
+        width=7,
+        seed=3,
+        class_weights=class_weights,
     )
     optimizer = optimization.create_optimizer(
         "adamw", model, learning_rate, clip_global_norm=0.5
@@ -177,6 +181,22 @@ class SegmenterTest(tf.test.TestCase, parameterized.TestCase):
         for a, b in zip(weights, wanted_weights, strict=True):
             self.assertAllClose(a, b, rtol=0, atol=1e-6)
 
+    def test_weights_of_classes_hold_however_a_step_is_taken(self):
+        weights = [0.1, 1.0, 0.7, 3.0, 1.0]
+        wanted, wanted_weights = train(run_eagerly=True, class_weights=weights)
+        self.assertNotAllClose(wanted["loss"], plain("vit")[0]["loss"])
+        model = create(class_weights=weights)
+        loss = losses.segmentation_loss(model(IMAGES), TRUTH, 255, weights)
+        tested = model.evaluate(batches(1), verbose=0, return_dict=True)
+        self.assertAllClose(tested["loss"], loss, rtol=1e-5)
+        result, got = train(
+            replicas=2, accumulation_steps=2, class_weights=weights
+        )
+        for name, value in wanted.items():
+            self.assertAllClose(result[name], value, rtol=2e-6, msg=name)
+        for a, b in zip(got, wanted_weights, strict=True):
+            self.assertAllClose(a, b, rtol=0, atol=1e-6)
+
     def test_training_learns_to_tell_two_colours(self):
         images = np.zeros_like(IMAGES)
         images[:, :, 9:] = 2.0
@@ -235,6 +255,9 @@ class SegmenterTest(tf.test.TestCase, parameterized.TestCase):
         ({"num_classes": 0}, "`num_classes` must be positive"),
         ({"ignore_label": 2}, "`ignore_label` must be none of the classes"),
         ({"width": 0}, "must be positive"),
+        ({"class_weights": [1.0] * (L - 1)}, "for each of the 5 classes"),
+        ({"class_weights": [1.0] * (L - 1) + [0]}, "must be a positive"),
+        ({"class_weights": [1.0] * (L - 1) + [np.nan]}, "must be a positive"),
     )
     def test_impossible_arguments_are_refused(self, options, message):
         with self.assertRaisesRegex(ValueError, message):

@@ -4,6 +4,7 @@ Dimension key:
   B: batch   H W: image, px   C: channels   L: classes
 """
 
+import numpy as np
 import tensorflow as tf
 
 from tf_simmim import heads
@@ -25,7 +26,7 @@ class Segmenter(scalable_model.ScalableModel):
     a ViT, a simple feature pyramid makes several) and a head that adds them
     up; its logits are enlarged to the size of the image, bilinearly. The loss
     is the mean cross entropy of all pixels that have a class, in the whole
-    global batch.
+    global batch; weighted by their classes, if that is wanted.
 
     `fit` takes element dicts with `image` and `segmentation` (other keys are
     ignored), or pairs of them.
@@ -37,6 +38,10 @@ class Segmenter(scalable_model.ScalableModel):
             in the papers.
         ignore_label: int. Class of pixels that count for nothing; 255, as in
             most data sets.
+        class_weights: L floats > 0, or None (default): how much a pixel of
+            each class counts in the loss. Where one class covers most pixels,
+            a smaller weight for it lets the others be learnt in fewer steps;
+            scores do not know of it.
         seed: int. Of drop path.
         **kwargs: passed to `tf.keras.Model`. The backbone has its own `dtype`;
             without one, both follow Keras' global policy.
@@ -55,9 +60,10 @@ class Segmenter(scalable_model.ScalableModel):
         scores: `metrics.SegmentationScores`, of the latest evaluation.
 
     Raises:
-        ValueError: an argument is not positive, `ignore_label` is a class, an
-            element without `image`, in training without `segmentation`, or
-            images of another size than the backbone's.
+        ValueError: an argument is not positive, `ignore_label` is a class,
+            `class_weights` are not one for each class, an element without
+            `image`, in training without `segmentation`, or images of another
+            size than the backbone's.
 
     State: besides weights, the metrics of `ScalableModel` in training; in
         evaluation `loss`, `accuracy` and `mean_iou`.
@@ -76,13 +82,18 @@ class Segmenter(scalable_model.ScalableModel):
         width=128,
         ignore_label=255,
         seed=0,
+        class_weights=None,
         **kwargs,
     ):
         super().__init__(autocast=False, **kwargs)
+        _require_weights(class_weights, num_classes)
         self.backbone = backbone
         self.num_classes = num_classes
         self.width = width
         self.ignore_label = ignore_label
+        if class_weights is not None:
+            class_weights = tuple(float(weight) for weight in class_weights)
+        self.class_weights = class_weights
         self.seed = seed
         self.normalize = None
         self.scores = metrics.SegmentationScores(num_classes, ignore_label)
@@ -131,18 +142,18 @@ class Segmenter(scalable_model.ScalableModel):
         def loss_of(images, segmentation):
             logits = self(images, training=True, seed=seed)
             return losses.segmentation_loss(
-                logits, segmentation, self.ignore_label
+                logits, segmentation, self.ignore_label, self.class_weights
             )
 
         def shares_of(images, segmentations):
             # Each pixel of the global batch counts the same, wherever it is.
             replicas = tf.distribute.get_replica_context()
-            counts = losses.count_pixels(segmentations, self.ignore_label)
+            counts = self._count(segmentations)
             total = tf.reduce_sum(counts)
             if replicas.num_replicas_in_sync > 1:
                 total = replicas.all_reduce(tf.distribute.ReduceOp.SUM, total)
             mean = total / replicas.num_replicas_in_sync
-            return counts / tf.maximum(mean, 1.0)
+            return tf.math.divide_no_nan(counts, mean)
 
         logs = self.take_step(loss_of, [images, segmentation], shares_of)
         # Of evaluation alone.
@@ -163,16 +174,22 @@ class Segmenter(scalable_model.ScalableModel):
         def predict(images, segmentation):
             logits = self(elements.and_a_spare(images), training=False)[:-1]
             loss = losses.segmentation_loss(
-                logits, segmentation, self.ignore_label
+                logits, segmentation, self.ignore_label, self.class_weights
             )
             return loss, tf.argmax(logits, -1, output_type=tf.int32)
 
         predict = optimization.compiled(predict, self.uses_xla)
         loss, prediction = predict(images, segmentation)
-        count = losses.count_pixels(segmentation, self.ignore_label)
-        self.loss_metric.update_state(loss, sample_weight=tf.reduce_sum(count))
+        count = tf.reduce_sum(self._count(segmentation))
+        self.loss_metric.update_state(loss, sample_weight=count)
         self.scores.update_state(segmentation, prediction)
         return {"loss": self.loss_metric.result(), **self.scores.result()}
+
+    def _count(self, segmentation):
+        """Returns how much the pixels of each first index count."""
+        return losses.count_pixels(
+            segmentation, self.ignore_label, self.class_weights
+        )
 
     def _unpack(self, data):
         """Returns (images, segmentation) of a batch in any form."""
@@ -196,6 +213,7 @@ class Segmenter(scalable_model.ScalableModel):
             "width": self.width,
             "ignore_label": self.ignore_label,
             "seed": self.seed,
+            "class_weights": self.class_weights,
         }
 
     @classmethod
@@ -203,3 +221,16 @@ class Segmenter(scalable_model.ScalableModel):
         """Recreates the model, and its backbone, from `get_config`."""
         backbone = tf.keras.saving.deserialize_keras_object(config["backbone"])
         return cls(**{**config, "backbone": backbone})
+
+
+def _require_weights(class_weights, num_classes):
+    if class_weights is None:
+        return
+    weights = np.array(class_weights, np.float64)
+    if weights.shape != (num_classes,) or not (
+        np.all(weights > 0) and np.all(np.isfinite(weights))
+    ):
+        raise ValueError(
+            "`class_weights` must be a positive number for each of the "
+            f"{num_classes} classes. Received: {tuple(class_weights)}."
+        )
