@@ -91,9 +91,20 @@ class ClassificationReportTest(tf.test.TestCase, parameterized.TestCase):
             evaluation.classification_report(logits, labels, NAMES)
 
 
-class PredictLogitsTest(tf.test.TestCase):
+def vit():
+    return backbones.ViT((8, 12), 4, 6, 1, 2, channels=2)
+
+
+def resnet():
+    return backbones.Convolutional(
+        (8, 12), "resnet18", depths=(1,), widths=(6,), channels=2
+    )
+
+
+class PredictLogitsTest(tf.test.TestCase, parameterized.TestCase):
+    @parameterized.parameters(vit, resnet)
     @pytest.mark.slow
-    def test_two_replicas_say_the_same_in_the_same_order(self):
+    def test_two_replicas_say_the_same_in_the_same_order(self, backbone):
         strategy = tf.distribute.MirroredStrategy(
             ["/cpu:0", "/cpu:1"],
             cross_device_ops=tf.distribute.ReductionToOneDevice(),
@@ -107,11 +118,11 @@ class PredictLogitsTest(tf.test.TestCase):
         def logits_of(strategy, batches):
             tf.keras.utils.set_random_seed(0)
             with strategy.scope():
-                backbone = backbones.ViT((8, 12), 4, 6, 1, 2, channels=2)
-                model = models.Classifier(backbone, 3)
+                model = models.Classifier(backbone(), 3)
             return evaluation.predict_logits(model, batches, strategy)
 
-        batches = tf.data.Dataset.from_tensor_slices(elements).batch(4)
+        # Of the last batch, the second replica has none.
+        batches = tf.data.Dataset.from_tensor_slices(elements).batch(6)
         want, labels = logits_of(tf.distribute.get_strategy(), batches)
         self.assertAllEqual(labels, elements["label"])
         self.assertEqual(want.shape, (7, 3))

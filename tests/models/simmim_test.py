@@ -226,6 +226,19 @@ class SimMIMTest(tf.test.TestCase, parameterized.TestCase):
         result = model.evaluate(dataset, verbose=0, return_dict=True)
         self.assertAllClose(result["loss"], wanted, rtol=1e-5)
 
+    def test_a_share_without_images_changes_nothing_of_an_evaluation(self):
+        backbone = backbones.Convolutional(
+            (64, 96), "resnet18", depths=(1, 1), widths=(6, 10), channels=2
+        )
+        model = models.SimMIM(backbone)
+        model.compile("sgd")
+        spec = tf.TensorSpec([None, 64, 96, 2], tf.float32)
+        step = tf.function(model.test_step, input_signature=[{"image": spec}])
+        images = np.random.default_rng(0).normal(size=[3, 64, 96, 2])
+        want = step({"image": images})["loss"]
+        self.assertEqual(step({"image": images[:0]})["loss"], want)
+        self.assertGreater(want, 0.1)
+
     def test_predict_returns_reconstructions_of_elements(self):
         model = create()
         element = {"image": self.images, "patch_mask": self.patch_mask}

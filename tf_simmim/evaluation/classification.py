@@ -9,6 +9,8 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from tf_simmim import layers
+
 _TOP_K = 5
 _NUM_CONFUSED = 10
 
@@ -159,7 +161,9 @@ def predict_logits(model, batches, strategy=None):
     @tf.function
     def predict(element):
         def on_replica(element):
-            return model(element, training=False), element["label"]
+            image = layers.and_a_spare(element["image"])
+            logits = model({**element, "image": image}, training=False)
+            return logits[:-1], element["label"]
 
         results = strategy.run(on_replica, (element,))
         return [strategy.gather(result, axis=0) for result in results]

@@ -201,7 +201,7 @@ class Classifier(scalable_model.ScalableModel):
 
         measure = optimization.compiled(measure, self.uses_xla)
         measured = [self.loss_metric, *self.accuracy_metrics]
-        values = measure(images, targets)
+        values = elements.measures(measure, len(measured), images, targets)
         for metric, value in zip(measured, values, strict=True):
             metric.update_state(value, sample_weight=tf.shape(images)[0])
         return {metric.name: metric.result() for metric in measured}

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tf_simmim import boxes
 from tf_simmim import heads
+from tf_simmim import layers
 from tf_simmim import losses
 from tf_simmim import metrics
 from tf_simmim import optimization
@@ -212,7 +213,7 @@ class Detector(scalable_model.ScalableModel):
         images, targets = self._unpack(data)
 
         def measure(images, *targets):
-            outputs = self(elements.and_a_spare(images), training=False)
+            outputs = self(layers.and_a_spare(images), training=False)
             outputs = {name: value[:-1] for name, value in outputs.items()}
             parts = losses.detection_losses(**outputs, **_named(targets))
             return [tf.add_n(parts), *parts]

@@ -54,20 +54,27 @@ def normalized_images(element, normalize) -> tf.Tensor:
     return images
 
 
-def and_a_spare(images):
-    """Returns images and one that is black, so that there is one at least.
+def measures(function, count, images, *others):
+    """Returns means over images; zeros where there are none.
 
-    Of the last batch of an evaluation, a replica may have no part.
-    TensorFlow's convolution (by oneDNN) of no images returns the features of
-    its input, not its own, and what follows fails.
+    Of the last batch of an evaluation, a replica may have no part, of which
+    convolutions make something else: see `layers.and_a_spare`, for what is no
+    mean.
 
     Args:
+        function: callable of `images` and `others` that returns scalars,
+            float32 [].
+        count: int. How many.
         images: [B, H, W, C], B >= 0.
+        *others: tensors [B, ...].
 
     Returns:
-        [B + 1, H, W, C] of the same type.
+        list of float32 [].
     """
-    # Not tf.pad: where a convolution follows, oneDNN makes one of both, which
-    # knows of no padding of the batch.
-    spare = tf.zeros([1, *images.shape[1:]], images.dtype)
-    return tf.concat([images, spare], axis=0)
+    if images.shape[0]:
+        return function(images, *others)
+    return tf.cond(
+        tf.shape(images)[0] > 0,
+        lambda: function(images, *others),
+        lambda: [tf.zeros([])] * count,
+    )

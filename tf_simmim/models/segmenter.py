@@ -172,7 +172,7 @@ class Segmenter(scalable_model.ScalableModel):
         images, segmentation = self._unpack(data)
 
         def predict(images, segmentation):
-            logits = self(elements.and_a_spare(images), training=False)[:-1]
+            logits = self(layers.and_a_spare(images), training=False)[:-1]
             loss = losses.segmentation_loss(
                 logits, segmentation, self.ignore_label, self.class_weights
             )

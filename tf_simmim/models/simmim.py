@@ -211,9 +211,10 @@ class SimMIM(scalable_model.ScalableModel):
             patch_mask = self._draw_mask(images, step=0)
 
         def loss_of(images, patch_mask):
-            return self._step_loss(images, patch_mask, training=False)
+            return [self._step_loss(images, patch_mask, training=False)]
 
-        loss = optimization.compiled(loss_of, self.uses_xla)(images, patch_mask)
+        loss_of = optimization.compiled(loss_of, self.uses_xla)
+        (loss,) = elements.measures(loss_of, 1, images, patch_mask)
         self.loss_metric.update_state(loss, sample_weight=tf.shape(images)[0])
         return {"loss": self.loss_metric.result()}
 
