@@ -105,6 +105,11 @@ def test_the_answer_is_that_of_tensorflow_serving(calls, case):
         assert caught.value.details() == case["error"]
 
 
+def test_there_are_as_many_calls_as_promised():
+    assert len({case["name"] for case in CALLS}) == len(CALLS)
+    assert len(CALLS) >= 60
+
+
 def reload_request(**base_paths):
     """Returns a request for models, each given as name=folder."""
     request = model_management_pb2.ReloadConfigRequest()
