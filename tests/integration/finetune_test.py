@@ -7,11 +7,14 @@ import time
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from tests.integration import cluster
 from tests.integration import programs
 from tests.integration import strategies_test
+from tf_simmim import data
+from tf_simmim import export
 from tf_simmim import training
 
 # The network of TINY, and all of the augmentation.
@@ -165,6 +168,32 @@ def test_averages_precision_and_compilation_go_together(tmp_path):
     # The row is of the same weights: the averages.
     row = rows(workdir)[-1]
     assert row["step"] == 4 and np.isfinite(row["validation_loss"])
+
+
+@pytest.mark.slow
+def test_what_is_served_is_what_was_judged(whole, tmp_path):
+    """The averages of the weights, and files in place of arrays."""
+    workdir, _ = whole
+    result = programs.run(
+        *("export.py", f"--run={workdir}", f"--export_dir={tmp_path}"),
+        "--max_batch_size=2",
+    )
+    assert result.returncode == 0, result.stderr
+    folder = tmp_path / "1"
+    assert f"MB, checked: {folder}" in result.stdout
+    told = json.loads((folder / "manifest.json").read_text())
+    assert told["class_names"] == list("0123456789")
+
+    source = data.open_source("builtin:digits", split="test")
+    elements = [source.read(index) for index in range(len(source))]
+    files = [tf.io.encode_png(e["image"]).numpy() for e in elements]
+    answer = export.ServedModel(folder).run(
+        "predict", {"image_bytes": np.array(files, object)}
+    )
+    confusion = np.zeros([10, 10], int)
+    for element, name in zip(elements, answer["class_name"], strict=True):
+        confusion[element["label"], int(name)] += 1
+    assert confusion.tolist() == evaluation(workdir)["confusion"]
 
 
 @pytest.mark.slow
