@@ -10,21 +10,12 @@ from tests.integration import cluster
 from tests.integration import programs
 from tests.integration import readme_test
 from tests.integration import strategies_test
-from tf_simmim import backbones
+from tests.integration import tiny_swin
 from tf_simmim import models
 from tf_simmim import training
 
-NETWORK = (
-    "--backbone=swin_tiny",
-    "--embed_dim=8",
-    "--depths=1,1",
-    "--num_heads=1,2",
-    "--window_size=4",
-    "--image_size=64",
-    "--drop_path_rate=0.2",
-)
 TINY = (
-    *NETWORK,
+    *tiny_swin.FLAGS,
     "--dataset=builtin:digit_scenes",
     "--validation_split=test",
     "--pyramid_width=8",
@@ -54,18 +45,7 @@ def evaluation(workdir):
 
 @pytest.fixture(scope="module")
 def pretrained(tmp_path_factory):
-    workdir = tmp_path_factory.mktemp("pretrained") / "run"
-    backbone = backbones.create(
-        "swin_tiny",
-        64,
-        embed_dim=8,
-        depths=(1, 1),
-        num_heads=(1, 2),
-        window_size=4,
-        drop_path_rate=0.2,
-    )
-    training.write_model_folder(workdir, models.SimMIM(backbone))
-    return workdir
+    return tiny_swin.write(tmp_path_factory.mktemp("pretrained") / "run")
 
 
 @pytest.fixture(scope="module")

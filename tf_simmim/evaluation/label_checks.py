@@ -51,3 +51,28 @@ def require_every_class(labels, num_classes, num_labels=1) -> np.ndarray:
             f"class. Received: {counts[smallest]} of class {smallest}."
         )
     return labels
+
+
+def require_rows(features, labels, num_classes):
+    """Returns what a linear probe learns from.
+
+    Args:
+        features: [N, D].
+        labels: int [N], each class at least once.
+        num_classes: int.
+
+    Returns:
+        (float64 [N, D], int64 [N]).
+
+    Raises:
+        ValueError: as of `require_every_class`, or there is not one label for
+            each row.
+    """
+    features = np.asarray(features, np.float64)
+    labels = require_every_class(labels, num_classes)
+    if features.ndim != 2 or len(features) != len(labels):
+        raise ValueError(
+            "`features` must be [N, D], with one label for each of the N. "
+            f"Received: {features.shape} and {len(labels)} labels."
+        )
+    return features, labels

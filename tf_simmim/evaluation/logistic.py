@@ -53,13 +53,7 @@ class LogisticProbe:
     """
 
     def __init__(self, features, labels, num_classes):
-        x = np.asarray(features, np.float64)
-        labels = label_checks.require_every_class(labels, num_classes)
-        if x.ndim != 2 or len(x) != len(labels):
-            raise ValueError(
-                "`features` must be [N, D], with one label for each of the N. "
-                f"Received: {x.shape} and {len(labels)} labels."
-            )
+        x, labels = label_checks.require_rows(features, labels, num_classes)
         if num_classes < 2:
             raise ValueError(
                 f"`num_classes` must be at least 2. Received: {num_classes}."

@@ -45,13 +45,7 @@ class RidgeProbe:
     """
 
     def __init__(self, features, labels, num_classes):
-        x = np.asarray(features, np.float64)
-        labels = label_checks.require_every_class(labels, num_classes)
-        if x.ndim != 2 or len(x) != len(labels):
-            raise ValueError(
-                "`features` must be [N, D], with one label for each of the N. "
-                f"Received: {x.shape} and {len(labels)} labels."
-            )
+        x, labels = label_checks.require_rows(features, labels, num_classes)
         y = np.eye(num_classes)[labels]  # [N, L]
         self._labels = labels
         self._mean = x.mean(axis=0)
