@@ -15,7 +15,7 @@ class ConfigFilePoller:
     """Keeps a server at what a `--model_config_file` says.
 
     A file that cannot be read, or breaks a rule, is logged and changes
-    nothing.
+    nothing; neither does an empty one, as while it is being written.
 
     Owns a thread from `start` to `close`.
 
@@ -49,9 +49,14 @@ class ConfigFilePoller:
     def poll(self):
         """Reads the file once."""
         try:
-            self._versions.configure(model_config.read(self._path))
+            configs = model_config.read(self._path)
+            if configs is not None:
+                self._versions.configure(configs)
         except errors.ServingError as error:
             _log.warning("The models stay as they are: %s", error)
+        except Exception:
+            # Whatever it is: the next file may be better.
+            _log.exception("The models stay as they are")
 
     def _run(self):
         while not self._stopped.wait(self._seconds):

@@ -36,7 +36,7 @@ def of_command_line(
             f"--model_config_file. Received: {' '.join(given) or 'none'}."
         )
     if model_config_file:
-        return model_config.read(model_config_file)
+        return model_config.read(model_config_file) or []
     if model_base_path:
         configs = [model_config.ModelConfig(model_name, model_base_path)]
         model_config.validate(configs)

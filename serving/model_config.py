@@ -33,14 +33,14 @@ class ModelConfig:
     labels: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
 
-def read(path: str | os.PathLike) -> list[ModelConfig]:
+def read(path: str | os.PathLike) -> list[ModelConfig] | None:
     """Reads a `--model_config_file`.
 
     Args:
         path: file with a `tensorflow.serving.ModelServerConfig` as text.
 
     Returns:
-        list of `ModelConfig`.
+        list of `ModelConfig`; None as of `from_message`.
 
     Raises:
         ServingError: the file cannot be read (NOT_FOUND), is no such text or
@@ -51,7 +51,7 @@ def read(path: str | os.PathLike) -> list[ModelConfig]:
     )
 
 
-def parse(text: str) -> list[ModelConfig]:
+def parse(text: str) -> list[ModelConfig] | None:
     """Returns the models of a `ModelServerConfig` in text form.
 
     Args:
@@ -69,11 +69,16 @@ def parse(text: str) -> list[ModelConfig]:
 
 def from_message(
     message: model_server_config_pb2.ModelServerConfig,
-) -> list[ModelConfig]:
+) -> list[ModelConfig] | None:
     """Returns the models of a `ModelServerConfig`.
 
     Args:
         message: `tensorflow.serving.ModelServerConfig`.
+
+    Returns:
+        list of `ModelConfig`; None where nothing is said of models, as by an
+        empty file, by which TensorFlow Serving changes nothing.
+        `model_config_list {}` are no models.
 
     Raises:
         ServingError: it breaks a rule of TensorFlow Serving
@@ -84,6 +89,8 @@ def from_message(
         raise errors.invalid_argument(
             "Missing custom_model_config_loader in ServerCore Options"
         )
+    if not message.HasField("model_config_list"):
+        return None
     configs = []
     for model in message.model_config_list.config:
         platform = _platform(model)
@@ -110,8 +117,8 @@ def validate(configs: Iterable[ModelConfig]) -> None:
         configs: `ModelConfig`s.
 
     Raises:
-        ServingError: a name is there twice, or a base path is relative or not
-            on this machine (INVALID_ARGUMENT).
+        ServingError: a name is there twice, or a base path is relative, not
+            on this machine or none (INVALID_ARGUMENT).
     """
     names = set()
     for config in configs:
@@ -121,7 +128,7 @@ def validate(configs: Iterable[ModelConfig]) -> None:
                 "config list"
             )
         names.add(config.name)
-        if urllib.parse.urlsplit(config.base_path).scheme:
+        if _is_remote(config):
             raise errors.invalid_argument(
                 f"Expected model {config.name} to lie in a local folder, the "
                 "only kind that this server reads; got base_path()="
@@ -132,6 +139,18 @@ def validate(configs: Iterable[ModelConfig]) -> None:
                 f"Expected model {config.name} to have an absolute path or "
                 f"URI; got base_path()={config.base_path}"
             )
+
+
+def _is_remote(config):
+    try:
+        if "\0" in config.base_path:
+            raise ValueError("it has a null character")
+        return bool(urllib.parse.urlsplit(config.base_path).scheme)
+    except ValueError as error:
+        raise errors.invalid_argument(
+            f"Expected model {config.name} to have the path of a folder; got "
+            f"base_path()={config.base_path!r} ({error})"
+        ) from error
 
 
 def _platform(model):

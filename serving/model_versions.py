@@ -276,4 +276,8 @@ class ModelVersions:
 
     def _poll_until_stopped(self, seconds):
         while not self._stopped.wait(seconds):
-            self.poll()
+            try:
+                self.poll()
+            except Exception:
+                # Whatever it is: later versions are to be found all the same.
+                _log.exception("Looking for versions failed")

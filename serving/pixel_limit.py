@@ -23,8 +23,7 @@ def of_export(folder) -> int | None:
         folder: of a version.
 
     Returns:
-        int, out of its manifest; None where it is no export of tf_simmim, or
-        one that takes no files.
+        int, out of its manifest; None where it is no export of tf_simmim.
     """
     try:
         text = (pathlib.Path(folder) / _MANIFEST).read_text(encoding="utf-8")
@@ -72,7 +71,9 @@ class PixelLimit:
         """
         for alias in self._strings[signature_name]:
             array = inputs[alias]
-            if array.dtype == object:
+            if array.dtype == object and self._has_rank(
+                array, signature_name, alias
+            ):
                 for content in array.reshape(-1).tolist():
                     self._check(alias, content)
         return self._engine.run(signature_name, inputs, outputs)
@@ -80,6 +81,11 @@ class PixelLimit:
     def close(self):
         """Frees the engine."""
         self._engine.close()
+
+    def _has_rank(self, array, signature_name, alias):
+        # Of any other, which may be of millions of strings, the graph says it.
+        shape = self.signatures[signature_name].inputs[alias].tensor_shape
+        return shape.unknown_rank or array.ndim == len(shape.dim)
 
     def _check(self, alias, content):
         for file in _files(alias, content):

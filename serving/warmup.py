@@ -1,5 +1,6 @@
 """Replay of the requests that a version is to answer before it serves."""
 
+import logging
 import pathlib
 import time
 
@@ -14,6 +15,7 @@ from serving import multi_inference
 from serving.grpc_api import example_input
 from serving.grpc_api import tensor_proto
 
+_log = logging.getLogger(__name__)
 FILE_NAME = "assets.extra/tf_serving_warmup_requests"
 # TensorFlow Serving's.
 MAX_RECORDS = 1000
@@ -23,6 +25,9 @@ def replay(
     engine, folder: pathlib.Path, iterations: int = 1, max_bytes: int = 2**31
 ) -> int:
     """Runs the requests of a warm-up file; looks at no answer.
+
+    One that takes longer than a request may is logged, and no reason against
+    the version: TensorFlow Serving has no limit here.
 
     Args:
         engine: with `signatures` and `run`.
@@ -69,8 +74,22 @@ def _replay(engine, path, iterations, max_bytes):
                 f"Failed to parse warmup record: {number} from {path}"
             ) from error
         for _ in range(iterations):
-            _run(engine, log, max_bytes)
+            _run_in_time(engine, log, max_bytes, f"{number} of {path}")
     return number
+
+
+def _run_in_time(engine, log, max_bytes, which):
+    try:
+        _run(engine, log, max_bytes)
+    except errors.ServingError as error:
+        if error.code != "DEADLINE_EXCEEDED":
+            raise
+        _log.warning(
+            "Warm-up request %s was not answered in the time that a request "
+            "has; nor may be those of clients that are like it: %s",
+            which,
+            error.message,
+        )
 
 
 def _records(path):

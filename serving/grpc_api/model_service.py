@@ -58,13 +58,14 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
                 "HandleReloadConfigRequest needs a server with "
                 "--allow_reload_config_requests",
             )
-        if not request.config.HasField("model_config_list"):
+        configs = model_config.from_message(request.config)
+        if configs is None:
             raise errors.invalid_argument(
                 "ServerModelConfig type not supported by "
                 "HandleReloadConfigRequest. Only ModelConfigList is currently "
                 "supported"
             )
-        self._versions.configure(model_config.from_message(request.config))
+        self._versions.configure(configs)
         self._versions.wait_until_available()
         response = model_management_pb2.ReloadConfigResponse()
         response.status.SetInParent()

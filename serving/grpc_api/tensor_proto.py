@@ -8,6 +8,8 @@ from tensorflow.core.framework import tensor_pb2
 
 from serving import errors
 
+# What a string takes beside its characters, as an object of Python.
+_STRING_BYTES = 40
 _FIELDS = {
     "float32": "float_val",
     "float64": "double_val",
@@ -61,7 +63,8 @@ def parse(alias: str, message, max_bytes: int) -> np.ndarray:
 def _num_bytes(message, dtype, num_values):
     if dtype != tf.string:
         return num_values * dtype.size
-    given = [1 + len(each) for each in message.string_val] or [1]
+    given = [_STRING_BYTES + len(each) for each in message.string_val]
+    given = given or [_STRING_BYTES]
     # The last one stands for all that are not there.
     return sum(given) + max(0, num_values - len(given)) * given[-1]
 

@@ -49,6 +49,48 @@ def test_a_file_that_is_wrong_changes_nothing_and_is_told(tmp_path, caplog):
     poller.poll()
     path.write_text("improper")
     poller.poll()
+    write(path, "a")
+    path.write_text(path.read_text().replace("/x", "//[x"))
+    poller.poll()
     assert versions.configs is None
     assert "No such file" in caplog.text
     assert "Error parsing text-format" in caplog.text
+    assert "to have the path of a folder" in caplog.text
+
+
+def test_an_empty_file_changes_nothing_and_an_empty_list_takes_all_away(
+    tmp_path,
+):
+    path, versions = tmp_path / "models.config", FakeVersions()
+    poller = config_file_poller.ConfigFilePoller(path, versions, 10.0)
+    write(path, "a")
+    poller.poll()
+    # As an editor does before it writes.
+    path.write_text("")
+    poller.poll()
+    assert [config.name for config in versions.configs] == ["a"]
+    path.write_text("model_config_list {}")
+    poller.poll()
+    assert versions.configs == []
+
+
+def test_no_fault_ends_the_reading(tmp_path, caplog):
+    class Faulty(FakeVersions):
+        def configure(self, configs):
+            if configs[0].name == "bad":
+                self.configured.set()
+                raise ZeroDivisionError("of our own")
+            super().configure(configs)
+
+    path, versions = tmp_path / "models.config", Faulty()
+    write(path, "bad")
+    poller = config_file_poller.ConfigFilePoller(path, versions, 0.01)
+    poller.start()
+    with contextlib.closing(poller):
+        assert versions.configured.wait(20)
+        write(path, "good")
+        for _ in range(3):
+            versions.configured.clear()
+            assert versions.configured.wait(20)
+    assert [config.name for config in versions.configs] == ["good"]
+    assert "of our own" in caplog.text

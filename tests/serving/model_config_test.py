@@ -47,8 +47,9 @@ def test_a_file_of_models_is_read(tmp_path):
     assert four.policy.choose([1, 2, 3]) == {3}
 
 
-def test_an_empty_file_lists_no_models():
-    assert model_config.parse("") == []
+def test_an_empty_file_says_nothing_and_an_empty_list_means_no_models():
+    assert model_config.parse("") is None
+    assert model_config.parse("model_config_list {}") == []
 
 
 @pytest.mark.parametrize(
@@ -87,6 +88,16 @@ def test_an_empty_file_lists_no_models():
                 'name: "m" base_path: "gs://b/m" model_platform: "tensorflow"'
             ),
             "local folder",
+        ),
+        (
+            config('name: "m" base_path: "//[m" model_platform: "tensorflow"'),
+            r"the path of a folder; got base_path\(\)='//\[m' \(Invalid IPv6",
+        ),
+        (
+            config(
+                'name: "m" base_path: "/m\\000" model_platform: "tensorflow"'
+            ),
+            "it has a null character",
         ),
         (
             GOOD.replace('"two" ', '"one" '),

@@ -136,6 +136,16 @@ def test_an_image_in_an_example_counts_too(limited):
         limited.run("classify_names", {"inputs": strings(b"no example")})
 
 
+def test_strings_of_another_shape_are_not_looked_at_but_refused(limited):
+    seen = []
+    limited._check = lambda alias, content: seen.append(content)
+    with pytest.raises(errors.ServingError) as caught:
+        limited.run("png", {"image_bytes": strings(b"", b"").reshape(1, 2)})
+    assert caught.value.code == "INVALID_ARGUMENT"
+    del limited._check
+    assert not seen
+
+
 def test_what_is_no_image_is_left_to_the_model(limited):
     x = {"x": np.float32([5.0])}
     assert limited.run("fifth", x)["y"].tolist() == [1.0]

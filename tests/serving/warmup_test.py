@@ -129,6 +129,21 @@ def test_a_request_that_fails_fails_the_file(tmp_path, counting, record, code):
     assert counting.runs == ["serving_default"]
 
 
+def test_a_request_that_takes_too_long_is_told_and_is_no_fault(
+    tmp_path, counting, caplog
+):
+    def run(name, *arguments):
+        if name == "classify_x_to_y":
+            raise errors.ServingError("DEADLINE_EXCEEDED", "over")
+        return CountingEngine.run(counting, name, *arguments)
+
+    counting.run = run
+    path = write(tmp_path, [predict(), log_of(CLASSIFY), log_of(REGRESS)])
+    assert warmup.replay(counting, tmp_path) == 3
+    assert counting.runs == ["serving_default", "regress_x_to_y"]
+    assert f"Warm-up request 2 of {path} was not answered" in caplog.text
+
+
 @pytest.fixture
 def copied(models, tmp_path):
     """A version of a model, with a warm-up file."""
