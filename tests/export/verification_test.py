@@ -152,7 +152,39 @@ class VerificationTest(tf.test.TestCase, parameterized.TestCase):
         )
         self.assertIn("fingerprint.pb is missing", problems)
 
-    @parameterized.parameters("{", "[]", '{"format": "another"}')
+    def test_a_record_whose_tensor_is_none_is_named(self):
+        for kind in ("request", "response"):
+            folder = self.copy()
+            logs = prediction_logs.read(folder)
+            message = getattr(logs[1].predict_log, kind)
+            tensors = message.inputs if kind == "request" else message.outputs
+            for tensor in tensors.values():
+                tensor.tensor_content = b"four"
+            prediction_logs.write(folder, logs)
+            planted.write_manifest(folder)
+            failed = self.failed(folder)
+            self.assertEqual(list(failed), ["warm-up file"])
+            (problem,) = failed["warm-up file"]
+            self.assertRegex(problem, "^record 1 .* has a tensor that is none")
+            shutil.rmtree(folder)
+
+    def test_an_answer_without_a_batch_dimension_is_named(self):
+        folder = self.copy()
+        logs = prediction_logs.read(folder)
+        for tensor in logs[1].predict_log.response.outputs.values():
+            tensor.CopyFrom(tf.make_tensor_proto(1.0))
+        prediction_logs.write(folder, logs)
+        planted.write_manifest(folder)
+        failed = self.failed(folder)
+        self.assertEqual(
+            failed["request 1, features"],
+            ("its answer has no batch dimension",),
+        )
+
+    @parameterized.parameters(
+        *("{", "[]", '{"format": "another"}'),
+        '{"format": "tf_simmim export", "format_version": 1, "files": []}',
+    )
     def test_a_manifest_of_another_kind_is_refused(self, text):
         folder = self.copy()
         (folder / "manifest.json").write_text(text)

@@ -44,6 +44,8 @@ def read(folder) -> dict:
             raise ValueError(f"its format is {content['format']!r}")
         if content["format_version"] != FORMAT_VERSION:
             raise ValueError(f"its version is {content['format_version']!r}")
+        if not isinstance(content["files"], dict):
+            raise ValueError(f"its files are {content['files']!r}")
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise ValueError(f"{FILE_NAME} cannot be read ({error})") from error
     return content
@@ -56,7 +58,7 @@ def problems(folder, content: dict) -> list[str]:
         folder: path.
         content: dict, from `read`.
     """
-    expected, found = content.get("files", {}), _describe(Path(folder))
+    expected, found = content["files"], _describe(Path(folder))
     result = [f"{name} is missing" for name in expected.keys() - found.keys()]
     result += [f"{name} is not in it" for name in found.keys() - expected]
     for name in expected.keys() & found.keys():

@@ -112,6 +112,14 @@ def read(folder) -> list:
         known = ("predict_log", "classify_log")
         if log.WhichOneof("log_type") not in known:
             raise ValueError(f"record {number} is none of {', '.join(known)}")
+        try:
+            request_of(log), answer_of(log)
+        except (ValueError, TypeError) as error:
+            why = " ".join(str(error).split())[:200]
+            raise ValueError(
+                f"record {number} of the warm-up file has a tensor that is "
+                f"none ({why})"
+            ) from error
     return logs
 
 
