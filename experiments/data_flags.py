@@ -200,6 +200,27 @@ def open_validation_source(**options) -> data.Source | None:
     )
 
 
+def refuse_shared_images() -> None:
+    """Refuses to train on what is to be held out.
+
+    Raises:
+        ValueError: --split is all of --dataset, which is to give the held-out
+            images, too.
+    """
+    if (
+        _SPLIT.value != "all"
+        or _VALIDATION_DATASET.value
+        or _VALIDATION_SPLIT.value == ""
+    ):
+        return
+    raise ValueError(
+        "The training images must not hold the held-out ones: --split=train, "
+        "or others to hold out (--validation_dataset=), or none "
+        f"(--validation_split=). Received: --split=all of {_DATASET.value}, "
+        "for both."
+    )
+
+
 def open_splits() -> dict:
     """Opens what training uses by default, train and test, or --split alone."""
     names = [_SPLIT.value] if _SPLIT.value else ["train", "test"]

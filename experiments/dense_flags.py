@@ -71,6 +71,7 @@ def open_sources(names_of, rule, **options):
         ValueError: they have no names, or not the same.
     """
     finetune_flags.take_statistics()
+    data_flags.refuse_shared_images()
     source = data_flags.open_source(**options)
     held_out = data_flags.open_validation_source(**options)
     for each in (source, held_out):

@@ -4,6 +4,7 @@ import math
 import re
 from pathlib import Path
 
+import class_numbers
 import data_flags
 import model_flags
 import run_flags
@@ -159,14 +160,10 @@ def open_sources():
         ValueError: they have no labels, or those of other classes.
     """
     take_statistics()
+    data_flags.refuse_shared_images()
     source = data_flags.open_source()
     held_out = data_flags.open_validation_source()
-    if source.class_names is None:
-        # Raises an error where there are no labels at all.
-        num_classes = int(source.labels().max()) + 1
-        source.class_names = tuple(str(n) for n in range(num_classes))
-        if held_out is not None and held_out.labels().max() < num_classes:
-            held_out.class_names = source.class_names
+    class_numbers.name_classes(source, held_out)
     names = source.class_names
     if held_out is not None and held_out.class_names != names:
         raise ValueError(
@@ -228,6 +225,12 @@ def transfer(pretrained, backbone):
         ValueError: `pretrained` is another network.
     """
     path = _PRETRAINED.value
+    if pretrained.channels != backbone.channels:
+        raise ValueError(
+            f"--channels must be {pretrained.channels}, as of the images that "
+            f"{path} was pretrained on; then images are decoded so. Received: "
+            f"images of {backbone.channels}."
+        )
     try:
         report = convert.transfer_weights(pretrained, backbone)
     except ValueError as error:
@@ -241,8 +244,13 @@ def transfer(pretrained, backbone):
 
 
 def take_statistics():
-    """Sets mean and deviation, unless given, to those of --pretrained."""
-    flags_file = Path(_PRETRAINED.value) / "flags.txt"
+    """Sets mean and deviation, unless given, to those of --pretrained.
+
+    Or to those of the run that goes on, since --pretrained may have gone.
+    """
+    flags_file = run_flags.run_path() / "flags.txt"
+    if not flags_file.is_file():
+        flags_file = Path(_PRETRAINED.value) / "flags.txt"
     if not _PRETRAINED.value or any(
         flags.FLAGS[name].value is not None for name in _STATISTICS
     ):

@@ -113,6 +113,8 @@ CHANGEABLE = {
     *("checkpoint_every_steps", "num_pictures", "num_validation_images"),
     *("validation_dataset", "validation_split", "max_bad_images"),
     *("num_drawn", "min_confidence"),
+    # Not looked at again: the weights are in the checkpoints.
+    "pretrained",
     *ROUNDING,
     "data_service",
 }

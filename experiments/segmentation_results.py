@@ -44,7 +44,7 @@ def write(run, model, scores, held_out, workers):
     )
     visualization.write_png(run.path / "predictions.png", picture)
     print(
-        f"\n{len(held_out.source)} held-out images at step {step}: mean IoU "
-        f"{results['mean_iou']:.4f}, pixel accuracy {results['accuracy']:.4f}"
-        f"\n\n{report.table()}\n\nPredictions: {run.path / 'predictions.png'}"
+        f"\n{len(held_out.source)} held-out images at step {step}: "
+        f"{report.summary()}\n\n{report.table()}\n\n"
+        f"Predictions: {run.path / 'predictions.png'}"
     )

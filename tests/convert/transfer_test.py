@@ -104,10 +104,10 @@ class TransferWeightsTest(tf.test.TestCase, parameterized.TestCase):
             self.assertAllEqual(got, want)
 
     @parameterized.named_parameters(
-        ("another kind", vit, {}, "mask_token"),
+        ("another kind", vit, {}, "block_0/attention"),
         ("width", swin, {"embed_dim": 12}, "patch_embedding/projection/bias"),
         ("heads", swin, {"num_heads": (3, 3)}, "relative_position_bias_table"),
-        ("blocks", swin, {"depths": (2, 2)}, "stage_0_block_1/mlp/"),
+        ("blocks", swin, {"depths": (2, 2)}, "stage_0_block_1/attention"),
     )
     def test_other_backbones_are_refused_and_nothing_changes(
         self, create, options, message
@@ -120,6 +120,12 @@ class TransferWeightsTest(tf.test.TestCase, parameterized.TestCase):
             convert.transfer_weights(randomize(swin()), target)
         for got, want in zip(target.get_weights(), before, strict=True):
             self.assertAllEqual(got, want)
+
+    def test_of_many_weights_that_do_not_fit_some_are_named(self):
+        with self.assertRaisesRegex(
+            ValueError, r"shape: ([^,]+, ){6}and \d\d+ more\.$"
+        ):
+            convert.transfer_weights(vit(), swin())
 
     def test_unknown_method_is_refused_even_where_none_is_needed(self):
         with self.assertRaisesRegex(ValueError, "`method` must be one of"):

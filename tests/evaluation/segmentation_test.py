@@ -29,6 +29,15 @@ class SegmentationReportTest(tf.test.TestCase):
         self.assertEqual(names, ["class", "road", "tree", "sky"])
         self.assertRegex(lines, r"road +1  0\.000   0\.000 +-")
 
+    def test_the_summary_says_both_scores_or_why_there_is_none(self):
+        report = evaluation.SegmentationReport(NAMES, COUNTS)
+        self.assertEqual(
+            report.summary(), "mean IoU 0.3185, pixel accuracy 0.6364"
+        )
+        report = evaluation.SegmentationReport(NAMES, 0 * COUNTS)
+        self.assertEqual(report.summary(), "no pixel has a class")
+        self.assertStartsWith(report.table(), "class")
+
     def test_another_number_of_names_is_refused(self):
         with self.assertRaisesRegex(ValueError, r"3 class names.*\(4, 4\)"):
             evaluation.SegmentationReport(NAMES[:3], COUNTS)

@@ -166,6 +166,40 @@ def test_the_statistics_are_those_of_the_pretraining_unless_given(tmp_path):
         finetune_flags.open_sources()
 
 
+def test_a_run_that_goes_on_has_its_own_statistics(tmp_path):
+    (tmp_path / "flags.txt").write_text("--image_mean=0.4\n--image_std=0.25\n")
+    gone = tmp_path / "gone"
+    parse(
+        *("--dataset=builtin:digits", f"--pretrained={gone}"),
+        f"--workdir={tmp_path}",
+    )
+    finetune_flags.open_sources()
+    assert (FLAGS.image_mean, FLAGS.image_std) == (["0.4"], ["0.25"])
+
+
+def test_images_are_not_trained_on_and_held_out():
+    everything = ("--dataset=builtin:digits", "--split=all")
+    parse(*everything)
+    with pytest.raises(ValueError, match="must not hold the held-out ones"):
+        finetune_flags.open_sources()
+    parse(*everything, "--validation_split=")
+    source, held_out = finetune_flags.open_sources()
+    assert len(source) == 1797 and held_out is None
+    parse(*everything, "--validation_dataset=builtin:digits")
+    assert len(finetune_flags.open_sources()[1]) == 1797
+
+
+def test_images_of_other_channels_than_the_pretrained_are_refused(tmp_path):
+    parse(
+        *("--dataset=builtin:digits", f"--pretrained={tmp_path}"),
+        *("--backbone=vit_nano", "--depth=1", "--image_size=16"),
+    )
+    source, _ = finetune_flags.open_sources()
+    pretrained = backbones.create("vit_nano", 16, depth=1, channels=3)
+    with pytest.raises(ValueError, match="--channels must be 3, .* of 1"):
+        finetune_flags.create_classifier(source, pretrained)
+
+
 def _write_images(folder, names):
     for name in names:
         path = folder / name / f"{name}.png"

@@ -133,7 +133,7 @@ def test_a_killed_run_equals_the_uninterrupted_one_bit_for_bit(
         time.sleep(0.02)
     process.kill()
     assert process.wait() == -signal.SIGKILL
-    result = finetune(workdir, f"--pretrained={pretrained}", *STEPS)
+    result = finetune(workdir, f"--pretrained={tmp_path / 'gone'}", *STEPS)
     assert "Continuing" in result.stderr
     # What it began with is in its checkpoints, and not looked for again.
     assert "weights copied" not in result.stderr

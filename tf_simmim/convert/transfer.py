@@ -9,6 +9,8 @@ from tf_simmim import layers
 from tf_simmim.convert import position_resampling
 from tf_simmim.convert.transfer_report import TransferReport
 
+# Of weights that do not fit, in a message.
+_NUM_NAMED = 6
 _POSITIONS = (layers.RelativePositionBias, layers.LearnedPositionEmbedding)
 
 
@@ -152,9 +154,15 @@ def _resampled_weights(source, target, method, clones=None, left=()):
         raise ValueError(
             "`source` and `target` must be backbones that differ in the sizes "
             "of images and windows alone. Weights that one of them lacks, or "
-            f"that have another shape: {differing}."
+            f"that have another shape: {_shortened(differing)}."
         )
     return [(variable, values[name]) for name, variable in ours.items()]
+
+
+def _shortened(names):
+    shown = ", ".join(names[:_NUM_NAMED])
+    rest = len(names) - _NUM_NAMED
+    return f"{shown}, and {rest} more" if rest > 0 else shown
 
 
 def _clones(source, target):

@@ -66,6 +66,16 @@ class SegmentationReport:
             "counts": self.counts.tolist(),
         }
 
+    def summary(self) -> str:
+        """Returns the scores of all classes together as text."""
+        found = self.to_json()
+        if found["mean_iou"] is None:
+            return "no pixel has a class"
+        return (
+            f"mean IoU {found['mean_iou']:.4f}, pixel accuracy "
+            f"{found['accuracy']:.4f}"
+        )
+
     def table(self) -> str:
         """Returns the classes as text, the worst first."""
         rows = [row for row in self.per_class() if row["iou"] is not None]
