@@ -27,6 +27,8 @@ _FOLDERS = (
     pathlib.Path(__file__).parent,
     pathlib.Path(__file__).parent / "flags",
 )
+# What flags.txt of every run that fine-tunes has, and no other.
+_OF_FINE_TUNING = "--pretrained="
 
 
 def resolve(argv: list[str]) -> list[str]:
@@ -73,15 +75,16 @@ def _find(name):
 def with_run_flags(argv: list[str]) -> list[str]:
     """Returns `argv` with the flags of the run in --workdir put first.
 
-    A program that looks at a run so sees the settings of that run; flags that
-    are given override them.
+    A program that looks at a run of pretrain.py so sees the settings of that
+    run; flags that are given override them.
 
     Args:
         argv: list of str. A command line, program name first.
 
     Raises:
         SystemExit: --workdir is not given, or is not the folder of a run, or
-            its flags.txt sets what is no flag of a run.
+            is that of a run of another program, or its flags.txt sets what is
+            no flag of a run.
     """
     if any(argument.startswith(("--help", "-help")) for argument in argv):
         return argv
@@ -115,6 +118,11 @@ def _require_run_flags(flags_file):
     for line in lines:
         name = line.removeprefix("--").partition("=")[0]
         if not line.startswith("--") or name not in names:
+            if any(other.startswith(_OF_FINE_TUNING) for other in lines):
+                sys.exit(
+                    "--workdir must be the folder of a run of pretrain.py. "
+                    f"Received: {flags_file.parent}, a run that fine-tunes."
+                )
             sys.exit(
                 f"{flags_file} must hold flags of a run only, each "
                 f"--name=value. Received: {line!r}."

@@ -12,6 +12,7 @@ ends it: a score would be of other images than were asked for.
 import json
 import sys
 
+import class_numbers
 import command_line
 import compute_flags
 import curriculum_flags
@@ -63,8 +64,10 @@ def main(argv):
     tf.keras.utils.set_random_seed(seed)
     compute_flags.set_precision()
 
+    data_flags.refuse_shared_images()
     train_source = data_flags.open_source()
     test_source = data_flags.open_validation_source()
+    class_numbers.name_classes(train_source, test_source)
     names = [s and s.class_names for s in (train_source, test_source)]
     if None in names or names[0] != names[1]:
         raise ValueError(

@@ -31,7 +31,11 @@ _NUM_DRAWS = flags.DEFINE_integer(
     lower_bound=2,
 )
 _KNN_K = flags.DEFINE_integer(
-    "knn_k", 20, "Neighbours that vote.", lower_bound=1
+    "knn_k",
+    None,
+    "Neighbours that vote. Default: 20, or all training images where they are "
+    "fewer.",
+    lower_bound=1,
 )
 _KNN_TEMPERATURE = flags.DEFINE_float(
     "knn_temperature", 0.07, "Temperature of the votes.", lower_bound=1e-6
@@ -54,6 +58,7 @@ _CACHE_FEATURES = flags.DEFINE_bool(
 )
 
 _DEFAULT_LABELS = (1, 5, 10)
+_DEFAULT_KNN_K = 20
 
 flags.register_validator(
     "protocols",
@@ -112,7 +117,7 @@ def settings(labels, class_names) -> evaluation.ProbeSettings:
 
     Raises:
         ValueError: the training images are too few of a class, which the
-            message names.
+            message names, or fewer than --knn_k.
     """
     counts = np.bincount(labels, minlength=len(class_names))
     smallest = int(counts.argmin())
@@ -137,15 +142,18 @@ def settings(labels, class_names) -> evaluation.ProbeSettings:
             )
     elif "few_shot" in protocols and few != _DEFAULT_LABELS:
         logging.info("--few_shot_labels=%s: %s.", few, of_smallest)
-    if "knn" in protocols and _KNN_K.value > len(labels):
+    knn_k = _KNN_K.value
+    if knn_k is None:
+        knn_k = min(_DEFAULT_KNN_K, len(labels))
+    elif "knn" in protocols and knn_k > len(labels):
         raise ValueError(
             "--knn_k must be no more than there are training images, "
-            f"{len(labels)}. Received: {_KNN_K.value}."
+            f"{len(labels)}. Received: {knn_k}."
         )
     return evaluation.ProbeSettings(
         len(class_names),
         tuple(protocols),
-        _KNN_K.value,
+        knn_k,
         _KNN_TEMPERATURE.value,
         few,
         _NUM_DRAWS.value,

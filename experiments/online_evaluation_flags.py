@@ -49,16 +49,23 @@ def create_evaluation(
 
     Raises:
         ValueError: --evaluate_every is set, and there are no labels of the
-            same classes in both sources; or there is no such block.
+            same classes in both sources; or there is no such block. Where the
+            training images have no names of classes, numbers are compared.
     """
     if not EVALUATE_EVERY.value:
         return None
-    names = [s and s.class_names for s in (source, validation_source)]
-    if None in names or names[0] != names[1]:
+    if validation_source is None:
         raise ValueError(
-            "--evaluate_every needs labelled training images, and held-out "
-            "ones of the same classes: leave it out for images without. "
-            f"Received classes: {names[0]}, {names[1]}."
+            "--evaluate_every needs held-out images: leave it out for a run "
+            "without. Received: --validation_split=."
+        )
+    data_flags.refuse_shared_images()
+    names = source.class_names
+    if names is not None and names != validation_source.class_names:
+        raise ValueError(
+            "--evaluate_every needs held-out images of the classes of the "
+            "training images: leave it out for others. Received classes: "
+            f"{names}, {validation_source.class_names}."
         )
     blocks = None
     if EVALUATE_BLOCKS.value:
@@ -80,10 +87,15 @@ def create_evaluation(
             (validation_source, data_flags.NUM_VALIDATION_IMAGES.value),
         )
     )
+    for part, batches in ((source, train), (validation_source, test)):
+        if "label" not in batches.element_spec:
+            raise ValueError(
+                "--evaluate_every needs labels: leave it out for images "
+                f"without. Received: {part.name}, which has none."
+            )
     return callbacks.OnlineEvaluation(
         train,
         test,
-        len(names[0]),
         EVALUATE_EVERY.value,
         last_step,
         blocks,

@@ -93,6 +93,8 @@ class FewShotTest(tf.test.TestCase):
             self.accuracies(num_labels=0)
         with self.assertRaisesRegex(ValueError, "`num_draws` must.*: 0"):
             self.accuracies(num_draws=0)
+        with self.assertRaisesRegex(ValueError, "`strength` must.*: 0"):
+            self.accuracies(strength=0)
         self.labels[self.labels == 1] = 0
         with self.assertRaisesRegex(ValueError, "0 of class 1"):
             self.accuracies()

@@ -47,6 +47,17 @@ class KnnAccuracyTest(tf.test.TestCase):
             got = self.accuracy(angles, labels, [0], [1], k=k, temperature=1.0)
             self.assertEqual(got, want)
 
+    def test_a_temperature_next_to_0_leaves_the_vote_to_the_nearest(self):
+        # exp(-0.2 / 2e-4) is 0 in float64, and so would be all weights.
+        nearest = np.rad2deg(np.arccos(0.8))
+        for label in (1, 2):
+            got = self.accuracy(
+                *([nearest, 60, -60], [label, 0, 0], [0], [label]),
+                k=3,
+                temperature=2e-4,
+            )
+            self.assertEqual(got, 1.0)
+
     def test_length_of_a_feature_plays_no_part(self):
         features = at_degrees(0, 90) * [[100.0], [0.01]]
         accuracy = evaluation.knn_accuracy(

@@ -2,6 +2,7 @@
 
 import types
 
+import data_flags
 import evaluation_flags
 import numpy as np
 import online_evaluation_flags
@@ -97,36 +98,88 @@ def test_too_few_images_are_refused_by_name(arguments, labels, message):
         evaluation_flags.settings(labels, NAMES)
 
 
+@pytest.mark.parametrize("num_images, want", [(100, 20), (46, 20), (11, 11)])
+def test_neighbours_default_to_20_or_all_that_there_are(num_images, want):
+    parse("--protocols=knn")
+    labels = np.resize(LABELS, num_images)
+    settings = evaluation_flags.settings(labels, NAMES)
+    assert settings.knn_k == want
+    assert settings.describe()["knn"]["description"].startswith(f"{want} near")
+
+
 def test_neighbours_do_without_a_class():
     parse("--protocols=knn")
     settings = evaluation_flags.settings(LABELS[:39], NAMES)
     assert settings.protocols == ("knn",)
 
 
-def source(name, class_names):
-    return data.Source(name, 10, 1, class_names)
+def source(class_names=NAMES, labelled=True):
+    labels = np.arange(10) % 3 if labelled else None
+    images = np.zeros([10, 6, 9, 1], np.uint8)
+    return data.ArraySource(images, labels, class_names, name="theirs")
 
 
-def create(*arguments, train=NAMES, test=NAMES):
+NAMELESS = source(class_names=None)
+BARE = source(class_names=None, labelled=False)
+
+
+def create(*arguments, train=None, test=None):
     parse("--log_every_steps=5", "--validate_every_steps=5", *arguments)
-    sources = [names and source("s", names) for names in (train, test)]
+    data_flags.open_source()  # for its statistics
     return online_evaluation_flags.create_evaluation(
-        *sources, num_blocks=2, image_size=(32, 32), seed=0, last_step=9
+        *(train or source(), test or source()),
+        num_blocks=2,
+        image_size=(32, 32),
+        seed=0,
+        last_step=9,
     )
 
 
 def test_without_the_flag_nothing_is_judged_while_a_run_trains():
-    assert create(train=None, test=None) is None
+    assert create(train=BARE, test=BARE) is None
 
 
 @pytest.mark.parametrize(
-    "train, test", [(None, NAMES), (NAMES, None), (NAMES, NAMES[::-1])]
+    "test", [source(NAMES[::-1]), NAMELESS, BARE], ids=["other", "no", "bare"]
 )
-def test_judging_a_run_needs_labels_of_the_same_classes(train, test):
-    with pytest.raises(ValueError, match="--evaluate_every needs labelled"):
+def test_judging_a_run_needs_images_of_the_same_classes(test):
+    with pytest.raises(ValueError, match="of the classes of the training"):
+        create("--evaluate_every=5", test=test)
+
+
+def test_judging_a_run_needs_held_out_images():
+    parse("--log_every_steps=5", "--evaluate_every=5", "--validation_split=")
+    with pytest.raises(ValueError, match="needs held-out images"):
+        online_evaluation_flags.create_evaluation(
+            source(), None, 2, (32, 32), seed=0, last_step=9
+        )
+
+
+@pytest.mark.parametrize(
+    "train, test", [(BARE, BARE), (BARE, NAMELESS), (NAMELESS, BARE)]
+)
+def test_judging_a_run_needs_labels_before_its_first_step(train, test):
+    with pytest.raises(ValueError, match="needs labels.*theirs, which has no"):
         create("--evaluate_every=5", train=train, test=test)
+
+
+@pytest.mark.parametrize("test", [NAMELESS, source()], ids=["no", "names"])
+def test_classes_without_names_are_judged_by_their_numbers(test):
+    judge = create("--evaluate_every=5", train=NAMELESS, test=test)
+    (batch,) = judge.train
+    assert sorted(batch["label"].numpy()) == sorted(np.arange(10) % 3)
 
 
 def test_judging_a_run_needs_blocks_that_there_are():
     with pytest.raises(ValueError, match="from 0 to 1.*Received: 1,2"):
         create("--evaluate_every=5", "--evaluate_blocks=1,2")
+
+
+def test_images_that_are_trained_on_do_not_judge():
+    parse("--evaluate_every=100", "--split=all")
+    source = data_flags.open_source()
+    held_out = data_flags.open_validation_source()
+    with pytest.raises(ValueError, match="must not hold the held-out ones"):
+        online_evaluation_flags.create_evaluation(
+            source, held_out, 1, (16, 16), 0, 100
+        )

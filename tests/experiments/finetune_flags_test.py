@@ -75,6 +75,12 @@ def test_recipes_are_those_of_the_reference(name, size, window, decay):
         "weight_decay": 0.05,
         "clip_global_norm": 5.0,
         "train_epochs": 100,
+        "global_batch_size": 2048,
+        "beta_1": 0.9,
+        "beta_2": 0.999,
+        "optimizer": "adamw",
+        "weight_decay_grouping": "reference",
+        "backbone": "vit_base" if name.startswith("vit") else "swin_base",
     }
     assert {flag: FLAGS[flag].value for flag in wanted} == wanted
     schedule = optimization_flags.create_schedule(1281167)

@@ -76,3 +76,13 @@ def test_evaluation_wants_the_folder_of_a_run(tmp_path):
     result = programs.run("evaluate.py", f"--workdir={tmp_path}")
     assert result.returncode != 0
     assert "must be the folder of a run" in result.stderr
+
+
+def test_evaluation_wants_a_run_that_pretrains(tmp_path):
+    lines = ["--crop_fraction=0.875", "--pretrained=", "--seed=0"]
+    (tmp_path / "flags.txt").write_text("\n".join(lines) + "\n")
+    result = programs.run("evaluate.py", f"--workdir={tmp_path}")
+    assert result.returncode != 0
+    wanted = "--workdir must be the folder of a run of pretrain.py. Received: "
+    assert f"{wanted}{tmp_path}, a run that fine-tunes." in result.stderr
+    assert "Traceback" not in result.stderr

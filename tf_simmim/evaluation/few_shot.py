@@ -84,8 +84,8 @@ def few_shot_accuracies(
         list of float in [0, 1], one for each draw.
 
     Raises:
-        ValueError: a class has fewer than `num_labels` images, or
-            `num_labels` or `num_draws` is less than 1.
+        ValueError: a class has fewer than `num_labels` images, `num_labels`
+            or `num_draws` is less than 1, or `strength` is not positive.
 
     Source: draws of k labels with a closed-form classifier as in big_vision,
         evaluators/fewshot_lsr.py. Differs from it: the strength, which is
@@ -104,9 +104,12 @@ def few_shot_accuracies(
         probe = ridge.RidgeProbe(
             train_features[rows], train_labels[rows], num_classes
         )
-        chosen = strength or (
-            probe.best_strength() if num_labels > 1 else _STRENGTH_OF_ONE
-        )
+        if strength is not None:
+            chosen = strength
+        elif num_labels > 1:
+            chosen = probe.best_strength()
+        else:
+            chosen = _STRENGTH_OF_ONE
         predictions = probe.predict(test_features, chosen)
         accuracies.append(float(np.mean(predictions == test_labels)))
     return accuracies

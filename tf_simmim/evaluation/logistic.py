@@ -33,7 +33,8 @@ class LogisticProbe:
         mean of -log softmax(x W + b)[y]  +  strength / 2 sum(W^2)
 
     which is convex: unlike gradient descent with a schedule, the result
-    depends on no learning rate, number of epochs, order or seed. Computed in
+    depends on no learning rate, number of epochs, order or seed. It stops
+    after 1,000 iterations at the latest, as weak strengths may. Computed in
     float64. Rotating or scaling all features together changes nothing.
 
     Args:

@@ -65,9 +65,11 @@ def knn_predictions(
         n_neighbors=k, metric="cosine", algorithm="brute"
     ).fit(train_features)
     distances, rows = index.kneighbors(test_features)  # [M, k]
-    # Cosine distance is 1 - s. The factor exp(1 / temperature) is common to
-    # all neighbours, so it is left out.
-    weights = np.exp(-distances.astype(np.float64) / temperature)
+    # Cosine distance is 1 - s. A factor that is common to all neighbours of an
+    # image is left out: the nearest one's weight, so that it becomes 1, and
+    # no temperature makes all of them 0.
+    further = distances.astype(np.float64) - distances.min(axis=1)[:, None]
+    weights = np.exp(-further / temperature)
 
     votes = np.zeros([len(distances), num_classes])  # [M, L]
     image = np.arange(len(distances))[:, np.newaxis]

@@ -16,10 +16,10 @@ N, M, L = 24, 10, 3
 H, W, C = tiny_simmim.H, tiny_simmim.W, tiny_simmim.C
 
 
-def labelled(num_images, seed):
+def labelled(num_images, seed, names=range(L)):
     """Images whose class shifts their brightness, in batches of 7."""
     rng = np.random.default_rng(seed)
-    labels = np.arange(num_images) % L
+    labels = np.array(names)[np.arange(num_images) % len(names)]
     images = rng.normal(size=[num_images, H, W, C])
     images += labels[:, np.newaxis, np.newaxis, np.newaxis]
     element = {"image": images.astype(np.float32), "label": labels}
@@ -45,7 +45,7 @@ class OnlineEvaluationTest(tf.test.TestCase, parameterized.TestCase):
         return callbacks.OnlineEvaluation(
             labelled(N, 0),
             labelled(M, 1),
-            **{"num_classes": L, "every_steps": 4, **options},
+            **{"every_steps": 4, **options},
         )
 
     def test_numbers_are_those_of_an_evaluation_at_that_step(self):
@@ -72,9 +72,54 @@ class OnlineEvaluationTest(tf.test.TestCase, parameterized.TestCase):
         online = self.create(last_step=7)
         self.assertNotEmpty(online(tiny_simmim.create(0.1), 7))
 
+    def test_features_that_overflow_are_left_out(self):
+        model = tiny_simmim.create(0.1)
+        for weight in model.backbone.trainable_weights:
+            weight.assign(weight * np.nan)
+        with self.assertLogs(level="WARNING") as logs:
+            self.assertEqual(self.create()(model, 4), {})
+        self.assertIn("block 0 are not all finite at step 4", str(logs.output))
+
     def test_few_training_images_have_fewer_neighbours(self):
         online = self.create(knn_k=1000)
         self.assertIn("knn_block_0", online(tiny_simmim.create(0.1), 4))
+
+    def test_images_of_a_class_without_training_images_count_as_wrong(self):
+        model = tiny_simmim.create(0.1)
+        judge = callbacks.OnlineEvaluation
+        # Class 1 has no training image; of the ten others it has three.
+        train = labelled(N, 0, [0, 2])
+        online = judge(train, labelled(M, 1), every_steps=4)
+        with self.assertLogs("absl", "WARNING") as logs:
+            got = online(model, 4)
+            self.assertEqual(online(model, 8), got)
+        self.assertLen(logs.output, 1)
+        self.assertIn("3 of the 10 held-out images", logs.output[0])
+
+        images = evaluation.ProbeData(train, labelled(M, 1))
+        split = images.block_features(model.backbone, [0])[0]
+        features, labels, test, test_labels = split
+        predictions = evaluation.knn_predictions(*split[:3], L)
+        want = np.mean(predictions == test_labels)
+        self.assertEqual(got["knn_block_0"], want)
+        probe = evaluation.RidgeProbe(features, labels // 2, 2)
+        predictions = 2 * probe.predict(test, probe.best_strength())
+        want = np.mean(predictions == test_labels)
+        self.assertEqual(got["linear_block_0"], want)
+        self.assertBetween(want, 0.1, 0.7)
+
+    def test_it_does_not_matter_what_numbers_classes_have(self):
+        model = tiny_simmim.create(0.1)
+        others = [
+            part.map(
+                lambda e: {**e, "label": tf.gather([-1, 7, 99], e["label"])}
+            )
+            for part in (labelled(N, 0), labelled(M, 1))
+        ]
+        online = callbacks.OnlineEvaluation(*others, every_steps=4)
+        with self.assertNoLogs("absl", "WARNING"):
+            got = online(model, 4)
+        self.assertEqual(got, self.create()(model, 4))
 
     @parameterized.parameters(
         (1, [0]), (3, [0, 1, 2]), (4, [0, 1, 2, 3]), (12, [2, 5, 8, 11])
@@ -136,8 +181,11 @@ class OnlineEvaluationTest(tf.test.TestCase, parameterized.TestCase):
             self.create(every_steps=0)
         with self.assertRaisesRegex(ValueError, r"in \[0, 1\).*\(0, 1\)"):
             self.create(blocks=[0, 1])(tiny_simmim.create(0.1), 4)
-        with self.assertRaisesRegex(ValueError, "0 of class 3"):
-            self.create(num_classes=4)(tiny_simmim.create(0.1), 4)
+        train, test = labelled(N, 0), labelled(M, 1)
+        bare = test.map(lambda element: {"image": element["image"]})
+        for name, parts in (("train", (bare, test)), ("test", (train, bare))):
+            with self.assertRaisesRegex(ValueError, f"`{name}` .*`label`"):
+                callbacks.OnlineEvaluation(*parts, every_steps=4)
 
 
 if __name__ == "__main__":
