@@ -1,6 +1,7 @@
 """Models converted from timm's own, in PyTorch, beside them.
 
-Skipped where torch and timm are not installed. Run with timm 1.0.31.
+Skipped where the extra `bench` is not installed. Run with timm 1.0.31 and
+PyTorch 2.14.1.
 """
 
 import numpy as np
