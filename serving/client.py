@@ -33,13 +33,13 @@ _FILE, _PIXELS = "image_bytes", "pixels"
 class Client:
     """Asks one model of a server.
 
-    Images are a list of paths, bytes, arrays and PIL images, mixed as you
-    like, or an array [B, H, W, C]: see `client_side.images.prepare` for what
-    becomes of each. uint8 arrays and PIL images are sent as PNG files, which
-    loses nothing, and are cropped and resized by the server, as paths are;
-    other arrays are sent as pixels on the 0..255 scale, which only `features`
-    takes and which must have the model's size. `features_from_pixels` sends
-    any array so.
+    Images are a list or generator of paths, bytes, arrays and PIL images,
+    mixed as you like, or an array [B, H, W, C]: see
+    `client_side.images.prepare` for what becomes of each. uint8 arrays and PIL
+    images are sent as PNG files, which loses nothing, and are cropped and
+    resized by the server, as paths are; other arrays are sent as pixels on the
+    0..255 scale, which only `features` takes and which must have the model's
+    size. `features_from_pixels` sends any array so.
 
     A long list is sent in several requests. Where one is refused, it is sent
     again in halves, until the image at fault stands alone; so the error names
@@ -170,7 +170,7 @@ class Client:
             RequestError, ValueError, OSError: as of `features`.
             ValueError: both `patch_mask` and `seeds` are given.
         """
-        request_images.require_several(images)
+        images = _counted(images)
         if patch_mask is None:
             seeds = range(len(images)) if seeds is None else seeds
             seeds = np.asarray(seeds, np.int64)
@@ -190,6 +190,7 @@ class Client:
         Raises:
             RequestError, ValueError, OSError: as of `features`.
         """
+        images = _counted(images)
         mask = np.asarray(patch_mask, np.int32)
         return self._outputs("reconstruct_png", images, patch_mask=mask)
 
@@ -287,3 +288,9 @@ class Client:
             prepared, self._batch_size, self._max_request_bytes
         )
         return parts.answers(chunks, send, self._retries)
+
+
+def _counted(images):
+    # As a list, since a generator has no length.
+    request_images.require_several(images)
+    return list(images)

@@ -163,7 +163,7 @@ class Histogram:
             ):
                 sofar += count
                 found.append(f'{before}le="{limit}"}} {sofar}')
-            found.append(f"{name}_sum{{{labels}}} {total:g}")
+            found.append(f"{name}_sum{{{labels}}} {_digits(total)}")
             found.append(f"{name}_count{{{labels}}} {sofar}")
         return found
 
@@ -183,6 +183,12 @@ class _Gauge:
 def exponential(scale: float, growth: float, count: int) -> list[float]:
     """Returns limits of buckets: scale * growth**i for i < count."""
     return [scale * growth**i for i in range(count)]
+
+
+def _digits(value):
+    # All of them: a sum that is rounded stands still, and then jumps.
+    value = float(value)
+    return str(int(value)) if value.is_integer() else repr(value)
 
 
 def _exported(name):

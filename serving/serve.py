@@ -16,6 +16,7 @@ import contextlib
 import importlib.metadata
 import os
 import pathlib
+import signal
 import sys
 
 # As `import tf_simmim` does: no start-up log, and the same kernels.
@@ -24,6 +25,21 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 if __name__ == "__main__":
     # In place of this folder, whose modules belong to the package.
     sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
+
+
+def leave(*_):
+    """Ends the process, whatever it is importing, loading or warming up.
+
+    None of that can be interrupted, and nobody waits for an answer yet.
+    """
+    print("Stopped before it served.", file=sys.stderr, flush=True)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    # Until `serve` handles them. TensorFlow takes seconds to import.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, leave)
 
 import tensorflow as tf
 from absl import app
@@ -113,7 +129,7 @@ def serve(versions, batching, metrics_path, grpc_options):
     """Answers requests until a signal comes, then those that have come."""
     timeout_seconds = serve_flags.timeout_seconds()
     pool, allowed = from_flags.workers(), from_flags.limits()
-    addresses = serve_flags.grpc_addresses()
+    reached = serve_flags.reached_grpc_addresses()
     server = http_server.server(
         routes.application(
             versions,
@@ -125,7 +141,7 @@ def serve(versions, batching, metrics_path, grpc_options):
             grpc_address=(
                 None
                 if grpc_options["credentials"]
-                else next(iter(addresses), None)
+                else next(iter(reached), None)
             ),
             allow_other_origins=serve_flags.REST_API_ENABLE_CORS_SUPPORT.value,
         ),
@@ -137,12 +153,17 @@ def serve(versions, batching, metrics_path, grpc_options):
         stack.callback(close_or_leave, pool)
         health = from_flags.health(versions, pool, batching)
         grpc_server = server_of_grpc.start(
-            versions, pool, allowed, addresses, health, **grpc_options
+            versions,
+            pool,
+            allowed,
+            serve_flags.grpc_addresses(),
+            health,
+            **grpc_options,
         )
         stack.callback(lambda: grpc_server.stop(timeout_seconds).wait())
         if health is not None:
             stack.callback(health.close)
-        urls = ", ".join([serve_flags.rest_url(), *addresses])
+        urls = ", ".join([serve_flags.rest_url(), *reached])
         http_server.run_until_signal(
             server, lambda: print(f"Serving at {urls} ...", flush=True)
         )

@@ -273,17 +273,17 @@ def common_batching_parameters() -> (
 
 def rest_url() -> str:
     """Returns where REST is reached from this machine."""
-    return f"http://{_host()}:{REST_API_PORT.value}"
+    return f"http://{_host(_reached_address())}:{REST_API_PORT.value}"
 
 
 def grpc_addresses() -> list[str]:
     """Returns where gRPC listens."""
-    addresses = []
-    if PORT.value:
-        addresses.append(f"{_host()}:{PORT.value}")
-    if GRPC_SOCKET_PATH.value:
-        addresses.append(f"unix:{GRPC_SOCKET_PATH.value}")
-    return addresses
+    return _grpc_addresses(ADDRESS.value)
+
+
+def reached_grpc_addresses() -> list[str]:
+    """Returns where gRPC is reached from this machine."""
+    return _grpc_addresses(_reached_address())
 
 
 def is_loopback() -> bool:
@@ -291,8 +291,24 @@ def is_loopback() -> bool:
     return ipaddress.ip_address(ADDRESS.value).is_loopback
 
 
-def _host():
-    address = ADDRESS.value
+def _grpc_addresses(address):
+    addresses = []
+    if PORT.value:
+        addresses.append(f"{_host(address)}:{PORT.value}")
+    if GRPC_SOCKET_PATH.value:
+        addresses.append(f"unix:{GRPC_SOCKET_PATH.value}")
+    return addresses
+
+
+def _reached_address():
+    # 0.0.0.0 and :: mean every address of this machine, and are none.
+    address = ipaddress.ip_address(ADDRESS.value)
+    if not address.is_unspecified:
+        return ADDRESS.value
+    return "127.0.0.1" if address.version == 4 else "::1"
+
+
+def _host(address):
     return f"[{address}]" if ":" in address else address
 
 

@@ -112,6 +112,29 @@ def test_reconstructions_come_with_their_masks(client):
     np.testing.assert_array_equal(drawn[:, 0, 0], [7, 5])
 
 
+def test_a_generator_of_images_is_as_good_as_a_list(client):
+    def images(count=4):
+        return (picture for picture in PICTURES[:count])
+
+    mask = np.zeros([4, 2, 3], np.int32)
+    mask[1, 0, 0] = 1
+    got = client.reconstruct(images(), mask)
+    np.testing.assert_allclose(got["masked_l1"], [0, 1 / 6, 0, 0], rtol=1e-6)
+    np.testing.assert_allclose(
+        got["reconstruction"][:, 3, 5], MEANS[:4], rtol=1e-6
+    )
+    drawn = client.reconstruct(images())["patch_mask"]
+    np.testing.assert_array_equal(drawn[:, 1, 2], [0, 1, 2, 3])
+    drawn = client.reconstruct(images(2), seeds=[7, 5])["patch_mask"]
+    np.testing.assert_array_equal(drawn[:, 0, 0], [7, 5])
+    files = client.reconstruct_png(images(), mask)["masked_png_bytes"]
+    shown = [np.asarray(Image.open(io.BytesIO(file))) for file in files]
+    np.testing.assert_array_equal(shown, PICTURES[:4])
+    np.testing.assert_allclose(client.features(images()), MEANS[:4], rtol=1e-6)
+    with pytest.raises(ValueError, match="each of the 3 images"):
+        client.reconstruct(images(3), mask)
+
+
 def test_reconstructions_as_files_are_bytes(client):
     files = [png(picture) for picture in PICTURES[:2]]
     got = client.reconstruct_png(files, np.zeros([2, 2, 3]))

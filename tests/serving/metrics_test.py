@@ -48,6 +48,19 @@ def test_the_page_is_in_the_form_of_tensorflow_serving():
     assert latency.count("Predict") == 4
 
 
+def test_a_sum_is_written_with_all_its_digits():
+    registry = metrics.Registry()
+    sums = registry.histogram("/s", "Sums.", ("of",), [10])
+    sums.observe(1_234_567_891, "whole numbers")
+    sums.observe(1_234_567_891.25, "fractions")
+    sums.observe(2.5, "halves")
+    sums.observe(0.5, "halves")
+    page = registry.page()
+    assert ':s_sum{of="whole numbers"} 1234567891\n' in page
+    assert ':s_sum{of="fractions"} 1234567891.25\n' in page
+    assert ':s_sum{of="halves"} 3\n' in page
+
+
 def test_limits_of_latencies_are_those_of_tensorflow_serving():
     limits = metrics.exponential(10, 1.8, 33)
     assert len(limits) == 33

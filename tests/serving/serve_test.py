@@ -6,6 +6,7 @@ import pathlib
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -20,9 +21,11 @@ import yaml
 from grpc_health.v1 import health_pb2
 from grpc_health.v1 import health_pb2_grpc
 from tensorflow_serving.apis import predict_pb2
+from tensorflow_serving.apis import prediction_log_pb2
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
 import tf_simmim
+from serving import warmup
 from tests.integration import warm_interpreter
 from tests.serving import live_server
 from tests.serving import saved_models
@@ -32,12 +35,15 @@ ROOT = pathlib.Path(__file__).parents[2]
 PROGRAM = ROOT / "serving/serve.py"
 
 
-# The program with a model whose runs never end.
+# The program with a model whose runs never end. It says when one begins.
 HANGING = """
 import os, runpy, sys, time
 sys.path.insert(0, os.path.dirname(os.path.dirname(sys.argv[1])))
 from serving import engine
-engine.SavedModelEngine.run = lambda *_, **__: time.sleep(3600)
+def run(*_, **__):
+    print("Runs.", flush=True)
+    time.sleep(3600)
+engine.SavedModelEngine.run = run
 sys.argv = sys.argv[1:]
 sys.path[0] = os.path.dirname(sys.argv[0])
 runpy.run_path(sys.argv[0], run_name="__main__")
@@ -54,11 +60,12 @@ def run(*arguments):
 
 
 @contextlib.contextmanager
-def started(*arguments, options=(), **environment):
-    """Runs the program meanwhile; yields the process, a client and a log."""
-    port, grpc_port = live_server.free_port(), live_server.free_port()
-    ports = (f"--rest_api_port={port}", f"--port={grpc_port}")
-    python, *rest = command(*arguments, *ports)
+def running(*arguments, until, options=(), **environment):
+    """Runs the program meanwhile; yields the process, and its log so far.
+
+    That ends with a line that starts with `until`, which must come.
+    """
+    python, *rest = command(*arguments)
     process = subprocess.Popen(
         [python, *options, *rest],
         stdout=subprocess.PIPE,
@@ -70,21 +77,33 @@ def started(*arguments, options=(), **environment):
         printed = []
         for line in process.stdout:
             printed.append(line)
-            if line.startswith("Serving at"):
+            if line.startswith(until):
                 break
         else:
             raise AssertionError("".join(printed))
+        yield process, "".join(printed)
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+@contextlib.contextmanager
+def started(*arguments, **options):
+    """Runs the program meanwhile; yields the process, a client and a log."""
+    port, grpc_port = live_server.free_port(), live_server.free_port()
+    ports = (f"--rest_api_port={port}", f"--port={grpc_port}")
+    with running(*arguments, *ports, until="Serving at", **options) as (
+        process,
+        printed,
+    ):
         client = live_server.Client(port)
         deadline = time.monotonic() + 20
         while process.poll() is None and time.monotonic() < deadline:
             with contextlib.suppress(OSError):
                 client.ask("GET", "/healthz")
                 break
-        yield process, client, "".join(printed)
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
+        yield process, client, printed
 
 
 @contextlib.contextmanager
@@ -370,8 +389,56 @@ def test_a_request_that_never_ends_does_not_keep_the_program(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_while_a_model_warms_up(tmp_path, number):
+    saved_models.write_half_plus(tmp_path / "1", 2.0)
+    log = prediction_log_pb2.PredictionLog()
+    request = predict("default", "", x=np.float32([1.0]))
+    log.predict_log.request.CopyFrom(request)
+    path = tmp_path / "1" / warmup.FILE_NAME
+    path.parent.mkdir()
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        writer.write(log.SerializeToString())
+    with running(tmp_path, until="Runs.", options=("-c", HANGING)) as (
+        process,
+        _,
+    ):
+        process.send_signal(number)
+        assert process.wait(30) == 0
+        assert process.stdout.read() == "Stopped before it served.\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_while_tensorflow_is_imported(tmp_path, number):
+    (tmp_path / "tensorflow.py").write_text(
+        "import time\nprint('Imports.', flush=True)\ntime.sleep(3600)\n"
+    )
+    with running(tmp_path, until="Imports.", PYTHONPATH=str(tmp_path)) as (
+        process,
+        _,
+    ):
+        process.send_signal(number)
+        assert process.wait(30) == 0
+        assert process.stdout.read() == "Stopped before it served.\n"
+
+
+@pytest.mark.slow
 def test_an_address_that_others_reach_is_warned_of(tmp_path):
     saved_models.write_half_plus(tmp_path / "1", 2.0)
     with started(tmp_path, "--address=0.0.0.0") as (_, client, printed):
         assert "WARNING: 0.0.0.0 can be reached by others" in printed
         assert client.ask("GET", "/healthz").status == 200
+        # What is to be copied is reached from here; all else is listened on.
+        url = f"http://127.0.0.1:{client.port}"
+        assert f"curl {url}/v1/models/default\n" in printed
+        (grpc_port,) = re.findall(
+            rf"Serving at {url}, 127\.0\.0\.1:(\d+) \.\.\.", printed
+        )
+        assert printed.count("0.0.0.0") == 1
+        (model,) = client.ask("GET", "/page/models.json").json()["models"]
+        for texts in model["examples"].values():
+            channel = f"insecure_channel('127.0.0.1:{grpc_port}'"
+            assert channel in texts["gRPC, in Python"]
+        for port in (client.port, int(grpc_port)):
+            socket.create_connection(("127.0.0.2", port), timeout=20).close()

@@ -49,6 +49,12 @@ async function choose() {
   state.model = model;
   const can = (name) => name in model.signatures;
   state.can = can;
+  // What was asked of another model is of no use any more.
+  ++photoNumber;
+  ++maskNumber;
+  clearTimeout(timer);
+  wait(can("features"));
+  show("class", false);
   at("about").textContent = `${model.name}, version ${model.version}. ${
     can("features")
       ? "Give it a photo and see what it has learned."
@@ -158,6 +164,8 @@ const megabytes = (bytes) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 
 // Shows all there is of a photo. One that is refused leaves the old one.
 async function take(bytes, name, builtInNumber) {
+  // Dropped on the page of a model that takes none.
+  if (!state.can("features")) return;
   const number = ++photoNumber;
   const image = api.encode(bytes);
   clearError();
@@ -166,6 +174,7 @@ async function take(bytes, name, builtInNumber) {
     const rows = await ask("features", [{ image_bytes: image }]);
     if (number !== photoNumber) return;
     state.image = image;
+    show("class", false);
     await Promise.all([
       state.can("reconstruct_png") && showMasking(number),
       showWhole(bytes),
@@ -180,12 +189,13 @@ async function take(bytes, name, builtInNumber) {
 }
 
 // Asks for one output of each, or for all by name. Inputs go as the server
-// wants them: bare where there is one.
-function ask(signature, instances) {
-  const inputs = Object.keys(state.model.signatures[signature].inputs);
+// wants them: bare where there is one. Who asks several times gives the model,
+// since another may be chosen meanwhile.
+function ask(signature, instances, model = state.model) {
+  const inputs = Object.keys(model.signatures[signature].inputs);
   const bare = (instance) =>
     inputs.length === 1 ? instance[inputs[0]] : instance;
-  return api.predict(state.model.name, signature, instances.map(bare));
+  return api.predict(model.name, signature, instances.map(bare));
 }
 
 async function showMasking(number) {
@@ -278,7 +288,7 @@ async function showClass(number) {
 }
 
 async function showNear(features, builtInNumber, number) {
-  const all = await builtInFeatures();
+  const all = await builtInFeatures(state.model);
   if (number !== photoNumber) return;
   const near = all
     .map((other, i) => [cosine(features, other), i])
@@ -297,17 +307,17 @@ async function showNear(features, builtInNumber, number) {
 }
 
 // Returns the features of every built-in picture, once for each version.
-async function builtInFeatures() {
-  const key = `${state.model.version} ${state.model.name}`;
+async function builtInFeatures(model) {
+  const key = `${model.version} ${model.name}`;
   if (!knownFeatures.has(key)) {
-    const asked = loadFeatures();
+    const asked = loadFeatures(model);
     knownFeatures.set(key, asked);
     asked.catch(() => knownFeatures.delete(key));
   }
   return knownFeatures.get(key);
 }
 
-async function loadFeatures() {
+async function loadFeatures(model) {
   const files = await Promise.all(
     state.builtIn.map(({ address }) => api.getBytes(address)),
   );
@@ -316,7 +326,7 @@ async function loadFeatures() {
   for (let i = 0; i < files.length; i += size) {
     const part = files.slice(i, i + size);
     const instances = part.map((file) => ({ image_bytes: api.encode(file) }));
-    rows.push(...(await ask("features", instances)));
+    rows.push(...(await ask("features", instances, model)));
   }
   return rows;
 }

@@ -44,12 +44,40 @@ def served_classifier(tmp_path_factory):
 @pytest.fixture(scope="session")
 def opened(served):
     """A browser that shows the page of `served`."""
+    with _showing(served.client) as browser:
+        browser.wait_until("document.body?.dataset.state === 'done'")
+        yield browser
+
+
+@pytest.fixture(scope="session")
+def served_both(served, served_classifier):
+    """A client of a server of both, as `classifier` and `pretrained`."""
+    models = {"classifier": served_classifier, "pretrained": served}
+    configs = [
+        model_config.ModelConfig(name, str(each.folder.parent))
+        for name, each in models.items()
+    ]
+    with _loaded(configs) as versions, _running(versions) as client:
+        yield client
+
+
+@pytest.fixture
+def opened_both(served_both):
+    """A browser that shows the page of `served_both`, anew."""
+    with _showing(served_both) as browser:
+        browser.wait_until(
+            "document.getElementById('status')?.textContent.includes('done')"
+        )
+        yield browser
+
+
+@contextlib.contextmanager
+def _showing(client):
     program = chromium.find()
     if program is None:
         pytest.skip(f"the page is tested in a browser, one of {chromium.NAMES}")
     with chromium.running(program) as browser:
-        browser.open(f"http://127.0.0.1:{served.client.port}/")
-        browser.wait_until("document.body?.dataset.state === 'done'")
+        browser.open(f"http://127.0.0.1:{client.port}/")
         yield browser
 
 
@@ -62,13 +90,21 @@ def _serving(directory, model):
         max_batch_size=2,
         verify=False,
     )
+    configs = [model_config.ModelConfig("tiny model", str(directory))]
+    with _loaded(configs) as versions, _running(versions) as client:
+        yield Served(folder, model, versions, client)
+
+
+@contextlib.contextmanager
+def _loaded(configs):
     versions = model_versions.ModelVersions(
         functools.partial(engine.SavedModelEngine, timeout_in_ms=60_000)
     )
-    versions.configure([model_config.ModelConfig("tiny model", str(directory))])
-    versions.wait_until_available()
-    with live_server.running(
-        versions, max_waiting=8, timeout_seconds=60.0
-    ) as client:
-        yield Served(folder, model, versions, client)
-    versions.close()
+    with contextlib.closing(versions):
+        versions.configure(configs)
+        versions.wait_until_available()
+        yield versions
+
+
+def _running(versions):
+    return live_server.running(versions, max_waiting=8, timeout_seconds=60.0)

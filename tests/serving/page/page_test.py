@@ -15,10 +15,47 @@ pytestmark = pytest.mark.slow
 
 ROWS, COLUMNS = tiny.H // tiny.P, tiny.W // tiny.P
 FAILED = "!document.getElementById('error').hidden"
+# Keeps answers back from the page: `window.held` has the functions that let
+# them go, and `window.sent` the model of each request and its rows.
+HOLD = """(() => {
+  const fetched = window.fetch;
+  window.held = [];
+  window.sent = [];
+  window.fetch = async (path, options) => {
+    const asked = JSON.parse(options?.body ?? "{}");
+    if (asked.instances) {
+      const model = path.replace("/v1/models/", "").replace(":predict", "");
+      window.sent.push([model, asked.signature_name, asked.instances.length]);
+    }
+    const answer = await fetched(path, options);
+    if (HELD) await new Promise((letGo) => window.held.push(letGo));
+    return answer;
+  };
+})()"""
 
 
 def text(browser, name):
     return browser.run(f"document.getElementById('{name}').textContent")
+
+
+def is_shown(browser, name):
+    return browser.run(f"document.getElementById('{name}').checkVisibility()")
+
+
+def choose(browser, model):
+    """Chooses a model, and returns at once."""
+    browser.run(
+        "(() => { const chosen = document.getElementById('model'); "
+        f"chosen.value = '{model}'; "
+        "chosen.dispatchEvent(new Event('change')); })()"
+    )
+
+
+def wait_for_photo(browser, name):
+    browser.wait_until(
+        "document.getElementById('status').textContent === "
+        f"'{name}: done.' && document.body.dataset.state === 'done'"
+    )
 
 
 def mask(browser):
@@ -256,3 +293,89 @@ def test_examples_follow_the_signature(opened):
         "masked_l1: float32 [B]; reconstruction: float32 [B, 16, 24, 3]"
     )
     assert "/v1/models/tiny%20model:predict" in text(opened, "examples")
+
+
+def test_a_class_is_shown_of_the_model_and_photo_that_are_chosen(
+    opened_both, served_both
+):
+    browser = opened_both
+    assert text(browser, "about").startswith("classifier, version 1.")
+    assert is_shown(browser, "class") and not is_shown(browser, "masking")
+    browser.run("document.querySelectorAll('#built-in button')[7].click()")
+    name = browser.run("document.querySelectorAll('#built-in img')[7].alt")
+    wait_for_photo(browser, name)
+    pictures = served_both.ask("GET", "/page/pictures.json").json()
+    file = served_both.ask("GET", pictures[7]["address"]).body
+    answer = served_both.post(
+        "/v1/models/classifier:predict",
+        {
+            "signature_name": "predict",
+            "instances": [{"b64": base64.b64encode(file).decode()}],
+        },
+    )
+    (said,) = answer.json()["predictions"]
+    percent = 100 * said["probabilities"][said["label"]]
+    assert text(browser, "class") == (
+        f"Class: {said['class_name']} ({percent:.1f} %)"
+    )
+
+    choose(browser, "pretrained")
+    assert not is_shown(browser, "class")
+    wait_for_photo(browser, pictures[0]["name"])
+    assert text(browser, "about").startswith("pretrained, version 1.")
+    assert not is_shown(browser, "class") and is_shown(browser, "masking")
+
+    choose(browser, "classifier")
+    assert not is_shown(browser, "masking")
+    wait_for_photo(browser, pictures[0]["name"])
+    assert is_shown(browser, "class")
+    assert not browser.run(FAILED)
+    assert browser.complaints == []
+
+
+def test_a_class_that_comes_too_late_is_not_shown(opened_both):
+    """The old model answers while the new one's photo is fetched."""
+    browser = opened_both
+    browser.run(
+        HOLD.replace(
+            "HELD",
+            "asked.signature_name === 'predict' || "
+            "window.held.length === 1 && path.startsWith('/page/pictures/')",
+        )
+    )
+    browser.run("document.querySelectorAll('#built-in button')[7].click()")
+    browser.wait_until("window.held.length === 1")
+    assert not is_shown(browser, "class")  # That of the photo before.
+    choose(browser, "pretrained")
+    browser.wait_until("window.held.length === 2")
+    browser.run("window.held[0]()")
+    browser.run("new Promise((done) => setTimeout(done, 200))")
+    assert not is_shown(browser, "class")
+    browser.run("window.held[1]()")
+    wait_for_photo(browser, "china, part 1")
+    assert not is_shown(browser, "class")
+    assert not browser.run(FAILED)
+
+
+def test_all_built_in_pictures_are_compared_by_one_model(opened_both):
+    """Also where another is chosen between two requests for their features."""
+    browser = opened_both
+    browser.run(
+        HOLD.replace(
+            "HELD", "asked.instances?.length > 1 && !window.held.length"
+        )
+    )
+    choose(browser, "pretrained")
+    browser.wait_until("window.held.length === 1")
+    choose(browser, "classifier")
+    wait_for_photo(browser, "china, part 1")
+    browser.run("window.held[0]()")
+    browser.wait_until(
+        "window.sent.filter(([, , rows]) => rows > 1).length === 4"
+    )
+    sent = browser.run("window.sent.filter(([, , rows]) => rows > 1)")
+    assert sent == [["pretrained", "features", 8]] * 4
+    choose(browser, "pretrained")
+    wait_for_photo(browser, "china, part 1")
+    assert browser.run("document.querySelectorAll('#near li').length") == 6
+    assert not browser.run(FAILED)
