@@ -58,7 +58,7 @@ class Client:
             or "grpc", in which numbers take a quarter of the room.
         version: int or None. Default: the server's latest.
         label: str or None. Of a version, such as "stable", instead of it.
-        batch_size: int >= 1. Images of a request. Default 32, what exports
+        batch_size: int >= 1. Images of a request. Default 8, what exports
             allow; with batching, TensorFlow Serving refuses more than its
             `max_batch_size`.
         max_request_bytes: int >= 1. Of a request, as JSON; a single larger
@@ -78,7 +78,7 @@ class Client:
         protocol="rest",
         version=None,
         label=None,
-        batch_size=32,
+        batch_size=8,
         max_request_bytes=12 * 2**20,
         timeout_seconds=30.0,
         retries=5,

@@ -47,7 +47,7 @@ def test_what_an_export_has_beside_its_graph_is_read(tmp_path):
     found = batching_parameters.of_model(tmp_path)
     assert found.max_batch_size == 12
     assert found.allowed_batch_sizes == (1, 2, 4, 8, 12)
-    assert found.max_enqueued_batches == 4
+    assert found.max_enqueued_batches == 2
 
 
 def test_a_batch_is_filled_up_to_the_next_allowed_size():

@@ -8,9 +8,12 @@ server's, for all models.
 import re
 
 FILE_NAME = "batching_params.pbtxt"
-MAX_BATCH_SIZE = 32
-# Batches that may wait; more are refused at once (UNAVAILABLE, HTTP 503).
-_MAX_ENQUEUED_BATCHES = 4
+# Enough to fill some cores. Larger batches keep everyone in them waiting, and
+# pay on accelerators alone (docs/serving.md).
+MAX_BATCH_SIZE = 8
+# Batches that may wait, one for each thread that computes them (TensorFlow
+# Serving's advice); more are refused at once (UNAVAILABLE, HTTP 503).
+_MAX_ENQUEUED_BATCHES = 2
 _TEXT = """\
 # Requests are merged up to this many images; a larger one is refused.
 max_batch_size {{ value: {largest} }}
