@@ -104,6 +104,12 @@ def test_a_few_labelled_images_are_those_of_the_seed():
         detect_flags.open_sources()
 
 
+def test_images_are_not_trained_on_and_held_out():
+    parse("--dataset=builtin:digit_scenes", "--split=all")
+    with pytest.raises(ValueError, match="must not hold the held-out ones"):
+        detect_flags.open_sources()
+
+
 def test_images_without_boxes_are_refused():
     parse("--dataset=builtin:digits")
     with pytest.raises(ValueError, match="must have boxes.*builtin:digits"):

@@ -33,6 +33,20 @@ def good_files():
 
 
 class PreprocessingTest(tf.test.TestCase, parameterized.TestCase):
+    def test_few_files_are_decoded_at_a_time(self):
+        """Each may take 300 MB; TensorFlow's own number is 10."""
+        preprocessing = export.Preprocessing(
+            data.ResizeAndCentreCrop(SIZE), tiny.normalization(3)
+        )
+        spec = tf.TensorSpec([None], tf.string)
+        graph = tf.function(preprocessing.decode).get_concrete_function(spec)
+        found = [
+            operation.get_attr("parallel_iterations")
+            for operation in graph.graph.get_operations()
+            if operation.type in ("While", "StatelessWhile")
+        ]
+        self.assertEqual(found, [4])
+
     @parameterized.parameters(
         (1, data.ResizeAndCentreCrop(SIZE)),
         (3, data.EvaluationCrop(SIZE, 0.8)),

@@ -78,6 +78,14 @@ def test_evaluation_wants_the_folder_of_a_run(tmp_path):
     assert "must be the folder of a run" in result.stderr
 
 
+def test_evaluation_is_not_of_images_that_it_learns_from(tmp_path):
+    (tmp_path / "flags.txt").write_text("--dataset=builtin:digits\n")
+    result = programs.run("evaluate.py", f"--workdir={tmp_path}", "--split=all")
+    assert result.returncode != 0
+    assert "must not hold the held-out ones" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 def test_evaluation_wants_a_run_that_pretrains(tmp_path):
     lines = ["--crop_fraction=0.875", "--pretrained=", "--seed=0"]
     (tmp_path / "flags.txt").write_text("\n".join(lines) + "\n")

@@ -35,6 +35,11 @@ def test_a_single_version_is_served_alone(export):
     assert config.policy.choose([3, 7]) == {3}
 
 
+def test_an_empty_file_of_models_is_of_none(tmp_path):
+    (tmp_path / "models.config").write_text("")
+    assert choose(config_file=tmp_path / "models.config") == []
+
+
 @pytest.mark.parametrize(
     ("folder", "message"),
     [

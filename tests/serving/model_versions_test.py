@@ -113,6 +113,25 @@ def test_a_new_version_takes_over_and_the_old_one_is_freed(make, base):
     assert versions.unavailable() == []
 
 
+def test_no_fault_ends_the_looking(make, base, caplog, monkeypatch):
+    versions = make()
+    versions.configure([config(base)])
+    versions.wait_until_available()
+    look = version_policy.find_versions
+    faults = iter([ZeroDivisionError("of our own")])
+
+    def find(path):
+        for fault in faults:
+            raise fault
+        return look(path)
+
+    monkeypatch.setattr(version_policy, "find_versions", find)
+    (base / "2").mkdir()
+    versions.start_polling(0.01)
+    wait_for(lambda: states(versions) == {2: "AVAILABLE", 1: "END"})
+    assert "of our own" in caplog.text
+
+
 def test_a_request_keeps_its_version_until_it_is_answered(make, base):
     versions = make()
     versions.configure([config(base)])

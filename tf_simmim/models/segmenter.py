@@ -38,11 +38,11 @@ class Segmenter(scalable_model.ScalableModel):
             in the papers.
         ignore_label: int. Class of pixels that count for nothing; 255, as in
             most data sets.
+        seed: int. Of drop path.
         class_weights: L floats > 0, or None (default): how much a pixel of
             each class counts in the loss. Where one class covers most pixels,
             a smaller weight for it lets the others be learnt in fewer steps;
             scores do not know of it.
-        seed: int. Of drop path.
         **kwargs: passed to `tf.keras.Model`. The backbone has its own `dtype`;
             without one, both follow Keras' global policy.
 
@@ -146,7 +146,8 @@ class Segmenter(scalable_model.ScalableModel):
             )
 
         def shares_of(images, segmentations):
-            # Each pixel of the global batch counts the same, wherever it is.
+            # A pixel counts as much as its class does, whatever part of the
+            # global batch it is in.
             replicas = tf.distribute.get_replica_context()
             counts = self._count(segmentations)
             total = tf.reduce_sum(counts)

@@ -22,12 +22,9 @@ from tensorflow_serving.apis import predict_pb2
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 from tensorflow_serving.apis import regression_pb2
 
-from serving import engine
 from serving import errors
-from serving import model_versions
 from serving import monitoring
 from serving import workers
-from serving.grpc_api import channel_arguments
 from serving.grpc_api import example_input
 from serving.grpc_api import server
 from serving.grpc_api import tensor_proto
@@ -110,69 +107,6 @@ def test_there_are_as_many_calls_as_promised():
     assert len(CALLS) >= 60
 
 
-def reload_request(**base_paths):
-    """Returns a request for models, each given as name=folder."""
-    request = model_management_pb2.ReloadConfigRequest()
-    for name, base_path in base_paths.items():
-        request.config.model_config_list.config.add(
-            name=name, base_path=str(base_path), model_platform="tensorflow"
-        )
-    return request
-
-
-def test_callers_choose_no_folders_unless_they_may(calls, models):
-    with pytest.raises(grpc.RpcError) as caught:
-        calls.call(
-            "HandleReloadConfigRequest", reload_request(m=models / "kinds")
-        )
-    assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED
-    assert "--allow_reload_config_requests" in caught.value.details()
-
-
-def test_callers_who_may_replace_the_models(models):
-    load = functools.partial(engine.SavedModelEngine, timeout_in_ms=10_000)
-    method = "HandleReloadConfigRequest"
-    half = models / "half_plus_two"
-    with contextlib.ExitStack() as stack:
-        versions = model_versions.ModelVersions(load, max_num_load_retries=0)
-        stack.callback(versions.close)
-        pool = stack.enter_context(
-            contextlib.closing(workers.Workers(2, 4, 60.0))
-        )
-        client = stack.enter_context(
-            running(
-                versions,
-                pool,
-                rest_limits.Limits(),
-                allow_reload_config_requests=True,
-            )
-        )
-        response = client.call(method, reload_request(one=half, two=half))
-        assert response.HasField("status")
-        assert response.status.error_code == 0
-        # Answered when they serve.
-        assert versions.unavailable() == []
-        # The list replaces the one before.
-        client.call(method, reload_request(two=half))
-        assert versions.names() == ["two"]
-        for request, message in (
-            (reload_request(), "Only ModelConfigList is currently supported"),
-            (reload_request(two="relative"), "to have an absolute path"),
-            (
-                reload_request(two=half, three=models / "none"),
-                "Unable to find a numerical version path for servable three",
-            ),
-        ):
-            with pytest.raises(grpc.RpcError, match=message):
-                client.call(method, request)
-        # What cannot be served takes nothing away.
-        request = predict_pb2.PredictRequest()
-        request.model_spec.name = "two"
-        request.inputs["x"].CopyFrom(tf.make_tensor_proto(np.float32([1.0])))
-        answer = client.call("Predict", request)
-        assert list(answer.outputs["y"].float_val) == [3.5]
-
-
 def test_options_of_grpc_hold_before_the_server_s_own(versions):
     with contextlib.closing(workers.Workers(2, 4, 60.0)) as pool:
         with running(
@@ -185,31 +119,6 @@ def test_options_of_grpc_hold_before_the_server_s_own(versions):
             with pytest.raises(grpc.RpcError) as caught:
                 client.call("Predict", predict_request("echo_float32", x=value))
             assert caught.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
-
-
-@pytest.mark.parametrize(
-    ("text", "options"),
-    [
-        ("", {}),
-        (
-            "grpc.max_connection_age_ms=60000,grpc.primary_user_agent=a=b",
-            {
-                "grpc.max_connection_age_ms": 60000,
-                "grpc.primary_user_agent": "a=b",
-            },
-        ),
-        (f"a={2**31 - 1},b={-(2**31)}", {"a": 2**31 - 1, "b": -(2**31)}),
-        (f"a={2**31}", {"a": str(2**31)}),
-    ],
-)
-def test_options_of_grpc_are_numbers_where_they_can_be(text, options):
-    assert channel_arguments.parse(text) == options
-
-
-@pytest.mark.parametrize("text", ["a", "a=", "=1", "a=1,b"])
-def test_options_of_grpc_that_are_none_are_refused(text):
-    with pytest.raises(errors.ServingError, match="must be name=value"):
-        channel_arguments.parse(text)
 
 
 def test_a_message_larger_than_the_limit_is_refused(calls):
@@ -425,6 +334,8 @@ def string_tensor(sizes, *values):
         ((1, 1000), (b"a", b"b" * 100), True),
         ((1000,), (), False),
         ((70_000,), (), True),
+        # Nothing to read, and 40 bytes each for Python.
+        ((2000,), (), True),
         ((2,), (b"a" * 30_000, b"b" * 33_000), False),
     ],
 )
