@@ -6,12 +6,15 @@ import socket
 import time
 
 from tests.integration import programs
+from tests.integration import saboteur
 
 TIMEOUT_SECONDS = 600
 
 
 @contextlib.contextmanager
-def training(workdir, *arguments, program="pretrain.py", num_workers=2):
+def training(
+    workdir, *arguments, program="pretrain.py", num_workers=2, kill_chief=""
+):
     """Starts the workers of a run; whatever is left of them is killed.
 
     Args:
@@ -19,6 +22,8 @@ def training(workdir, *arguments, program="pretrain.py", num_workers=2):
         *arguments: str. Flags; of pretraining after those of `programs.TINY`.
         program: str. A file of `experiments/`.
         num_workers: int.
+        kill_chief: str. Where the chief kills itself, as `saboteur.py` takes
+            it; empty for nowhere.
 
     Yields:
         list of warm_interpreter.Process, the chief first.
@@ -33,8 +38,15 @@ def training(workdir, *arguments, program="pretrain.py", num_workers=2):
                 "cluster": {"worker": addresses},
                 "task": {"type": "worker", "index": index},
             }
+            command = (program, f"--workdir={workdir}", *arguments)
+            if kill_chief and index == 0:
+                notes = (f"{workdir}.steps", f"{workdir}.operations")
+                command = (
+                    *(saboteur.__file__, program, workdir, *notes, kill_chief),
+                    *command[1:],
+                )
             process = programs.start(
-                *(program, f"--workdir={workdir}", *arguments),
+                *command,
                 stderr=log_file(workdir, index),
                 TF_CONFIG=json.dumps(config),
             )

@@ -1,4 +1,4 @@
-"""Pretraining under kill -9: nothing is lost, repeated or different."""
+"""Programs that train under kill -9: nothing is lost, repeated or different."""
 
 import concurrent.futures
 import random
@@ -6,8 +6,29 @@ import time
 
 import pytest
 
+from tests.integration import finetune_test
 from tests.integration import killing
+from tests.integration import segment_test
 
+# Both begin with weights of their own: what they take from another run they
+# take before the first step.
+JOBS = {
+    "finetuning": killing.Job(
+        "finetune.py",
+        # Their averages have to come back as well.
+        (*finetune_test.TINY, "--depth=1", "--ema_momentum=0.9"),
+        total_steps=12,
+        num_images=40,
+        results=("evaluation.json", "confusion_matrix.png"),
+    ),
+    "segmentation": killing.Job(
+        "segment.py",
+        segment_test.TINY,
+        total_steps=12,
+        num_images=4096,
+        results=("evaluation.json", "predictions.png"),
+    ),
+}
 # Where a checkpoint becomes one, and where an old one is half removed.
 COMMIT = "rename checkpoints/tmp-N"
 REMOVAL = "unlink checkpoints/tmp-N/state.index"
@@ -46,7 +67,7 @@ def test_kills_at_every_operation_on_files_and_at_random_lose_nothing(
     watched = killing.Run(tmp_path / "watched", workdir)
     assert watched.start(f"after {COMMIT} 4") == []
     assert not watched.is_complete
-    operations = watched.operations()
+    operations = killing.operations(watched.folder)
     assert {COMMIT, REMOVAL, "fsync checkpoints"} <= set(operations)
 
     writing = [name for name in operations if name.startswith("write ")]
@@ -78,3 +99,20 @@ def test_kills_at_every_operation_on_files_and_at_random_lose_nothing(
         counts, wrong = zip(*results, strict=True)
     assert wrong == ([], [])
     assert sum(counts) == len(kills) >= 30
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", JOBS)
+def test_a_task_killed_in_training_and_in_what_ends_it_loses_nothing(
+    name, tmp_path
+):
+    job, reference = JOBS[name], tmp_path / "reference"
+    killing.train_uninterrupted(reference, job)
+    run = killing.Run(tmp_path / "run", reference, job)
+    for kill in (
+        f"before {COMMIT} 1",
+        "during write checkpoints/tmp-N/state 2",
+        *(f"before replace .{result}.N.tmp 1" for result in job.results),
+    ):
+        assert (run.start(kill), run.is_complete) == ([], False), kill
+    assert (run.start(), run.is_complete) == ([], True)

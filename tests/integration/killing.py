@@ -1,9 +1,9 @@
-"""Kills pretraining at chosen moments and compares what it leaves behind.
+"""Kills programs that train at chosen moments, and compares what they leave.
 
 What is started, and may kill itself, is in `saboteur.py`.
 """
 
-import collections
+import dataclasses
 import re
 import signal
 import subprocess
@@ -13,52 +13,83 @@ from tests.integration import programs
 from tests.integration import saboteur
 from tests.integration import warm_interpreter
 
-TOTAL_STEPS = 46
-NUM_IMAGES = 1437  # the digits to train on: 11.2 steps
-FLAGS = (
-    *programs.TINY,
-    "--depth=1",
-    "--global_batch_size=128",
-    "--train_epochs=5",
-    f"--train_steps={TOTAL_STEPS}",
-    "--checkpoint_every_steps=2",
-    # At the end, which most starts never see.
-    "--validate_every_steps=1000",
-    "--picture_every_steps=1000",
-)
 # Three starts without a kill: what was to be waited for does not happen.
 _MAX_STARTS = 3
 
 
-def train_uninterrupted(workdir):
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """A program, and what to know of it.
+
+    Attributes:
+        program: str. A file of `experiments/`.
+        flags: tuple of str.
+        total_steps: int. That it takes with these flags.
+        num_images: int. Elements of an epoch.
+        results: tuple of str. Files of the run's folder that end it.
+    """
+
+    program: str
+    flags: tuple[str, ...]
+    total_steps: int
+    num_images: int
+    results: tuple[str, ...] = ()
+
+    def arguments(self, workdir, keep_checkpoints=2):
+        """Returns the command line of a run."""
+        return (
+            *self.flags,
+            f"--train_steps={self.total_steps}",
+            f"--keep_checkpoints={keep_checkpoints}",
+            f"--workdir={workdir}",
+        )
+
+
+PRETRAINING = Job(
+    "pretrain.py",
+    (
+        *programs.TINY,
+        "--depth=1",
+        "--global_batch_size=128",
+        "--train_epochs=5",
+        "--checkpoint_every_steps=2",
+        # At the end, which most starts never see.
+        "--validate_every_steps=1000",
+        "--picture_every_steps=1000",
+    ),
+    total_steps=46,
+    num_images=1437,  # the digits to train on: 11.2 steps
+)
+
+
+def train_uninterrupted(workdir, job=PRETRAINING):
     """Runs the plain program once, keeping every checkpoint.
 
     Args:
         workdir: pathlib.Path.
+        job: Job.
     """
     result = programs.run(
-        "pretrain.py",
-        *FLAGS,
-        "--keep_checkpoints=1000",
-        f"--workdir={workdir}",
+        job.program, *job.arguments(workdir, keep_checkpoints=1000)
     )
     if result.returncode:
         raise RuntimeError(result.stderr)
 
 
-def kill_each(folder, reference, kills):
+def kill_each(folder, reference, kills, job=PRETRAINING):
     """Kills as often as asked, over as many runs as it takes.
 
     Args:
         folder: pathlib.Path for the runs.
         reference: pathlib.Path, of `train_uninterrupted`.
         kills: iterable of what `Run.start` takes.
+        job: Job, that of the reference.
 
     Yields:
         (kill, list of str), what was found after it; and a last one for
         letting the last run finish, with None for the kill.
     """
-    runs = (Run(folder / str(n), reference) for n in range(sys.maxsize))
+    runs = (Run(folder / str(n), reference, job) for n in range(sys.maxsize))
     run = next(runs)
     for kill in kills:
         found = [f"it was not killed in {_MAX_STARTS} starts"]
@@ -76,22 +107,56 @@ def kill_each(folder, reference, kills):
     yield None, run.start()
 
 
+def start_once(program, folder, notes, kill, arguments):
+    """Starts a program, and waits until it ends or is killed.
+
+    Args:
+        program: str. A file of `experiments/`.
+        folder: pathlib.Path. Operations on the files in it are noted.
+        notes: pathlib.Path of a folder for them.
+        kill: as of `Run.start`.
+        arguments: tuple of str. The program's command line.
+
+    Returns:
+        int: its exit code; -9 where it was killed.
+    """
+    command = (
+        *(saboteur.__file__, program, folder),
+        *(notes / "steps.txt", notes / "operations.txt"),
+        *(kill if isinstance(kill, str) else "", *arguments),
+    )
+    process = warm_interpreter.start(
+        command, programs.ROOT, stderr=notes / "stderr.txt"
+    )
+    try:
+        return process.wait(kill if isinstance(kill, float) else 900)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
+
+
+def operations(notes):
+    """Returns the kinds of operations on files that were noted, in order."""
+    text = (notes / "operations.txt").read_text(encoding="utf-8")
+    return list(dict.fromkeys(text.splitlines()))
+
+
 class Run:
     """One run, over as many processes as it takes.
 
     Args:
         folder: pathlib.Path, made here. For the run and notes about it.
         reference: pathlib.Path. The same run, never interrupted.
+        job: Job.
     """
 
-    def __init__(self, folder, reference):
+    def __init__(self, folder, reference, job=PRETRAINING):
         folder.mkdir(parents=True)
+        self.folder = folder
         self.workdir = folder / "run"
         self.reference = reference
+        self.job = job
         self.is_complete = False
-        self._steps_file = folder / "steps.txt"
-        self._operations_file = folder / "operations.txt"
-        self._log_file = folder / "stderr.txt"
         self._newest = 0
 
     def start(self, kill=None):
@@ -106,32 +171,15 @@ class Run:
         Returns:
             list of str: what is wrong now, empty for nothing.
         """
-        command = (
-            saboteur.__file__,
-            *(self._steps_file, self._operations_file, self.workdir),
-            kill if isinstance(kill, str) else "",
-            *FLAGS,
-            "--keep_checkpoints=2",
-            f"--workdir={self.workdir}",
+        arguments = self.job.arguments(self.workdir)
+        code = start_once(
+            self.job.program, self.workdir, self.folder, kill, arguments
         )
-        process = warm_interpreter.start(
-            command, programs.ROOT, stderr=self._log_file
-        )
-        try:
-            code = process.wait(kill if isinstance(kill, float) else 900)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            code = process.wait()
         self.is_complete = code == 0
         if code not in (0, -signal.SIGKILL):
-            text = self._log_file.read_text(encoding="utf-8")
+            text = (self.folder / "stderr.txt").read_text(encoding="utf-8")
             return [f"it ended with code {code}: {text[-2000:]}"]
         return list(self._differences())
-
-    def operations(self):
-        """Returns the kinds of operations on files so far, in order."""
-        lines = self._operations_file.read_text(encoding="utf-8").splitlines()
-        return list(dict.fromkeys(lines))
 
     def _differences(self):
         yield from _checkpoint_differences(self.workdir, self.reference)
@@ -140,13 +188,20 @@ class Run:
             yield f"checkpoint {self._newest} is gone"
         self._newest = newest
         taken = []
-        if self._steps_file.exists():
-            text = self._steps_file.read_text(encoding="utf-8")
+        steps_file = self.folder / "steps.txt"
+        if steps_file.exists():
+            text = steps_file.read_text(encoding="utf-8")
             yield from _replay(text.splitlines(), taken)
-        yield from _sample_differences(taken)
+        yield from _sample_differences(taken, self.job.num_images)
+        for name in self.job.results:
+            files = (self.workdir / name, self.reference / name)
+            if not files[0].exists() and not self.is_complete:
+                continue
+            if len({file.read_bytes() for file in files}) != 1:
+                yield f"{name} is different"
         if not self.is_complete:
             return
-        if not newest == len(taken) == TOTAL_STEPS:
+        if not newest == len(taken) == self.job.total_steps:
             yield f"{len(taken)} steps; the last checkpoint is of {newest}"
         for pattern in ("tmp-*", ".*.tmp"):
             for path in self.workdir.rglob(pattern):
@@ -190,10 +245,10 @@ def _replay(lines, taken):
         taken[step:] = [indices]
 
 
-def _sample_differences(taken):
+def _sample_differences(taken, num_images):
     """Looks whether every epoch has each image once."""
     stream = [index for indices in taken for index in indices]
-    for first in range(0, len(stream), NUM_IMAGES):
-        counts = collections.Counter(stream[first : first + NUM_IMAGES])
-        if max(counts.values()) > 1 or max(counts) >= NUM_IMAGES:
+    for first in range(0, len(stream), num_images):
+        epoch = stream[first : first + num_images]
+        if len(set(epoch) & set(range(num_images))) < len(epoch):
             yield f"the epoch from element {first} has an image twice"

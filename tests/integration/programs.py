@@ -25,7 +25,10 @@ DETERMINISTIC = (
     "gradient_norm",
     "skipped_steps",
     "learning_rate",
+    "accuracy",
     "validation_loss",
+    "validation_accuracy",
+    "validation_mean_iou",
 )
 # A network and a batch so small that a step takes milliseconds. Drop path and
 # relative positions are on, so that their randomness and gradients count.

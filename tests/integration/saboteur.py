@@ -1,11 +1,11 @@
-"""The real `experiments/pretrain.py`, in a process that may kill itself.
+"""A real program of `experiments/`, in a process that may kill itself.
 
-    python tests/integration/saboteur.py STEPS_FILE OPERATIONS_FILE WORKDIR \
-        KILL [FLAG ...]
+    python tests/integration/saboteur.py PROGRAM FOLDER STEPS_FILE \
+        OPERATIONS_FILE KILL [FLAG ...]
 
-It notes the images of every step and the operations on the files of the run,
-and kills itself at one of them: KILL is `before`, `during` or `after`, one of
-the operations, and how many times that has to come up, as in
+It notes the images of every training step and the operations on the files of
+FOLDER, and kills itself at one of them: KILL is `before`, `during` or `after`,
+one of the operations, and how many times that has to come up, as in
 `after fsync checkpoints 2`; or nothing.
 """
 
@@ -31,10 +31,10 @@ _LONGEST_WRITE = 0.01
 
 
 class Saboteur:
-    """Notes operations on the files of a run, and kills at one of them."""
+    """Notes operations on the files of a folder, and kills at one of them."""
 
-    def __init__(self, workdir, operations_file, kill):
-        self._workdir = workdir
+    def __init__(self, folder, operations_file, kill):
+        self._folder = folder
         self._operations_file = operations_file
         self._moment, _, rest = kill.partition(" ")
         self._operation, _, times = rest.rpartition(" ")
@@ -48,9 +48,9 @@ class Saboteur:
         @functools.wraps(function)
         def watched(*args, **kwargs):
             path = str(path_of(*args, **kwargs))
-            if not path.startswith(self._workdir):
+            if not path.startswith(self._folder):
                 return function(*args, **kwargs)
-            moment = self._note(name, os.path.relpath(path, self._workdir))
+            moment = self._note(name, os.path.relpath(path, self._folder))
             if moment == "before":
                 _die()
             if moment == "during":
@@ -86,12 +86,17 @@ def _removed(path, *, dir_fd=None):
     return os.path.join("" if dir_fd is None else _opened(dir_fd), path)
 
 
-def _main(steps_file, operations_file, workdir, kill, *arguments):
-    program = programs.ROOT / "experiments" / "pretrain.py"
-    sys.path.insert(0, str(program.parent))
+def _note_steps(steps_file):
+    """Lets every model note the images of each training step."""
+    for kind in (
+        tf_simmim.models.SimMIM,
+        tf_simmim.models.Classifier,
+        tf_simmim.models.Segmenter,
+    ):
+        kind.train_step = _noting(kind.train_step, steps_file)
 
-    train_step = tf_simmim.models.SimMIM.train_step
 
+def _noting(train_step, steps_file):
     def noted_train_step(model, data):
         tf.print(
             model.optimizer.iterations,
@@ -101,11 +106,18 @@ def _main(steps_file, operations_file, workdir, kill, *arguments):
         )
         return train_step(model, data)
 
-    tf_simmim.models.SimMIM.train_step = noted_train_step
+    return noted_train_step
 
-    saboteur = Saboteur(workdir, operations_file, kill)
+
+def _main(program, folder, steps_file, operations_file, kill, *arguments):
+    program = programs.ROOT / "experiments" / program
+    sys.path.insert(0, str(program.parent))
+
+    _note_steps(steps_file)
+    saboteur = Saboteur(folder, operations_file, kill)
     saboteur.watch(tf.train.Checkpoint, "write", lambda _, path: path)
     saboteur.watch(tf.train, "load_checkpoint", pathlib.Path)
+    saboteur.watch(tf.saved_model, "save", lambda _, path, **options: path)
     saboteur.watch(os, "fsync", _opened)
     saboteur.watch(os, "rename", lambda source, _: source)
     saboteur.watch(os, "replace", lambda source, _: source)

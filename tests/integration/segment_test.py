@@ -92,18 +92,6 @@ def test_a_run_begins_with_the_weights_of_another(pretrained, whole):
 
 
 @pytest.mark.slow
-def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(
-    pretrained, whole, tmp_path
-):
-    workdir = tmp_path / "run"
-    programs.copy_as_killed(whole[0], workdir, step=5)
-    result = segment(workdir, f"--pretrained={pretrained}", "--train_steps=12")
-    assert "step 5" in result.stderr
-    programs.assert_same_state(whole[0], workdir, 12)
-    assert evaluation(workdir) == evaluation(whole[0])
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["replicas", "workers"])
 def test_two_learn_like_one(kind, pretrained, whole, tmp_path):
     workdir = tmp_path / "run"

@@ -150,11 +150,19 @@ def test_workers_that_are_lost_or_stopped_go_on_bit_for_bit(
 ):
     workdir = tmp_path / "run"
     arguments = (*flags, "--train_steps=80")
-    for victim in (0, 1):
-        with cluster.training(workdir, *arguments) as processes:
-            wait_for_checkpoint(workdir, processes[0])
-            processes[victim].kill()
-            assert processes[1 - victim].wait(60) == 1
+    # The chief in the middle of a checkpoint, the other one in a step.
+    for victim, kill in (
+        (0, "during write checkpoints/tmp-N/state 2"),
+        (1, ""),
+    ):
+        with cluster.training(
+            workdir, *arguments, kill_chief=kill
+        ) as processes:
+            if victim:
+                wait_for_checkpoint(workdir, processes[0])
+                processes[victim].kill()
+            assert processes[1 - victim].wait(300) == 1
+            assert processes[victim].wait(60) == -signal.SIGKILL
         error = cluster.log(workdir, 1 - victim)
         assert "Traceback" not in error
         assert error.count("has ended or cannot be reached") == 1

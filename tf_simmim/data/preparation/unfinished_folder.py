@@ -70,6 +70,7 @@ class UnfinishedFolder:
             pass  # a file system without locks
 
     def _open(self):
+        atomic_file.remove_leftovers(self.path, record_index.FILE)
         if (self.path / record_index.FILE).exists():
             self.index = record_index.read(self.path)
             self._require_same(self.index.made_from)
