@@ -2,6 +2,13 @@
 
 Tolerances: float32 sums in another order. The trajectory's is wider: an L1
 gradient is a sign, so a rounding difference near zero flips whole entries.
+
+How far sums are from the reference's depends on the processor's instructions.
+The gradient that differs most, Swin in graph mode, relative L2 in 1e-5:
+
+    ONEDNN_MAX_CPU_ISA      AVX2    AVX512_CORE    default
+    AMD EPYC (AVX-512)      0.68    0.87           0.87
+    Intel Xeon (AMX)        -       -              1.00, TensorFlow 2.21: 1.02
 """
 
 import json
@@ -18,6 +25,7 @@ from tf_simmim import optimization
 
 FOLDER = pathlib.Path(__file__).parent
 MODES = (("graph", False), ("xla", True))
+GRADIENT_TOLERANCE = 3e-5  # relative L2 of each tensor
 
 
 class SimMIMParity(tf.test.TestCase, parameterized.TestCase):
@@ -78,7 +86,7 @@ class SimMIMParity(tf.test.TestCase, parameterized.TestCase):
             ours = weight_map.to_reference(gradient.numpy())
             theirs = self.golden[f"grad/{weight_map.name}"]
             error = np.linalg.norm(ours - theirs) / np.linalg.norm(theirs)
-            self.assertLess(error, 1e-5, weight_map.name)
+            self.assertLess(error, GRADIENT_TOLERANCE, weight_map.name)
 
     @parameterized.named_parameters(*MODES)
     def test_six_adamw_steps(self, jit_compile):
