@@ -140,15 +140,18 @@ class MultiHeadAttentionTest(tf.test.TestCase, parameterized.TestCase):
         for token in range(M):
             self.assertAllClose(y[:, token], y[:, 0], atol=1e-5)
 
-    @parameterized.parameters("float32", "mixed_float16")
-    def test_hidden_tokens_are_as_good_as_absent(self, policy):
+    # A product's sum is rounded to 1/1024 of itself in float16: 1e-3 measured.
+    @parameterized.parameters(("float32", 1e-5), ("mixed_float16", 4e-3))
+    def test_hidden_tokens_are_as_good_as_absent(self, policy, tolerance):
         layer = self._layer(dtype=policy)
         hidden = np.array([[0, 1, 0, 1, 0], [1, 0, 0, 0, 0]]) == 1
         y = layer(self.x, hidden_tokens=tf.constant(hidden))
         for b in range(B):
             visible = ~hidden[b]
             want = layer(self.x[b : b + 1, visible])
-            self.assertAllClose(y[b][visible], want[0], rtol=1e-3, atol=1e-3)
+            self.assertAllClose(
+                y[b][visible], want[0], rtol=tolerance, atol=tolerance
+            )
         noise = 9 * hidden[..., np.newaxis].astype(np.float32)
         after = layer(self.x + noise, hidden_tokens=tf.constant(hidden))
         self.assertAllEqual(after[~hidden], y[~hidden])
