@@ -10,6 +10,8 @@ from absl.testing import absltest
 from absl.testing import parameterized
 from packaging import requirements
 
+import tf_simmim
+
 ROOT = pathlib.Path(__file__).parents[1]
 PACKAGES = (
     "absl-py",
@@ -82,6 +84,8 @@ class VersionsTest(parameterized.TestCase):
         pinned = pins(".".join(map(str, sys.version_info[:2])))
         installed = {name: importlib.metadata.version(name) for name in pinned}
         self.assertEqual(installed, pinned)
+        ours = importlib.metadata.version("tf_simmim")
+        self.assertEqual(ours, tf_simmim.__version__)
 
 
 class ImportsTest(parameterized.TestCase):

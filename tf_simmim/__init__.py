@@ -22,8 +22,7 @@ from tf_simmim import models
 from tf_simmim import optimization
 from tf_simmim import training
 from tf_simmim import visualization
-
-__version__ = "0.1.0"
+from tf_simmim.version import VERSION as __version__  # noqa: F401
 
 __all__ = [
     "backbones",

@@ -7,8 +7,8 @@ import re
 import tensorflow as tf
 from absl import logging
 
-import tf_simmim
 from tf_simmim import randomness
+from tf_simmim import version
 from tf_simmim.data import bad_images
 from tf_simmim.data.damaged_records_error import DamagedRecordsError
 from tf_simmim.data.inspection import in_order
@@ -121,7 +121,7 @@ class Preparation:
             "shuffle": shuffle,
             # Another version may decode or encode otherwise.
             "tensorflow": tf.__version__,
-            "tf_simmim": tf_simmim.__version__,
+            "tf_simmim": version.VERSION,
         }
         self._folder = unfinished_folder.UnfinishedFolder(
             folder, self._settings
