@@ -30,6 +30,7 @@ from absl import flags
 from tf_simmim import atomic_file
 from tf_simmim.data import inspection
 from tf_simmim.data.sources import data_manifest
+from tf_simmim.data.sources import folder_tree
 
 _DATA_FLAGS = (
     "validation_dataset",
@@ -115,8 +116,8 @@ def _as_source(name):
     if os.path.isdir(os.path.expanduser(name)):
         return f"folder:{name}"
     # A scheme, such as tfds:, has no slash before its colon.
-    if "/" in name.partition(":")[0]:
-        raise ValueError(f"There is no folder {name}: give the path of one.")
+    if "/" in name.partition(":")[0] or os.path.exists(name):
+        folder_tree.require_folder(name)
     return name
 
 
@@ -127,7 +128,7 @@ def check(name, validation_name):
     workers = _WORKERS.value or os.cpu_count()
     examiner = inspection.Examiner(FLAGS.max_pixels)
     tally = inspection.Tally(workers)
-    splits = {"train": "train", "validation": "test"}
+    splits = {"train": "train", "validation": "validation"}
     if validation_name or FLAGS.validation_split == "":
         splits = {"train": "all"}
     items = inspection.open_items(name, splits, examiner, FLAGS.data_dir)

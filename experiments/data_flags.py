@@ -1,14 +1,15 @@
 """Flags for images: where they come from and how they are augmented."""
 
-import contextlib
-
+import open_streams
+import split_rules
 from absl import flags
 from absl import logging
 
 from tf_simmim import data
+from tf_simmim.data import bit_depth
 
-# isort: split
-import tensorflow as tf
+named_errors = open_streams.named_errors
+log_bad_images = open_streams.log_bad_images
 
 _DATASET = flags.DEFINE_string(
     "dataset",
@@ -33,8 +34,17 @@ _VALIDATION_SPLIT = flags.DEFINE_string(
     "validation_split",
     None,
     "Split of held-out images for the validation loss and the pictures; "
-    "empty for none. Default: test of --dataset, all of "
-    "--validation_dataset.",
+    "empty for none. Default: validation of --dataset, which is its test where "
+    "it has no other; all of --validation_dataset.",
+)
+_SPLIT_RULES = flags.DEFINE_integer(
+    "split_rules",
+    None,
+    "By which rules folders of images and coco:JSON hold images out: 2, or 1 "
+    "as before these had numbers. Default: those that the run began with, and "
+    "2 for a new one.",
+    lower_bound=1,
+    upper_bound=2,
 )
 NUM_VALIDATION_IMAGES = flags.DEFINE_integer(
     "num_validation_images",
@@ -161,6 +171,7 @@ def open_source(**options) -> data.Source:
         **options: more, of `data.open_source`.
     """
     flags.FLAGS[_DATA_MANIFEST.name].value = _DATA_MANIFEST.value or None
+    split_rules.choose(flags.FLAGS[_SPLIT_RULES.name], _DATASET.value)
     shares = _VALIDATION_SPLIT.value != "" and not _VALIDATION_DATASET.value
     source = data.open_source(
         _DATASET.value,
@@ -169,8 +180,10 @@ def open_source(**options) -> data.Source:
         channels=_CHANNELS.value,
         max_pixels=_MAX_PIXELS.value,
         manifest=_DATA_MANIFEST.value,
+        split_rules=_SPLIT_RULES.value or 1,
         **options,
     )
+    bit_depth.warn(source, _MAX_PIXELS.value)
     for flag, values in ((_IMAGE_MEAN, source.mean), (_IMAGE_STD, source.std)):
         if flag.value is None:
             flags.FLAGS[flag.name].value = [str(value) for value in values]
@@ -185,10 +198,11 @@ def open_validation_source(**options) -> data.Source | None:
     """
     if _VALIDATION_SPLIT.value == "":
         return None
-    if _VALIDATION_DATASET.value:
-        spec, split, manifest = _VALIDATION_DATASET.value, "all", None
-    else:
-        spec, split, manifest = _DATASET.value, "test", _DATA_MANIFEST.value
+    split_rules.choose(flags.FLAGS[_SPLIT_RULES.name], "")
+    spec, split, manifest = _VALIDATION_DATASET.value, "all", None
+    if not spec:
+        spec, split = _DATASET.value, "validation"
+        manifest = _DATA_MANIFEST.value
     return data.open_source(
         spec,
         _VALIDATION_SPLIT.value or split,
@@ -196,6 +210,7 @@ def open_validation_source(**options) -> data.Source | None:
         channels=_CHANNELS.value,
         max_pixels=_MAX_PIXELS.value,
         manifest=manifest,
+        split_rules=_SPLIT_RULES.value or 1,
         **options,
     )
 
@@ -222,19 +237,27 @@ def refuse_shared_images() -> None:
 
 
 def open_splits() -> dict:
-    """Opens what training uses by default, train and test, or --split alone."""
-    names = [_SPLIT.value] if _SPLIT.value else ["train", "test"]
-    return {
+    """Opens what training uses by default, or --split alone.
+
+    Returns:
+        dict: `train`, and as `test` the held-out images; or the one split.
+    """
+    splits = {"train": "train", "test": "validation"}
+    if _SPLIT.value:
+        splits = {_SPLIT.value: _SPLIT.value}
+    sources = {
         name: data.open_source(
             _DATASET.value,
-            name,
+            split,
             data_dir=_DATA_DIR.value,
             channels=_CHANNELS.value,
             max_pixels=_MAX_PIXELS.value,
             manifest=_DATA_MANIFEST.value or None,
         )
-        for name in names
+        for name, split in splits.items()
     }
+    bit_depth.warn(next(iter(sources.values())), _MAX_PIXELS.value)
+    return sources
 
 
 def normalization() -> data.Normalization:
@@ -328,10 +351,6 @@ def evaluation_stream(
     )
 
 
-# Every stream of the program, to be asked what went wrong.
-_streams = []
-
-
 def _stream(
     source,
     transform,
@@ -353,42 +372,8 @@ def _stream(
         with_segmentation=with_segmentation,
         with_boxes=with_boxes,
     )
-    for other in _streams:
-        if other.source is source:
-            # What is known of its files, whatever size they are read in.
-            stream.bad_images = other.bad_images
-    _streams.append(stream)
+    open_streams.add(stream)
     return stream
-
-
-@contextlib.contextmanager
-def named_errors():
-    """Puts the error that names a file in the place of TensorFlow's.
-
-    Raises:
-        TooManyBadImagesError, DamagedRecordsError: what ended a stream.
-    """
-    try:
-        yield
-    except tf.errors.OpError as error:
-        for stream in _streams:
-            if stream.error is not None:
-                raise stream.error from error
-        raise
-
-
-def log_bad_images():
-    """Logs how many images were replaced, one line for each source."""
-    streams = {id(stream.bad_images): stream for stream in _streams}
-    for stream in streams.values():
-        if stream.bad_images:
-            logging.warning(
-                "%d of the %d images of %s could not be used; others took "
-                "their place.",
-                len(stream.bad_images),
-                len(stream.source),
-                stream.source.name,
-            )
 
 
 def first_elements(stream, num_elements):

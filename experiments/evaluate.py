@@ -68,12 +68,16 @@ def main(argv):
     train_source = data_flags.open_source()
     test_source = data_flags.open_validation_source()
     class_numbers.name_classes(train_source, test_source)
-    names = [s and s.class_names for s in (train_source, test_source)]
-    if None in names or names[0] != names[1]:
+    if test_source is None:
         raise ValueError(
-            "An evaluation needs labelled training images, and held-out ones "
-            f"of the same classes. Received classes: {names[0]}, {names[1]}."
+            "An evaluation needs held-out images with labels. "
+            "Received: --validation_split=."
         )
+    class_numbers.require_classes(
+        *(train_source, test_source),
+        "or name others (--validation_dataset=, --validation_split=)",
+    )
+    names = train_source.class_names
     run = run_flags.run_directory()
     store = training.CheckpointStore(run.checkpoints)
     if store.latest() is None:
@@ -92,7 +96,7 @@ def main(argv):
 
     # First, because it is fast and says what is wrong with the labels.
     pixels = images.raw_pixels()
-    settings = evaluation_flags.settings(pixels[1], names[0])
+    settings = evaluation_flags.settings(pixels[1], names)
     raw_pixels = evaluation.probe_features(*pixels, settings)
 
     def scores(name):
@@ -116,7 +120,7 @@ def main(argv):
         "step": manifest["step"],
         "num_train_images": len(pixels[1]),
         "num_test_images": len(pixels[3]),
-        "num_classes": len(names[0]),
+        "num_classes": len(names),
         "features": "mean of the patch tokens of a block, frozen",
         "interval": "95 %: Wilson's for one result on the test images; "
         "Student's t over the draws for few labels",
@@ -140,7 +144,7 @@ def main(argv):
     visualization.write_png(picture, visualization.accuracy_chart(report))
     print(
         f"\nFrozen features at step {manifest['step']}: {len(pixels[3])} test "
-        f"images, {len(pixels[1])} training images, {len(names[0])} classes.\n"
+        f"images, {len(pixels[1])} training images, {len(names)} classes.\n"
     )
     print(evaluation.format_report(report))
     print(

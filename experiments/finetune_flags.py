@@ -157,20 +157,16 @@ def open_sources():
         (`data.Source`, `data.Source` or None), whose class names agree.
 
     Raises:
-        ValueError: they have no labels, or those of other classes.
+        ValueError: they have no labels, those of other classes, or of one.
     """
     take_statistics()
     data_flags.refuse_shared_images()
     source = data_flags.open_source()
     held_out = data_flags.open_validation_source()
     class_numbers.name_classes(source, held_out)
-    names = source.class_names
-    if held_out is not None and held_out.class_names != names:
-        raise ValueError(
-            "The held-out images must have labels of the classes of the "
-            "training images; or leave them out (--validation_split=). "
-            f"Received: {held_out.class_names}, and {names}."
-        )
+    class_numbers.require_classes(
+        source, held_out, "or leave them out (--validation_split=)"
+    )
     if _NUM_LABELS.value is not None:
         source = data.FewLabels(source, _NUM_LABELS.value, run_flags.SEED.value)
     return source, held_out

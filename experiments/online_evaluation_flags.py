@@ -61,6 +61,11 @@ def create_evaluation(
         )
     data_flags.refuse_shared_images()
     names = source.class_names
+    if names is not None and len(names) < 2:
+        raise ValueError(
+            "--evaluate_every needs two classes or more: leave it out for "
+            f"images of one. Received: {source.name}, {names[0]!r} alone."
+        )
     if names is not None and names != validation_source.class_names:
         raise ValueError(
             "--evaluate_every needs held-out images of the classes of the "

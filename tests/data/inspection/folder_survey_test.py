@@ -105,6 +105,7 @@ class FolderSurveyTest(tf.test.TestCase):
             [
                 ("empty_class", "train/none", ""),
                 ("class_of_one", "train/one", ""),
+                ("not_in_validation", "train/one", ""),
             ],
         )
 

@@ -102,12 +102,20 @@ class CocoSourceTest(tf.test.TestCase, parameterized.TestCase):
         for key, value in source.read(tf.constant(1, tf.int64)).items():
             self.assertAllEqual(value, want[key])
 
-    def test_splits_hold_out_the_last_of_few_and_have_one_shape(self):
+    def test_splits_leave_every_class_an_image_and_have_one_shape(self):
+        # The only dog is in image 1.
         train, test = self.open("train"), self.open("test")
         self.assertEqual((len(train), len(test)), (2, 1))
-        self.assertEqual(test.paths, self.open().paths[2:])
+        self.assertNotEqual(test.paths, self.open().paths[1:2])
+        self.assertEqual(self.open().class_counts().tolist(), [2, 1])
+        self.assertEqual(train.class_counts()[1], 1)
         self.assertEqual(train.epoch().element_spec, test.epoch().element_spec)
         self.assertNotEqual(train.digest(), test.digest())
+
+    def test_a_run_of_before_holds_out_the_last_of_few(self):
+        spec = f"coco:{self.file}"
+        test = data.open_source(spec, "validation", split_rules=1)
+        self.assertEqual(test.paths, self.open().paths[2:])
 
     def test_images_may_lie_in_another_folder(self):
         self.write_image("elsewhere/0.png")

@@ -10,6 +10,7 @@ from PIL import Image
 
 from tests.data.sources.image_folder import ImageFolderTestCase
 from tests.data.sources.image_folder import pixels
+from tf_simmim import data
 from tf_simmim.data.sources import folder
 
 
@@ -56,13 +57,14 @@ class FolderSourceTest(ImageFolderTestCase, parameterized.TestCase):
         self.write("cat/a.png", 2)
         self.write("dog/a.png", 3)
         self.write("emu/z.png", 4)
-        source = folder.FolderSource(str(self.root))
+        source = folder.FolderSource(str(self.root), rules=1)
         self.assertEqual(source.class_names, ("cat", "dog", "emu"))
         self.assertEqual(
             self.names(source), ["cat/a.png", "dog/a.png", "dog/deep/b.png"]
         )
         labels = [int(self.read(source, i)["label"]) for i in range(3)]
         self.assertEqual(labels, [0, 1, 1])
+        self.assertEqual(source.class_counts().tolist(), [1, 2, 0])
 
     def test_one_image_outside_the_sub_folders_means_no_labels(self):
         for name in ("dog/a.png", "cat/a.png", "b.png"):
@@ -154,12 +156,14 @@ class FolderSourceTest(ImageFolderTestCase, parameterized.TestCase):
         self.assertEqual(self.names(source), names)
         self.assertEqual(source.class_names, ("cat", "dog"))
 
-    def test_all_of_two_test_folders_is_the_first(self):
+    def test_all_of_two_test_folders_is_the_one_for_validation(self):
         self.write("test/a.png")
         self.write("val/b.png")
-        source = folder.FolderSource(str(self.root), "all")
-        self.assertEqual(self.names(source), ["test/a.png"])
+        with self.assertLogs("absl", "INFO") as logs:
+            source = folder.FolderSource(str(self.root), "all")
+        self.assertEqual(self.names(source), ["val/b.png"])
         self.assertIsNone(source.class_names)
+        self.assertIn(f"not used: {self.root}/test", logs.output[0])
 
     def test_all_of_a_single_image_is_that_image(self):
         self.write("only.png")
@@ -271,7 +275,7 @@ class FolderSourceTest(ImageFolderTestCase, parameterized.TestCase):
     def test_reading_inside_tf_data_gives_the_same(self):
         for number in range(4):
             self.write(f"class/{number}.png", number)
-        source = folder.FolderSource(str(self.root))
+        source = folder.FolderSource(str(self.root), rules=1)
         elements = list(source.epoch(shuffle=False))
         self.assertLen(elements, 3)
         for number, element in enumerate(elements):
@@ -299,12 +303,42 @@ class FolderSourceTest(ImageFolderTestCase, parameterized.TestCase):
         with self.assertRaisesRegex(ValueError, f"no folder {missing}"):
             folder.FolderSource(missing)
 
-    def test_a_folder_without_images_says_what_counts_as_one(self):
+    @parameterized.parameters(
+        ("pets.zip", "unpacked"),
+        ("pets.tfrecord", "give tfrecord:"),
+        ("pets.JSON", "give coco:"),
+        ("cat.png", "give the folder that it lies in"),
+    )
+    def test_a_file_in_the_place_of_a_folder_is_said_to_be_one(
+        self, name, advice
+    ):
+        path = self.root / name
+        path.write_bytes(b"")
+        for scheme in ("folder", "segmentation"):
+            with self.assertRaisesRegex(ValueError, f"is a file: .*{advice}"):
+                data.open_source(f"{scheme}:{path}")
+
+    def test_a_folder_without_images_says_what_is_there_in_numbers(self):
         (self.root / "a.tiff").write_bytes(b"II")
-        with self.assertRaisesRegex(
-            ValueError,
-            f"No images in {self.root}.* .jpg, .jpeg, .png, .bmp, .gif",
-        ):
+        (self.root / "deep").mkdir()
+        for name in ("a.webp", "b.WEBP", "c.npy", "notes", ".a.png"):
+            (self.root / "deep" / name).write_bytes(b"")
+        (self.root / "deep" / "loop").symlink_to(self.root)
+        with self.assertRaises(ValueError) as caught:
+            folder.FolderSource(str(self.root))
+        message = str(caught.exception)
+        self.assertStartsWith(message, f"No images in {self.root} or")
+        self.assertIn("end in .jpg, .jpeg, .png, .bmp, .gif. ", message)
+        self.assertIn(
+            "Received: 5 other files (2 .webp, 1 .tiff, 1 .npy, 1 without an "
+            "ending), 1 hidden files or folders, 1 links to folders that are "
+            "not followed, in 2 folders. From Python, arrays",
+            message,
+        )
+        self.assertIn("Convert images to one of these.", message)
+
+    def test_an_empty_folder_is_said_to_be_empty(self):
+        with self.assertRaisesRegex(ValueError, "no files at all, in 1 folder"):
             folder.FolderSource(str(self.root))
 
     def test_two_channels_are_refused(self):

@@ -31,9 +31,33 @@ class FolderTreeTest(ImageFolderTestCase, parameterized.TestCase):
         self.assertEqual(self.names(source), ["cat/a.png"])
         self.assertLen(logs.output, 1)
         self.assertIn(
-            f"a link to a folder, 3 in all: {self.root}/cat/loop",
+            "a link to a folder that is read already, or that this one lies "
+            f"in, 3 in all: {self.root}/cat/loop",
             logs.output[0],
         )
+
+    def test_linked_folders_are_read_once_each_and_in_a_fixed_order(self):
+        self.write("elsewhere/bee/deep/a.png", 1)
+        self.write("elsewhere/bee/b.png", 2)
+        self.write("pets/cat/a.png", 3)
+        root = self.root / "pets"
+        # A class, the same once more, a part of it, and ways back.
+        (root / "bee").symlink_to(self.root / "elsewhere/bee")
+        (root / "bug").symlink_to(self.root / "elsewhere/bee")
+        (root / "cat/part").symlink_to(self.root / "elsewhere/bee/deep")
+        (self.root / "elsewhere/bee/up").symlink_to(self.root)
+        (self.root / "elsewhere/bee/self").symlink_to("self")
+        for _ in range(2):
+            source = folder.FolderSource(str(root), "all")
+            self.assertEqual(
+                self.names(source),
+                ["pets/bee/b.png", "pets/bee/deep/a.png", "pets/cat/a.png"],
+            )
+        self.assertEqual(source.class_names, ("bee", "cat"))
+        self.assertAllEqual(self.read(source, 0)["image"], pixels(2))
+        # As runs began before links were followed.
+        old = folder.FolderSource(str(root), "all", rules=1)
+        self.assertEqual(self.names(old), ["pets/cat/a.png"])
 
     def test_the_folder_itself_may_be_a_link(self):
         self.write("images/a.png")

@@ -261,14 +261,17 @@ class TFDSSourceTest(tf.test.TestCase, parameterized.TestCase):
         file_format=FORMATS,
         names=(("test",), ("validation",), ("test", "validation")),
     )
-    def test_the_test_split_is_validation_before_test(self, file_format, names):
+    def test_validation_and_test_stand_for_each_other_where_one_is_missing(
+        self, file_format, names
+    ):
         self.prepare(file_format, {"train": 6, **dict.fromkeys(names, 7)})
-        first = 6 + 7 * (len(names) - 1)
         self.assertLen(self.open(), 6)
-        self.assertEqual(
-            self.numbers(self.open("test"), shuffle=False),
-            [(index, first + index) for index in range(7)],
-        )
+        for split in ("validation", "test"):
+            first = 6 + 7 * (len(names) == 2 and split == "validation")
+            self.assertEqual(
+                self.numbers(self.open(split), shuffle=False),
+                [(index, first + index) for index in range(7)],
+            )
 
     @parameterized.product(
         file_format=FORMATS, num_images=(2, 12, 45), channels=(1, 3)

@@ -10,6 +10,7 @@ import os
 
 import tensorflow as tf
 
+from tf_simmim.data import bit_depth
 from tf_simmim.data.inspection import finding
 from tf_simmim.data.inspection import image_facts
 from tf_simmim.data.sources import data_manifest
@@ -179,7 +180,12 @@ def _odd(facts, contents, path):
     if facts.is_cmyk:
         yield "cmyk", ""
     if facts.is_16_bit:
-        yield "16_bit", ""
+        values = bit_depth.range_of_16_bits(contents)
+        is_narrow = values is not None and bit_depth.is_narrow(values)
+        yield (
+            "16_bit_part" if is_narrow else "16_bit",
+            (bit_depth.text(values) if is_narrow else ""),
+        )
     if facts.has_alpha:
         yield "alpha", ""
     if facts.is_animated:

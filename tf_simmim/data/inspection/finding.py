@@ -28,6 +28,10 @@ REASONS = {
     "duplicate": (ODD, "the same file twice in a split"),
     "wrong_suffix": (ODD, "name of another format"),
     "cmyk": (ODD, "CMYK, turned into RGB"),
+    "16_bit_part": (
+        ODD,
+        "16 bits a channel, of which a part is used: nearly black in 8 bits",
+    ),
     "16_bit": (ODD, "16 bits a channel, cut to 8"),
     "alpha": (ODD, "transparency, laid on white"),
     "animated": (ODD, "animated: the first frame counts"),
@@ -36,12 +40,29 @@ REASONS = {
     "tiny": (ODD, "a side of less than 32 px"),
     "long": (ODD, "one side over ten times the other"),
     "name_not_utf8": (ODD, "name that is not UTF-8"),
+    "unused_split": (
+        ODD,
+        "folder named like a split, neither train nor validation",
+    ),
     "in_no_split": (ODD, "in no split: neither train nor validation"),
+    "split_in_class": (
+        ODD,
+        "folder named like a split inside of a class, of which it is a part",
+    ),
+    "only_class": (ODD, "the only class: nothing to tell it from"),
+    "not_in_train": (
+        ODD,
+        "class without training images: validation has no labels",
+    ),
+    "not_in_validation": (ODD, "class without an image for validation"),
     "empty_class": (ODD, "class folder without an image"),
     "class_of_one": (ODD, "class with a single image"),
     "hidden": (LEFT_OUT, "hidden: the name begins with a dot"),
     "no_file": (LEFT_OUT, "a pipe or a device, not a file"),
-    "linked_folder": (LEFT_OUT, "link to a folder, not followed"),
+    "linked_folder": (
+        LEFT_OUT,
+        "link to a folder that is read already, or that this one lies in",
+    ),
     "other_suffix": (LEFT_OUT, "name without the ending of an image"),
 }
 

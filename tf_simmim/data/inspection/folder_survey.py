@@ -4,10 +4,20 @@ import collections
 import os
 
 from tf_simmim.data.inspection import finding
+from tf_simmim.data.sources import folder_splits
 from tf_simmim.data.sources import folder_tree
+from tf_simmim.data.sources import split_names
 
 TRAIN = "train"
 VALIDATION = "validation"
+
+_LEFT_OUT = {
+    folder_tree.HIDDEN: "hidden",
+    folder_tree.LINKED: "linked_folder",
+    folder_tree.DANGLING: "dangling_link",
+    folder_tree.NO_FILE: "no_file",
+    folder_tree.OTHER: "other_suffix",
+}
 
 
 class FolderSurvey:
@@ -26,91 +36,121 @@ class FolderSurvey:
         findings: list of `Finding`, of what no file has to be opened for.
 
     Raises:
-        ValueError: the folder is missing, or holds no images.
+        ValueError: the folder is missing, holds no images, or has no clear
+            splits.
     """
 
     def __init__(self, path, splits):
-        self.root = os.fsencode(os.path.expanduser(path))
-        if not os.path.isdir(self.root):
-            raise ValueError(
-                f"There is no folder {path}: give the path of one."
-            )
-        start = len(os.path.join(self.root, b""))
-        self.sides = {}
-        has_classes = False
+        self.root = folder_tree.require_folder(path)
+        self.sides, self.findings = {}, []
+        found = {}
         for side, split in splits.items():
             try:
-                below, files, classes = folder_tree.split_files(
+                found[side] = folder_splits.split_files(
                     self.root, split, strict=False
                 )
             except ValueError:
                 # A single image has no test split.
-                if split != "test":
+                if split == "train" or len(found) < 1 or not _is_one(found):
                     raise
                 continue
-            has_classes |= side == TRAIN and classes is not None
-            for file in files:
-                self.sides[os.path.join(below, file)[start:]] = side
-        self.files = folder_tree.image_files(self.root, strict=False)
-        self.findings = [
+            for file in found[side].files:
+                self.sides[self._below_root(found[side].folder, file)] = side
+        left_out = []
+        self.files = folder_splits.all_files(
+            self.root, note=lambda what, path: left_out.append((path, what))
+        )
+        unused = self._unused_splits(found)
+        self.findings += [
             finding.Finding("in_no_split", os.path.join(self.root, file))
             for file in self.files
             if file not in self.sides
+            and folder_tree.class_of(file) not in unused
         ]
-        self.findings += _left_out(self.root, self.files)
-        if has_classes:
-            self.findings += _odd_classes(self.root, self.files)
+        self.findings += [
+            _why_left_out(path, _LEFT_OUT[what])
+            for path, what in sorted(left_out)
+            if what in _LEFT_OUT
+        ]
+        if TRAIN in found and found[TRAIN].class_names is not None:
+            self._look_at_classes(found)
+
+    def _below_root(self, folder, file):
+        start = len(os.path.join(self.root, b""))
+        return os.path.join(folder, file)[start:]
+
+    def _unused_splits(self, found):
+        """Adds folders that look like splits and are none; returns these."""
+        unused = {
+            name
+            for split in found.values()
+            for name in split.unused
+            if split_names.meaning(name) is not None
+        }
+        sizes = collections.Counter(map(folder_tree.class_of, self.files))
+        for name in sorted(unused):
+            path = os.path.join(self.root, name)
+            self._add("unused_split", path, _number(sizes[name], "image"))
+        return unused
+
+    def _look_at_classes(self, found):
+        train = found[TRAIN]
+        folder = train.folder
+        start = self._below_root(folder, b"")
+        whole = [
+            file.removeprefix(start)
+            for file in self.files
+            if file.startswith(start)
+        ]
+        sizes = collections.Counter(map(folder_tree.class_of, whole))
+        for below in split_names.below_classes(whole):
+            self._add("split_in_class", os.path.join(folder, below))
+        if len(train.class_names) == 1:
+            self._add("only_class", os.path.join(folder, train.class_names[0]))
+        for name in _folders(folder):
+            if sizes[name] < 2:
+                reason = "class_of_one" if sizes[name] else "empty_class"
+                self._add(reason, os.path.join(folder, name))
+        held_out = found.get(VALIDATION)
+        if held_out is None:
+            return
+        for name in held_out.strangers:
+            self._add("not_in_train", os.path.join(held_out.folder, name))
+        if held_out.class_names is not None:
+            there = folder_tree.classes(held_out.files)
+            for name in train.class_names:
+                if name not in there:
+                    path = os.path.join(folder, name)
+                    self._add("not_in_validation", path)
+
+    def _add(self, reason, path, detail=""):
+        self.findings.append(finding.Finding(reason, path, detail))
 
 
-def _odd_classes(root, files):
-    has_train = os.path.isdir(os.path.join(root, b"train"))
-    start = b"train/" if has_train else b""
-    sizes = collections.Counter(
-        file.removeprefix(start).partition(b"/")[0]
-        for file in files
-        if file.startswith(start)
-    )
-    with os.scandir(os.path.join(root, start)) as entries:
-        names = sorted(
+def _is_one(found):
+    """Whether all that is there so far is one image."""
+    return sum(len(split.files) for split in found.values()) == 1
+
+
+def _folders(folder):
+    with os.scandir(folder) as entries:
+        return sorted(
             entry.name
             for entry in entries
-            if entry.is_dir(follow_symlinks=False)
-            and not entry.name.startswith(b".")
+            if os.path.isdir(entry.path) and not entry.name.startswith(b".")
         )
-    for name in names:
-        if sizes[name] < 2:
-            reason = "class_of_one" if sizes[name] else "empty_class"
-            yield finding.Finding(reason, os.path.join(root, start, name))
 
 
-def _left_out(root, files):
-    files = set(files)
-    start = len(os.path.join(root, b""))
-    for parent, folders, names in os.walk(root):
-        shown = []
-        for name in sorted(folders):
-            path = os.path.join(parent, name)
-            if name.startswith(b"."):
-                yield finding.Finding("hidden", path)
-            elif os.path.islink(path):
-                yield finding.Finding("linked_folder", path)
-            else:
-                shown.append(name)
-        folders[:] = shown
-        for name in sorted(names):
-            path = os.path.join(parent, name)
-            if name.startswith(b"."):
-                yield finding.Finding("hidden", path)
-            elif path[start:] not in files:
-                yield _why_no_image(name, path)
-
-
-def _why_no_image(name, path):
-    suffix = os.path.splitext(name)[1].lower()
-    if suffix not in folder_tree.SUFFIXES:
-        kind = folder_tree.printable(suffix) or "no ending"
-        return finding.Finding("other_suffix", path, kind)
-    if os.path.islink(path):
+def _why_left_out(path, reason):
+    detail = ""
+    if reason == "other_suffix":
+        suffix = os.path.splitext(path)[1].lower()
+        detail = folder_tree.printable(suffix) or "no ending"
+    elif reason == "dangling_link":
         target = folder_tree.printable(os.readlink(path))
-        return finding.Finding("dangling_link", path, f"to {target}")
-    return finding.Finding("no_file", path)
+        detail = f"to {target}"
+    return finding.Finding(reason, path, detail)
+
+
+def _number(count, noun):
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

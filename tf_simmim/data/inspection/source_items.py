@@ -135,6 +135,11 @@ def _other_items(sources, examiner):
             examine = functools.partial(
                 _examine_element, examiner, read, element, name
             )
+            if hasattr(source, "paths"):
+                examine = functools.partial(
+                    _examine_path,
+                    *(examiner, read, element, source.paths[int(element)]),
+                )
             yield Item(examine, side)
 
 
@@ -160,6 +165,7 @@ def _until_damage(numbered, what, damage):
 
 def _side(position, splits):
     for side, split in splits.items():
+        split = "test" if split == "validation" else split
         # As of twenty or more; how many there are is known at the end only.
         if split == "all" or holdout.belongs(position, 20, split):
             return side
@@ -178,6 +184,21 @@ def _examine_record(examiner, record, name):
     except Exception:
         return _bad(finding.Finding("no_image_feature", name))
     return examiner.examine_contents(contents, name)
+
+
+def _examine_path(examiner, read, index, path):
+    """Examines a file, and what goes with it: its mask, or its boxes."""
+    examined = examiner.examine_file(path, b"")
+    try:
+        if not examined.is_bad:
+            read(index)
+    except tf.errors.OpError as error:
+        detail = bad_images.reason(error)
+        found = finding.Finding("damaged", path, detail)
+        examined = dataclasses.replace(
+            examined, findings=(*examined.findings, found)
+        )
+    return examined
 
 
 def _examine_element(examiner, read, element, name):

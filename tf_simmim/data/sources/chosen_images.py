@@ -53,6 +53,9 @@ class ChosenImages(source.Source):
     def labels(self):
         return self.whole.labels()[self.indices]
 
+    def encoded_images(self, count):
+        return self.whole.encoded_images(count)
+
     def read(self, index):
         return self.whole.read(tf.gather(self._indices, index))
 

@@ -21,9 +21,9 @@ from tf_simmim.data.sources.formats import checks
 class CocoSource(source.Source):
     """Images whose objects a JSON file lists, read at random.
 
-    The order is that of the file; every twentieth image is the test split, of
-    fewer than twenty the last one. Of a data set with a file for each split,
-    take "all" of each. Images without objects count, too.
+    The order is that of the file; about one image in twenty is the test split,
+    chosen class by class: see `holdout.by_class`. Of a data set with a file for
+    each split, take "all" of each. Images without objects count, too.
 
     Args:
         path: str. "JSON" or "JSON,FOLDER": the file, as
@@ -33,6 +33,8 @@ class CocoSource(source.Source):
         split: "train", "test" or "all".
         channels: int, 1 (grey) or 3 (colour). Default: 3.
         max_pixels: int. Larger images are bad. Default: 50 million.
+        rules: int. 2; or 1 for every twentieth image as the test split, of
+            fewer than twenty the last, as runs have it that began so.
 
     Attributes:
         paths: list of bytes, the files in order.
@@ -52,6 +54,7 @@ class CocoSource(source.Source):
         split="train",
         channels=None,
         max_pixels=decoding.MAX_PIXELS,
+        rules=2,
     ):
         holdout.require_split(split)
         channels = 3 if channels is None else channels
@@ -61,12 +64,8 @@ class CocoSource(source.Source):
         file = os.path.expanduser(file)
         folder = os.path.expanduser(folder) or os.path.dirname(file) or "."
         found = coco_annotations.read_annotations(file)
-        num_images = len(found.file_names)
-        chosen = [
-            i
-            for i in range(num_images)
-            if holdout.belongs(i, num_images, split)
-        ]
+        starts = np.cumsum(found.counts) - found.counts
+        chosen = _chosen(found, starts, split, rules)
         if not chosen:
             raise ValueError(
                 "A test split needs two images or more. Received: one image in "
@@ -82,9 +81,12 @@ class CocoSource(source.Source):
             box_class_names=found.class_names,
         )
         self._max_pixels = max_pixels
+        self._class_counts = np.bincount(
+            np.concatenate([_classes_of(found, starts, i) for i in chosen]),
+            minlength=len(found.class_names),
+        )
         # N is that of all splits, so that they give tensors of one shape.
         self._max_boxes = max(int(found.counts.max()), 1)
-        starts = np.cumsum(found.counts) - found.counts
         digest = hashlib.sha256("\0".join(found.file_names).encode())
         for array in (
             found.boxes,
@@ -112,6 +114,12 @@ class CocoSource(source.Source):
 
     def describe(self, index):
         return folder_tree.printable(self.paths[int(index)])
+
+    def class_counts(self):
+        return self._class_counts
+
+    def encoded_images(self, count):
+        return decoding.some_files(self.paths, count)
 
     def read(self, index):
         contents = tf.io.read_file(tf.gather(self._path_tensor, index))
@@ -146,6 +154,22 @@ class CocoSource(source.Source):
             "boxes": tf.ensure_shape(boxes, [self._max_boxes, 4]),
             "box_classes": tf.ensure_shape(classes, [self._max_boxes]),
         }
+
+
+def _chosen(found, starts, split, rules):
+    """Returns the places of a split's images, increasing."""
+    total = len(found.file_names)
+    if split == "all" or rules == 1:
+        return [i for i in range(total) if holdout.belongs(i, total, split)]
+    classes = [set(_classes_of(found, starts, i)) for i in range(total)]
+    names = [name.encode("utf-8", "surrogatepass") for name in found.file_names]
+    is_held_out = holdout.by_class(names, classes)
+    return [i for i in range(total) if is_held_out[i] == (split == "test")]
+
+
+def _classes_of(found, starts, i):
+    """Returns the classes of the boxes of an image, int64 [n]."""
+    return found.box_classes[starts[i] : starts[i] + found.counts[i]]
 
 
 def _path_below(folder, name, file):

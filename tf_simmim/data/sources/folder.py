@@ -7,10 +7,12 @@ Dimension key:
 import hashlib
 import os
 
+import numpy as np
 import tensorflow as tf
 
 from tf_simmim.data.sources import data_manifest
 from tf_simmim.data.sources import decoding
+from tf_simmim.data.sources import folder_splits
 from tf_simmim.data.sources import folder_tree
 from tf_simmim.data.sources import holdout
 from tf_simmim.data.sources import source
@@ -21,43 +23,50 @@ class FolderSource(source.Source):
 
     Files are ordered by path, byte by byte, whatever their names' encoding.
     A file counts if its name ends in .jpg, .jpeg, .png, .bmp or .gif, in
-    upper or lower case; what it is, its first bytes say. Links to files are
-    followed; one that leads nowhere is an error. Links to folders are not
-    followed (except the folder itself and `train`, `test`, ...), which is
-    logged, so a loop of links does no harm. What is hidden (its name starts
-    with a dot, as ._A.JPG) is left out, and so are pipes and devices.
+    upper or lower case; what it is, its first bytes say. Links are followed,
+    each folder once, so that a loop of links does no harm; a link to a file
+    that leads nowhere is an error. What is hidden (its name starts with a dot,
+    as ._A.JPG) is left out, and so are pipes and devices.
 
-    If there is a folder `train`, it is the train split, and `test`, `val` or
-    `validation`, the first that exists, is the test split. Otherwise every
-    twentieth file is the test split; of fewer than twenty, the last.
+    If there is a folder `train`, it is the train split; `val` and `test` are
+    the splits of these names, and each stands for the other where that is
+    missing. Their usual other names count too, in any case: see `split_names`.
+    Otherwise images are held out as `holdout` says: of files in class folders
+    about one in twenty, class by class; of others every twentieth.
 
     The split "all" is every file, with nothing held out. If there is a folder
-    `train`, it is what lies in that, never the test images beside it; if all
-    files lie in test folders, it is the first of those.
+    `train`, it is what lies in that, never the held-out images beside it; if
+    all files lie in folders to hold out, it is the first of those.
 
     If every file of a split lies in a sub-folder, the first sub-folder's name
-    is its label. A test split is numbered like the train split, and has no
+    is its label. A held-out split is numbered like the train split, and has no
     labels if one of its files is of no class that the train split has. A
-    sub-folder without images is no class, which is logged.
+    sub-folder without images is no class. What might not be meant so is
+    logged.
 
     Args:
         path: str. The folder; `~` is the home folder.
-        split: "train", "test" or "all".
+        split: "train", "validation", "test" or "all".
         channels: int, 1 (grey) or 3 (colour). Default: 3.
         max_pixels: int. Larger images are bad. Default: 50 million.
         manifest: str, or None. A file that `experiments/check_data.py` wrote
             of the folder. Its bad files are left out of their splits; the
             good ones must have the content that they had then.
+        rules: int. 2; or 1 for splits as `folder_rules_1` makes them, of runs
+            that began so.
 
     Attributes:
         paths: list of bytes, the files in order.
+        folder: str. Where they lie, printable.
+        strangers: list of str. Folders of classes that a held-out split has,
+            and the train split has not.
 
     Raises:
-        ValueError: the folder is missing or holds no images of that split, a
-            folder below it cannot be read, a link leads nowhere (without a
-            manifest), `channels` is neither 1 nor 3, `max_pixels` is not
-            positive, or `manifest` is damaged, or is not of the files that
-            are there.
+        ValueError: the folder is missing or holds no images of that split, it
+            is not clear which they are, a folder below it cannot be read, a
+            link leads nowhere (without a manifest), `channels` is neither 1 nor
+            3, `max_pixels` is not positive, or `manifest` is damaged, or is not
+            of the files that are there.
         tf.errors.InvalidArgumentError: in `read`: the file is bad, as
             `decoding.decode` says, or is not the one that `manifest` lists.
         tf.errors.OpError: in `read`, naming the file: it is gone, or may not
@@ -73,24 +82,25 @@ class FolderSource(source.Source):
         channels=None,
         max_pixels=decoding.MAX_PIXELS,
         manifest=None,
+        rules=folder_splits.RULES,
     ):
-        holdout.require_split(split)
+        holdout.require_split(split, others=("validation",))
         channels = 3 if channels is None else channels
         decoding.require_colour_or_grey(channels)
         decoding.require_max_pixels(max_pixels)
-        root = os.fsencode(os.path.expanduser(path))
-        if not os.path.isdir(root):
-            raise ValueError(
-                f"`folder:{path}` needs a folder of images, and there is no "
-                f"folder {os.path.abspath(os.fsdecode(root))}: give the path "
-                "of one."
-            )
-        folder, files, class_names = folder_tree.split_files(
-            root, split, strict=manifest is None
+        root = folder_tree.require_folder(path, "folder:")
+        found = folder_splits.split_files(
+            root, split, strict=manifest is None, rules=rules
         )
+        folder, files, class_names = (
+            found.folder,
+            found.files,
+            found.class_names,
+        )
+        folder_splits.log(found)
         self._fingerprints = None
         if manifest is not None:
-            present = folder_tree.image_files(root, strict=False)
+            present = folder_splits.all_files(root, rules)
             good = data_manifest.good_files(manifest, root, present)
             # Its paths begin at the root, these at the folder of the split.
             start = b"" if folder == root else folder[len(root) :].lstrip(b"/")
@@ -106,6 +116,11 @@ class FolderSource(source.Source):
                 [good[start + file] for file in files], tf.int64
             )
         self.paths = [os.path.join(folder, file) for file in files]
+        self.folder = folder_tree.printable(folder)
+        self.strangers = [
+            folder_tree.printable(os.path.join(folder, name))
+            for name in found.strangers
+        ]
         super().__init__(
             name=f"folder:{path}",
             num_images=len(files),
@@ -139,6 +154,14 @@ class FolderSource(source.Source):
         if self._labels is None:
             return super().labels()
         return self._labels.numpy()
+
+    def class_counts(self):
+        if self._labels is None:
+            return None
+        return np.bincount(self.labels(), minlength=len(self.class_names))
+
+    def encoded_images(self, count):
+        return decoding.some_files(self.paths, count)
 
     def read(self, index):
         contents = tf.io.read_file(tf.gather(self._path_tensor, index))

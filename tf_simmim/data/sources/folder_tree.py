@@ -1,4 +1,4 @@
-"""Which files of a folder are images, of which split and of which class.
+"""Which files of a folder are images, and what else lies there.
 
 Names are bytes throughout: one that is not UTF-8 must not hide the rest.
 """
@@ -9,7 +9,6 @@ import os
 from absl import logging
 
 from tf_simmim.data.sources import decoding
-from tf_simmim.data.sources import holdout
 
 # What the names of image files end in, in upper or lower case: their format.
 SUFFIXES = {
@@ -31,71 +30,89 @@ _OTHER_SUFFIXES = (
     b".jfif",
     b".jpe",
 )
-_TEST_FOLDERS = (b"test", b"val", b"validation")
+# What a folder holds that is no image file.
+HIDDEN = "hidden"
+EMPTY = "a sub-folder without images"
+DANGLING = "a link that leads nowhere"
+LINKED = "a link to a folder that is read already, or that this one lies in"
+UNFOLLOWED = "a link to a folder"
+OTHER = "another ending"
+NO_FILE = "no file"
+_MOST_NAMED = 5
+# What to do with files that are there in the place of images.
+_ADVICE = {
+    **{suffix: "Convert images to one of these." for suffix in _OTHER_SUFFIXES},
+    **{
+        suffix: "From Python, arrays are a source too: data.ArraySource."
+        for suffix in (b".npy", b".npz")
+    },
+    **{
+        suffix: "Record files are read by tfrecord:GLOB."
+        for suffix in (b".tfrecord", b".tfrecords")
+    },
+    **{
+        suffix: "Unpack archives first."
+        for suffix in (b".zip", b".tar", b".gz", b".tgz")
+    },
+}
 
 
-def split_files(root: bytes, split: str, strict=True) -> tuple:
-    """Returns the folder of a split, its files, and all class names.
+def require_folder(path: str, scheme: str = "") -> bytes:
+    """Returns the path of a folder as bytes, or says what is there instead.
 
     Args:
-        root: bytes, the folder.
-        split: "train", "test" or "all".
-        strict: as in `image_files`.
+        path: str; `~` is the home folder.
+        scheme: str. What the path was given to, such as "folder:".
 
     Raises:
-        ValueError: there are no images of that split.
+        ValueError: there is no such folder.
     """
-    train, test = os.path.join(root, b"train"), _test_folder(root)
-    if os.path.isdir(train) and test is not None:
-        train_files = image_files(train, strict)
-        class_names = _class_names(train_files)
-        if split != "test":
-            return train, train_files, class_names
-        test_files = image_files(test, strict)
-        known = _classes(test_files) <= set(class_names or ())
-        return test, test_files, class_names if known else None
-
-    folder = train if os.path.isdir(train) else root
-    files = image_files(folder, strict)
-    if split == "all" and folder == root:
-        if _classes(files) <= set(_TEST_FOLDERS):
-            folder, files = test, image_files(test, strict)
-    chosen = [
-        file
-        for position, file in enumerate(files)
-        if holdout.belongs(position, len(files), split)
-    ]
-    if not chosen:
+    root = os.fsencode(os.path.expanduser(path))
+    if os.path.isdir(root):
+        return root
+    where = os.path.abspath(printable(root))
+    if os.path.exists(root):
+        suffix = os.path.splitext(root)[1].lower()
+        advice = "give the folder that it lies in"
+        if suffix in (b".tfrecord", b".tfrecords"):
+            advice = f"for record files, give tfrecord:{path}"
+        elif suffix == b".json":
+            advice = f"for boxes as COCO has them, give coco:{path}"
+        elif suffix not in SUFFIXES:
+            advice = "give a folder (an archive has to be unpacked first)"
         raise ValueError(
-            "A test split needs two images or more. Received: one image in "
-            f"{printable(folder)}."
+            f"`{scheme}{path}` needs a folder of images, and {where} is a "
+            f"file: {advice}."
         )
-    return folder, chosen, _class_names(files)
+    raise ValueError(
+        f"`{scheme}{path}` needs a folder of images, and there is no folder "
+        f"{where}: give the path of one."
+    )
 
 
-def _test_folder(root):
-    for name in _TEST_FOLDERS:
-        folder = os.path.join(root, name)
-        if os.path.isdir(folder):
-            return folder
-    return None
-
-
-def image_files(folder: bytes, strict=True) -> list[bytes]:
+def image_files(
+    folder: bytes, strict=True, follow=True, note=None
+) -> list[bytes]:
     """Returns the image files below a folder, relative to it, in order.
+
+    Links to folders are followed, each folder once: real ones first, then
+    links in the order of their paths. One that leads to a folder that is read
+    already, or back to one that holds this folder, is passed over.
 
     Args:
         folder: bytes.
         strict: bool. False: a link that leads nowhere is passed over, and
             nothing is logged.
+        follow: bool. False: no link to a folder is followed.
+        note: callable (what, path) that is told what is passed over, one of
+            the constants above and a path, bytes; or None.
 
     Raises:
         ValueError: there are none, a folder cannot be read, or a link leads
             nowhere.
     """
-    files, odd = [], collections.defaultdict(list)
-    _walk(folder, b"", files, odd)
-    broken = odd.pop("a link that leads nowhere", [])
+    walk = _Walk(folder, follow, note)
+    broken = walk.odd.pop(DANGLING, [])
     if broken and strict:
         raise ValueError(
             "Every link to an image must lead to a file. Received: "
@@ -103,49 +120,173 @@ def image_files(folder: bytes, strict=True) -> list[bytes]:
             f"{printable(min(broken))}. Remove them, or bring back what "
             "they point to."
         )
-    if not files:
+    if not walk.files:
         suffixes = ", ".join(os.fsdecode(suffix) for suffix in SUFFIXES)
         raise ValueError(
             f"No images in {os.path.abspath(printable(folder))} or in the "
-            f"folders below it: put files there that end in {suffixes}."
+            f"folders below it: put files there that end in {suffixes}. "
+            f"Received: {walk.summary(len(broken))}"
         )
-    for what, paths in odd.items() if strict else ():
+    for what, paths in walk.odd.items() if strict else ():
+        paths = sorted(paths)
+        names = ", ".join(printable(path) for path in paths[:_MOST_NAMED])
         logging.warning(
-            "Left out %s, %d in all: %s",
+            "Left out %s, %d in all: %s%s",
             what,
             len(paths),
-            printable(min(paths)),
+            names,
+            ", ..." if len(paths) > _MOST_NAMED else "",
         )
+    return sorted(walk.files)
+
+
+def files_of_folders(root: bytes, names, note=None) -> list[bytes]:
+    """Returns the image files below a folder, of which parts are read apart.
+
+    A folder that links in two parts lead to is read in both.
+
+    Args:
+        root: bytes.
+        names: list of bytes, the folders in `root` that are read apart.
+        note: as of `image_files`.
+    """
+    files = list(_Walk(root, True, note, skip=names).files)
+    for name in names:
+        walk = _Walk(os.path.join(root, name), True, note)
+        files += [os.path.join(name, file) for file in walk.files]
     return sorted(files)
 
 
-def _walk(folder, below, files, odd):
-    """Adds what lies in one folder, and below it, to `files` and `odd`."""
-    here = os.path.join(folder, below)
-    try:
-        with os.scandir(here) as entries:
-            entries = [e for e in entries if not e.name.startswith(b".")]
-    except OSError as error:
-        raise ValueError(
-            f"Every folder must be readable. Received: {printable(here)}, "
-            f"{error.strerror}. Allow it, or move the folder away."
-        ) from error
-    for entry in entries:
-        name = os.path.join(below, entry.name)
-        if entry.is_dir(follow_symlinks=False):
-            count = len(files)
-            _walk(folder, name, files, odd)
-            if not below and len(files) == count:
-                odd["a sub-folder without images"].append(entry.path)
-        elif entry.is_dir():
-            odd["a link to a folder"].append(entry.path)
-        elif entry.name.lower().endswith(tuple(SUFFIXES)):
-            if entry.is_file():
-                files.append(name)
+class _Walk:
+    """What lies below a folder, but for the folders in it that are skipped.
+
+    Attributes:
+        files: list of bytes, relative to the folder.
+        odd: dict of str -> list of bytes: what is logged, and its paths.
+    """
+
+    def __init__(self, folder, follow, note, skip=()):
+        self.files, self.odd = [], collections.defaultdict(list)
+        self._folder, self._follow, self._note = folder, follow, note
+        self._skip = set(skip)
+        self._counts = collections.Counter()
+        self._endings = collections.Counter()
+        self._seen, self._links, self._top = set(), [], []
+        self._is_linked = False
+        if follow:  # A link back to a folder that this one lies in is a loop.
+            above = os.path.realpath(folder)
+            while above != os.path.dirname(above):
+                above = os.path.dirname(above)
+                self._seen.add(_identity(above))
+        self._walk(b"")
+        self._is_linked = True
+        # Those inside of a folder that a link leads to come after it.
+        while self._links:
+            self._links.sort(reverse=True)
+            self._walk(self._links.pop())
+        found = classes(self.files)
+        for name in self._top:
+            if name not in found:
+                self._pass_over(EMPTY, name)
+
+    def summary(self, num_broken):
+        """Says what is there in the place of images, with numbers."""
+        count = self._counts
+        endings = [
+            f"{n} {printable(kind) or 'without an ending'}"
+            for kind, n in self._endings.most_common()
+        ]
+        shown = ", ".join(endings[:_MOST_NAMED])
+        if len(endings) > _MOST_NAMED:
+            shown += ", ..."
+        linked = len(self.odd.get(LINKED, ())) + len(
+            self.odd.get(UNFOLLOWED, ())
+        )
+        parts = [
+            (sum(self._endings.values()), f"other files ({shown})"),
+            (count[HIDDEN], "hidden files or folders"),
+            (linked, "links to folders that are not followed"),
+            (num_broken, "links that lead nowhere"),
+            (count[NO_FILE], "pipes or devices"),
+        ]
+        parts = [f"{number} {what}" for number, what in parts if number]
+        found = ", ".join(parts) or "no files at all"
+        advice = dict.fromkeys(
+            _ADVICE[kind] for kind in sorted(self._endings) if kind in _ADVICE
+        )
+        where = _number(count["folder"], "folder")
+        return " ".join([f"{found}, in {where}.", *advice])
+
+    def _walk(self, below):
+        """Adds what lies in one folder, and below it."""
+        here = os.path.join(self._folder, below)
+        try:
+            if self._follow:
+                identity = _identity(here)
+                # Without links there is no loop, whatever numbers it has.
+                if self._is_linked and identity in self._seen:
+                    self._pass_over(LINKED, below)
+                    return
+                self._seen.add(identity)
+            with os.scandir(here) as entries:
+                entries = sorted(entries, key=lambda entry: entry.name)
+        except OSError as error:
+            raise ValueError(
+                f"Every folder must be readable. Received: {printable(here)}, "
+                f"{error.strerror}. Allow it, or move the folder away."
+            ) from error
+        self._counts["folder"] += 1
+        if below and class_of(below) is None:
+            self._top.append(below)
+        for entry in entries:
+            name = os.path.join(below, entry.name)
+            if name in self._skip:
+                continue
+            if entry.name.startswith(b"."):
+                self._pass_over(HIDDEN, name)
+            elif entry.is_dir(follow_symlinks=False):
+                self._walk(name)
+            # Not `entry.is_dir()`, which raises for a link to itself.
+            elif os.path.isdir(entry.path):
+                if self._follow:
+                    self._links.append(name)
+                else:
+                    self._pass_over(UNFOLLOWED, name)
+            else:
+                self._take(entry, name)
+
+    def _take(self, entry, name):
+        suffix = os.path.splitext(entry.name)[1].lower()
+        if suffix in SUFFIXES:
+            if os.path.isfile(entry.path):
+                self.files.append(name)
             elif entry.is_symlink() and not os.path.exists(entry.path):
-                odd["a link that leads nowhere"].append(entry.path)
-        elif entry.name.lower().endswith(_OTHER_SUFFIXES):
-            odd[f"a file that is no {decoding.FORMATS}"].append(entry.path)
+                self._pass_over(DANGLING, name)
+            else:
+                self._pass_over(NO_FILE, name)
+            return
+        self._endings[suffix] += 1
+        self._pass_over(OTHER, name)
+        if suffix in _OTHER_SUFFIXES:
+            what = f"a file that is no {decoding.FORMATS}"
+            self.odd[what].append(entry.path)
+
+    def _pass_over(self, what, name):
+        path = os.path.join(self._folder, name)
+        self._counts[what] += 1
+        if what in (EMPTY, DANGLING, LINKED, UNFOLLOWED):
+            self.odd[what].append(path)
+        if self._note is not None:
+            self._note(what, path)
+
+
+def _identity(path):
+    status = os.stat(path)
+    return status.st_dev, status.st_ino
+
+
+def _number(count, noun):
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def printable(path: bytes) -> str:
@@ -175,11 +316,12 @@ def class_of(file: bytes) -> bytes | None:
     return first if separator else None
 
 
-def _classes(files):
+def classes(files) -> set:
+    """Returns the classes of files; None among them is of those in none."""
     return {class_of(file) for file in files}
 
 
-def _class_names(files):
+def class_names(files) -> list | None:
     """Returns the classes in order, or None if a file lies in none."""
-    names = _classes(files)
+    names = classes(files)
     return None if None in names else sorted(names)

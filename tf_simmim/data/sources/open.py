@@ -8,6 +8,7 @@ from tf_simmim.data.sources import decoding
 from tf_simmim.data.sources import digit_scenes
 from tf_simmim.data.sources import digits
 from tf_simmim.data.sources import folder
+from tf_simmim.data.sources import folder_splits
 from tf_simmim.data.sources import photos
 from tf_simmim.data.sources import segmentation_folder
 from tf_simmim.data.sources import source
@@ -26,6 +27,9 @@ _SCHEMES = {
     "tfds": tfds.TFDSSource,
     "tfrecord": tfrecord.TFRecordSource,
 }
+# Sources in which "validation" and "test" may be different images.
+_WITH_VALIDATION = ("folder", "segmentation", "tfds")
+_WITH_RULES = ("coco", "folder", "segmentation")
 FORMS = (
     *_BUILTIN,
     *("coco:JSON[,FOLDER]", "segmentation:PATH"),
@@ -41,6 +45,7 @@ def open_source(
     max_pixels=decoding.MAX_PIXELS,
     manifest=None,
     segmentation_class_names=None,
+    split_rules=folder_splits.RULES,
 ) -> source.Source:
     """Opens a source of images.
 
@@ -48,10 +53,11 @@ def open_source(
         spec: str. `builtin:digits`, `builtin:photos`, `builtin:digit_scenes`,
             `folder:PATH`, `segmentation:PATH`, `coco:JSON[,FOLDER]`,
             `tfds:NAME` or `tfrecord:GLOB`.
-        split: "train", "test", or "all" to hold nothing out. How each source
-            splits itself is in its class: of data that come with train and
-            test images, "all" is the train images only (but both of the
-            built-in sources). `tfds` also takes "train[:10%]" and the like.
+        split: "train", "validation", "test", or "all" to hold nothing out.
+            Of data with only one kind of held-out images, these are both. How
+            each source splits itself is in its class: of data that come with
+            train and test images, "all" is the train images only (but both of
+            the built-in sources). `tfds` also takes "train[:10%]" and the like.
         data_dir: str, or None. Where `tfds` looks; the others ignore it.
         channels: int, 1 or 3. Default: what the source has.
         max_pixels: int > 0. Larger images are bad, as damaged ones are; the
@@ -60,6 +66,9 @@ def open_source(
             folder, which is held to it.
         segmentation_class_names: sequence of str, or None. Of the masks of
             `tfds`, where the data set does not name them.
+        split_rules: int. By which rules `folder`, `segmentation` and `coco`
+            hold images out: 2, or 1 as runs have it that began before there
+            were numbers. The others ignore it.
 
     Raises:
         ValueError: `spec` is none of these, there is a `manifest` for another
@@ -77,6 +86,8 @@ def open_source(
             "`manifest` is for folders of images: leave it out, or give "
             f"folder:PATH. Received: {spec} and {manifest}."
         )
+    if split == "validation" and scheme not in _WITH_VALIDATION:
+        split = "test"
     if spec in _BUILTIN:
         return _BUILTIN[spec](split=split, channels=channels)
     if scheme not in _SCHEMES or not rest:
@@ -92,6 +103,8 @@ def open_source(
         options["segmentation_class_names"] = segmentation_class_names
     if manifest is not None:
         options["manifest"] = manifest
+    if scheme in _WITH_RULES:
+        options["rules"] = split_rules
     return _SCHEMES[scheme](
         rest, split=split, channels=channels, max_pixels=max_pixels, **options
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from tf_simmim.data.sources import decoding
+from tf_simmim.data.sources import folder_splits
 from tf_simmim.data.sources import folder_tree
 from tf_simmim.data.sources import holdout
 from tf_simmim.data.sources import source
@@ -30,10 +31,11 @@ class SegmentationFolderSource(source.Source):
 
     Args:
         path: str. The folder; `~` is the home folder.
-        split: "train", "test" or "all": of `PATH/images`, as `FolderSource`
-            has it.
+        split: "train", "validation", "test" or "all": of `PATH/images`, as
+            `FolderSource` has it.
         channels: int, 1 (grey) or 3 (colour). Default: 3.
         max_pixels: int. Larger images are bad. Default: 50 million.
+        rules: as of `FolderSource`.
 
     Attributes:
         paths, mask_paths: lists of bytes, the files in order.
@@ -54,12 +56,13 @@ class SegmentationFolderSource(source.Source):
         split="train",
         channels=None,
         max_pixels=decoding.MAX_PIXELS,
+        rules=folder_splits.RULES,
     ):
-        holdout.require_split(split)
+        holdout.require_split(split, others=("validation",))
         channels = 3 if channels is None else channels
         decoding.require_colour_or_grey(channels)
         decoding.require_max_pixels(max_pixels)
-        root = os.fsencode(os.path.expanduser(path))
+        root = folder_tree.require_folder(path, "segmentation:")
         images, masks = (os.path.join(root, n) for n in (b"images", b"masks"))
         for folder in (images, masks):
             if not os.path.isdir(folder):
@@ -69,8 +72,10 @@ class SegmentationFolderSource(source.Source):
                     f"{folder_tree.printable(folder)}."
                 )
         class_names = _read_class_names(root)
-        folder, files, _ = folder_tree.split_files(images, split)
-        self.paths = [os.path.join(folder, file) for file in files]
+        found = folder_splits.split_files(images, split, rules=rules)
+        folder_splits.log(found)
+        files = found.files
+        self.paths = [os.path.join(found.folder, file) for file in files]
         self.mask_paths = [
             os.path.join(
                 masks, os.path.splitext(os.path.relpath(each, images))[0]
@@ -102,6 +107,9 @@ class SegmentationFolderSource(source.Source):
 
     def describe(self, index):
         return folder_tree.printable(self.paths[int(index)])
+
+    def encoded_images(self, count):
+        return decoding.some_files(self.paths, count)
 
     def read(self, index):
         (image, where), (mask, mask_where) = (

@@ -132,6 +132,24 @@ class Source:
             found[indices.numpy()] = labels.numpy()
         return found
 
+    def class_counts(self) -> np.ndarray | None:
+        """Returns int64 [L], how many images (or boxes) each class has.
+
+        None where that is not known without reading the images.
+        """
+        return None
+
+    def encoded_images(self, count: int):
+        """Yields some images as files hold them, spread over the source.
+
+        Args:
+            count: int > 0. How many at most.
+
+        Returns:
+            Iterable of bytes; empty for images without files.
+        """
+        return ()
+
     def read(self, index) -> dict:
         """Reads one image, in eager mode or inside `tf.data`.
 

@@ -14,8 +14,7 @@ from tf_simmim.data.sources import source
 from tf_simmim.data.sources import tfds_boxes
 from tf_simmim.data.sources import tfds_masks
 
-# ImageNet's `test` has no labels, so `validation` comes first.
-_TEST_SPLITS = ("validation", "test")
+_HELD_OUT = ("validation", "test")
 
 
 class TFDSSource(source.Source):
@@ -30,16 +29,16 @@ class TFDSSource(source.Source):
     random-access format (ArrayRecord) are read at random, TFRecord files are
     streamed.
 
-    The test split is the data set's `validation` or `test`, the first that
-    exists. If there is neither, it is the last twentieth of `train`, and the
-    train split is the rest. The split "all" is the whole of `train`, or the
-    only split there is; it is not TensorFlow Datasets' own "all", which has
-    the test images in it.
+    The splits "validation" and "test" are the data set's own, and each stands
+    for the other where that is missing. If there is neither, both are the last
+    twentieth of `train`, and the train split is the rest. The split "all" is
+    the whole of `train`, or the only split there is; it is not TensorFlow
+    Datasets' own "all", which has the test images in it.
 
     Args:
         name: str. "NAME", "NAME/CONFIG" or "NAME:VERSION".
-        split: "train", "test", "all", or any split in the language of
-            TensorFlow Datasets, such as "train[:10%]".
+        split: "train", "validation", "test", "all", or any split in the
+            language of TensorFlow Datasets, such as "train[:10%]".
         data_dir: str, or None: `TFDS_DATA_DIR` or ~/tensorflow_datasets.
         channels: int, 1 or 3. Default: what the data set has, and 3 where
             that varies.
@@ -141,6 +140,22 @@ class TFDSSource(source.Source):
     def damage(self):
         return self._files.damage()
 
+    def encoded_images(self, count):
+        if "image" not in self._decoders:
+            return
+        if self.random_access:
+            step = max(1, len(self) // count)
+            places = range(0, len(self), step)[:count]
+            records = (self._data_source[place] for place in places)
+        else:
+            found = self._files.stream(order_seed=None, shuffle=False)
+            records = (each["record"] for each in found.take(count))
+        for record in records:
+            example = self._features.deserialize_example(
+                record, decoders=self._decoders
+            )
+            yield example["image"].numpy()
+
     def read(self, index):
         # Python only fetches the bytes; parsing and decoding are in the graph.
         record = tf.numpy_function(
@@ -202,11 +217,12 @@ def _prepared_builder(tfds, name, data_dir):
 
 def _tfds_split(info, split):
     splits = info.splits
-    if split not in holdout.SPLITS:
+    if split not in (*holdout.SPLITS, "validation"):
         return split
-    test_split = next((name for name in _TEST_SPLITS if name in splits), None)
+    order = _HELD_OUT if split != "test" else reversed(_HELD_OUT)
+    test_split = next((name for name in order if name in splits), None)
     if "train" not in splits or test_split is not None or split == "all":
-        chosen = test_split if split == "test" else "train"
+        chosen = test_split if split in _HELD_OUT else "train"
         if split == "all" and len(splits) == 1:
             (chosen,) = splits
         if chosen not in splits:
@@ -217,7 +233,7 @@ def _tfds_split(info, split):
         return chosen
     num_images = splits["train"].num_examples
     border = holdout.count(num_images, "train")
-    return f"train[{border}:]" if split == "test" else f"train[:{border}]"
+    return f"train[{border}:]" if split in _HELD_OUT else f"train[:{border}]"
 
 
 def _all_features(tfds, info):

@@ -121,6 +121,11 @@ class TFRecordSource(source.Source):
             return record_index.changed(self._paths, self._shards)
         return damage
 
+    def encoded_images(self, count):
+        for record in self.records(None, shuffle=False).take(count):
+            example = tf.train.Example.FromString(record["record"].numpy())
+            yield from example.features.feature[_IMAGE].bytes_list.value
+
     def records(self, order_seed, shuffle=True):
         split, total = self._split, self._files.total
         records = self._files.stream(order_seed, shuffle)
