@@ -11,7 +11,7 @@ from tests.data.inspection import odd_files
 from tests.integration import programs
 
 JPEG = odd_files.encoded()
-# Twenty-two photographs in two classes, the last one held out.
+# Twenty-two photographs in two classes.
 FOLDER = {
     f"{'ab'[n % 2]}/{n:02}.png": odd_files.encoded("PNG", seed=n)
     for n in range(22)
@@ -106,7 +106,7 @@ def test_images_in_train_and_validation_are_not_clean(tmp_path):
         (["builtin:digit"], "builtin:digits"),
         (["tfrecord:none*"], "no file matches"),
         (["builtin:digits", "--manifest=x"], "--manifest is for a folder"),
-        (["none/pets"], "There is no folder none/pets: give"),
+        (["none/pets"], "`none/pets` needs a folder of images, and there"),
         (["builtin:digits", "--report=none/x"], "--report must be a new file"),
         (
             ["builtin:digits", "--split=all", "--channels=3"],
@@ -210,8 +210,9 @@ def test_training_is_held_to_the_manifest(tmp_path):
 
     first = pretrain(held)
     assert first.returncode == 0, first.stderr
-    # Of 23 files, one is held out and one is bad.
-    assert "21 training images" in first.stderr
+    # Of 23 files, one of each class is held out, and one is bad.
+    assert "20 training images" in first.stderr
+    assert "2 of 23 images (a 1 of 12, b 1 of 11)." in first.stderr
     assert held in (tmp_path / "run/flags.txt").read_text()
     assert "cut.jpg" not in first.stderr
 

@@ -41,6 +41,30 @@ class ClassTargetsTest(tf.test.TestCase, parameterized.TestCase):
         )
 
     @parameterized.parameters(
+        ([0, 0, 0, 0],),
+        ([-0.5, 0.5, 0.5, 0.5],),
+        ([1, 0, 1, 0],),
+        ([0.2, 0.2, 0.2, 0.2],),
+        ([0.5, float("nan"), 0.5, 0],),
+        ([float("inf"), 0, 0, 0],),
+    )
+    def test_floats_that_are_no_distribution_have_no_loss(self, row):
+        labels = [[0.25] * 4, row, [0, 1, 0, 0]]
+        for dtype in (tf.float64, tf.float32, tf.float16, tf.bfloat16):
+            targets = losses.class_targets(tf.constant(labels, dtype), L)
+            self.assertAllEqual(
+                np.isnan(targets), [[False] * L, [True] * L, [False] * L]
+            )
+
+    def test_distributions_may_be_rounded(self):
+        smooth = np.full([2, 1000], 0.1 / 1000)
+        smooth[:, 7] += 0.9
+        for dtype in (tf.float32, tf.float16, tf.bfloat16):
+            labels = tf.cast(smooth, dtype)
+            targets = losses.class_targets(labels, 1000)
+            self.assertAllEqual(targets, tf.cast(labels, tf.float32))
+
+    @parameterized.parameters(
         ([B, L + 1], np.float32, r"Float `label` must be \[batch, 4\]"),
         ([B], np.float32, r"Float `label` must be \[batch, 4\]"),
         ([B, 1], np.int32, r"Integer `label` must be \[batch\]"),

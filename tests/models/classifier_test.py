@@ -144,10 +144,13 @@ class ClassifierTest(tf.test.TestCase, parameterized.TestCase):
 
     def test_evaluation_refuses_a_label_that_is_no_class(self):
         model = create()
-        with self.assertRaisesRegex(
-            tf.errors.InvalidArgumentError, r"`label` must lie in \[0, 7\)"
-        ):
-            model.test_step((IMAGES, LABELS + 1))
+        # Two classes for an image are no distribution over classes.
+        for labels in (LABELS + 1, np.eye(L)[LABELS] + np.eye(L)[0]):
+            with self.assertRaisesRegex(
+                tf.errors.InvalidArgumentError,
+                r"`label` must lie in \[0, 7\), or .* sum is 1",
+            ):
+                model.test_step((IMAGES, labels))
 
     def test_five_classes_have_no_top_5(self):
         model = create(num_classes=5)
@@ -180,9 +183,12 @@ class ClassifierTest(tf.test.TestCase, parameterized.TestCase):
     def test_a_label_that_is_no_class_skips_the_step(self):
         model = create()
         before = [weight.numpy() for weight in model.trainable_variables]
-        logs = model.train_on_batch(IMAGES, LABELS + 1, return_dict=True)
-        self.assertEqual(logs["skipped_steps"], 1)
-        self.assertAllEqual(np.isnan([logs["loss"], logs["accuracy"]]), [1, 1])
+        for count, labels in ((1, LABELS + 1), (2, np.zeros([B, L]))):
+            logs = model.train_on_batch(IMAGES, labels, return_dict=True)
+            self.assertEqual(logs["skipped_steps"], count)
+            self.assertAllEqual(
+                np.isnan([logs["loss"], logs["accuracy"]]), [1, 1]
+            )
         for got, want in zip(model.trainable_variables, before, strict=True):
             self.assertAllEqual(got, want)
 

@@ -6,6 +6,10 @@ Dimension key:
 
 import tensorflow as tf
 
+# How far from 1 the sum of a label may be; of 16 bits, rounded as they are.
+_TOLERANCE = 1e-3
+_TOLERANCE_OF_16_BITS = 2e-2
+
 
 def class_targets(
     labels: tf.Tensor, num_classes: int, label_smoothing: float = 0.0
@@ -23,8 +27,10 @@ def class_targets(
         label_smoothing: float in [0, 1), s. Of integers alone.
 
     Returns:
-        float32 [B, L]. NaN for an integer that is no class, so that its loss
-        is no number either and the step is skipped and counted.
+        float32 [B, L]. NaN for an integer that is no class, and for floats that
+        are no distribution (one is negative or not finite, or their sum is not
+        1 within 0.001, or 0.02 for 16 bits), so that the loss is no number
+        either and the step is skipped and counted.
 
     Raises:
         ValueError: `labels` have another shape.
@@ -39,7 +45,17 @@ def class_targets(
                 f"Float `label` must be [batch, {num_classes}], one number a "
                 f"class. Received shape: {tuple(labels.shape)}."
             )
-        return tf.cast(labels, tf.float32)
+        tolerance = _TOLERANCE
+        if labels.dtype.size < tf.float32.size:
+            tolerance = _TOLERANCE_OF_16_BITS
+        targets = tf.cast(labels, tf.float32)
+        # False for what is not finite, too.
+        is_right = tf.reduce_all(targets >= 0, axis=-1, keepdims=True)
+        is_right &= (
+            tf.abs(tf.reduce_sum(targets, axis=-1, keepdims=True) - 1)
+            <= tolerance
+        )
+        return tf.where(is_right, targets, float("nan"))  # [B, L]
     if len(labels.shape) != 1:
         raise ValueError(
             "Integer `label` must be [batch], one class an image. "

@@ -186,12 +186,15 @@ class Classifier(scalable_model.ScalableModel):
             dict with the results of the metrics `loss` and of accuracy.
 
         Raises:
-            tf.errors.InvalidArgumentError: a label is no class, which nothing
-                counts here (but on a TPU, which cannot tell).
+            tf.errors.InvalidArgumentError: a label is no class and no
+                distribution over classes, which nothing counts here (but on a
+                TPU, which cannot tell).
         """
         images, targets = self._unpack(data, label_smoothing=0.0)
         targets = tf.debugging.check_numerics(
-            targets, f"`label` must lie in [0, {self.num_classes}); but"
+            targets,
+            f"`label` must lie in [0, {self.num_classes}), or be floats of 0 "
+            "or more whose sum is 1; but",
         )
 
         def measure(images, targets):

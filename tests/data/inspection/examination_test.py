@@ -39,6 +39,10 @@ ODD = (
     ("suffix", "a.jpg", PNG, "wrong_suffix", "a PNG file"),
     ("cmyk", "a.jpg", odd_files.encoded(mode="CMYK"), "cmyk", ""),
     ("16_bit", "a.png", odd_files.png_16_bit(), "16_bit", ""),
+    (
+        *("12_bit", "a.png", odd_files.png_16_bit(1), "16_bit_part"),
+        "values from 0 to 2,239 of 65,535",
+    ),
     ("alpha", "a.png", odd_files.encoded("PNG", "RGBA"), "alpha", ""),
     ("animated", "a.gif", odd_files.animated(), "animated", ""),
     ("turned", "a.jpeg", odd_files.turned(), "turned", "orientation 6"),

@@ -117,6 +117,75 @@ class FolderSurveyTest(tf.test.TestCase):
         self.assertNotIn(b"other/2.jpg", survey.sides)
         self.assertIn(b"other/2.jpg", survey.files)
 
+    def test_splits_in_capitals_have_sides_and_what_is_unused_is_named(self):
+        survey = self.survey(
+            "TRAIN/a/0.jpg",
+            "TRAIN/a/1.jpg",
+            "TRAIN/b/2.jpg",
+            "TRAIN/b/3.jpg",
+            "VALIDATION/a/4.jpg",
+            "VALIDATION/b/5.jpg",
+            "Test/6.jpg",
+            "Test/7.jpg",
+            splits={"train": "train", "validation": "validation"},
+        )
+        self.assertEqual(
+            {
+                file: side
+                for file, side in survey.sides.items()
+                if b"VAL" in file
+            },
+            {
+                b"VALIDATION/a/4.jpg": "validation",
+                b"VALIDATION/b/5.jpg": "validation",
+            },
+        )
+        self.assertLen(survey.sides, 6)
+        self.assertEqual(
+            self.found(survey), [("unused_split", "Test", "2 images")]
+        )
+        self.assertLen(survey.files, 8)
+
+    def test_odd_classes_are_named(self):
+        survey = self.survey(
+            "train/a/0.jpg",
+            "train/a/val/1.jpg",
+            "test/b/2.jpg",
+        )
+        self.assertEqual(
+            self.found(survey),
+            [
+                ("split_in_class", "train/a/val", ""),
+                ("only_class", "train/a", ""),
+                ("not_in_train", "test/b", ""),
+            ],
+        )
+
+    def test_linked_classes_are_examined_in_every_split_that_has_them(self):
+        odd_files.write(self.root, {"pool/a/0.jpg": JPEG, "pool/b/1.jpg": JPEG})
+        for split in ("train", "val"):
+            os.mkdir(self.root / split)
+            os.symlink(self.root / "pool/a", self.root / split / "a")
+        survey = self.survey("train/b/2.jpg")
+        self.assertEqual(
+            survey.sides,
+            {
+                b"train/a/0.jpg": "train",
+                b"train/b/2.jpg": "train",
+                b"val/a/0.jpg": "validation",
+            },
+        )
+        self.assertContainsSubset(survey.sides, survey.files)
+
+    def test_unclear_splits_are_refused(self):
+        with self.assertRaisesRegex(ValueError, "Which images to train on"):
+            self.survey("test/0.jpg", "val/1.jpg")
+
+    def test_a_file_is_said_to_be_one(self):
+        odd_files.write(self.root, {"pets.zip": b"x"})
+        with self.assertRaisesRegex(ValueError, "is a file: .*unpacked"):
+            self.survey(path=f"{self.root}/pets.zip")
+
     def test_a_missing_folder_is_refused(self):
         with self.assertRaisesRegex(ValueError, "no folder"):
             inspection.FolderSurvey(f"{self.root}/nowhere", SPLITS)

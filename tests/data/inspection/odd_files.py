@@ -39,9 +39,9 @@ def animated(image_format="GIF", **options):
     )
 
 
-def png_16_bit():
-    """Returns a grey PNG of 16 bits a pixel."""
-    grey = np.arange(H * W, dtype=np.uint16).reshape(H, W) * 20
+def png_16_bit(step=20):
+    """Returns a grey PNG of 16 bits a pixel, with 0, `step`, 2 `step`, ..."""
+    grey = np.arange(H * W, dtype=np.uint16).reshape(H, W) * step
     file = io.BytesIO()
     Image.fromarray(grey).save(file, "PNG")
     return file.getvalue()
