@@ -26,7 +26,8 @@ def name_classes(source, held_out):
     num_classes = int(labels.max()) + 1
     source.class_names = tuple(str(n) for n in range(num_classes))
     if labels.min() >= 0:
-        _warn_of_missing(source, np.bincount(labels), "training")
+        counts = np.bincount(labels)
+        _warn_of_missing(source, counts, source.class_names, "training image")
     if held_out is not None and held_out.labels().max() < num_classes:
         held_out.class_names = source.class_names
 
@@ -66,10 +67,22 @@ def require_classes(source, held_out, advice):
             f"training images; {advice}. "
             f"Received: {_difference(source, held_out)}."
         )
+    warn_of_missing(source, held_out, names, "image")
+
+
+def warn_of_missing(source, held_out, names, noun):
+    """Logs which classes there are none of, where that is known.
+
+    Args:
+        source: `data.Source` to train on.
+        held_out: `data.Source` or None.
+        names: sequence of str, those of the classes.
+        noun: str. What is counted: "image" or "box".
+    """
     for each, what in ((source, "training"), (held_out, "held-out")):
         counts = None if each is None else each.class_counts()
         if counts is not None:
-            _warn_of_missing(each, counts, what)
+            _warn_of_missing(each, counts, names, f"{what} {noun}")
 
 
 def _difference(source, held_out):
@@ -95,15 +108,13 @@ def _difference(source, held_out):
     return f"{where}, {'; '.join(only) or 'the classes in another order'}"
 
 
-def _warn_of_missing(source, counts, what):
-    """Logs which classes have no image."""
-    names = source.class_names
+def _warn_of_missing(source, counts, names, what):
     missing = [
         name for name, count in zip(names, counts, strict=True) if not count
     ]
     if missing:
         logging.warning(
-            "%s: %d of %d classes have no %s image: %s.",
+            "%s: %d of %d classes have no %s: %s.",
             getattr(source, "folder", source.name),
             len(missing),
             len(names),

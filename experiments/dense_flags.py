@@ -1,5 +1,6 @@
 """Flags that segmentation and detection share: the pyramid on a backbone."""
 
+import class_numbers
 import data_flags
 import finetune_flags
 import model_flags
@@ -83,6 +84,7 @@ def open_sources(names_of, rule, **options):
             "images; or leave them out (--validation_split=). "
             f"Received: {names_of(held_out)}, and {names_of(source)}."
         )
+    class_numbers.warn_of_missing(source, held_out, names_of(source), "box")
     if _NUM_LABELLED_IMAGES.value is not None:
         source = data.FewImages(
             source, _NUM_LABELLED_IMAGES.value, run_flags.SEED.value

@@ -37,15 +37,22 @@ def open_sources():
         (`data.Source`, `data.Source` or None), whose classes agree.
 
     Raises:
-        ValueError: their pixels have no classes, or not the same.
+        ValueError: their pixels have no classes, not the same, or one.
     """
-    return dense_flags.open_sources(
+    source, held_out = dense_flags.open_sources(
         lambda source: source.segmentation_class_names,
         "The pixels of the images must have classes, as in "
         "builtin:digit_scenes, segmentation:PATH, or tfds:NAME with masks "
         "whose classes have names (else: --segmentation_class_names).",
         segmentation_class_names=_SEGMENTATION_CLASS_NAMES.value,
     )
+    names = source.segmentation_class_names
+    if len(names) < 2:
+        raise ValueError(
+            "Pixels must have two classes or more, to tell one from another. "
+            f"Received: {source.name} with {', '.join(names)} alone."
+        )
+    return source, held_out
 
 
 def create_segmenter(source, pretrained=None) -> models.Segmenter:

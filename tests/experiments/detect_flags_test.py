@@ -110,6 +110,26 @@ def test_images_are_not_trained_on_and_held_out():
         detect_flags.open_sources()
 
 
+def test_classes_without_boxes_are_logged(tmp_path, caplog):
+    images = [{"id": n, "file_name": f"{n}.png"} for n in range(3)]
+    for image in images:
+        (tmp_path / image["file_name"]).write_bytes(b"")
+    content = {
+        "images": images,
+        "categories": [{"id": 1, "name": "car"}, {"id": 2, "name": "yak"}],
+        "annotations": [
+            {"image_id": n, "category_id": 1, "bbox": [0, 0, 5, 5]}
+            for n in range(3)
+        ],
+    }
+    file = tmp_path / "boxes.json"
+    file.write_text(json.dumps(content))
+    parse(f"--dataset=coco:{file}")
+    source, held_out = detect_flags.open_sources()
+    assert (len(source), len(held_out)) == (2, 1)
+    assert "1 of 2 classes have no training box: yak." in caplog.text
+
+
 def test_images_without_boxes_are_refused():
     parse("--dataset=builtin:digits")
     with pytest.raises(ValueError, match="must have boxes.*builtin:digits"):

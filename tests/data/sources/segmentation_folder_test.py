@@ -96,15 +96,15 @@ class SegmentationFolderSourceTest(tf.test.TestCase, parameterized.TestCase):
         self.assertAllEqual(found[..., 0], numbers)
 
     def test_folders_are_splits_and_sub_folders_are_no_classes(self):
-        for split, number in (("train", 4), ("test", 5)):
+        for split, number in (("TRAIN", 4), ("Val", 5), ("test", 6)):
             self.write(f"{split}/deep/a", number)
-        train, test = self.open("train"), self.open("test")
+        train, test = self.open("train"), self.open("validation")
         self.assertEqual((len(train), len(test)), (1, 1))
         self.assertIsNone(train.class_names)
         self.assertAllEqual(
             self.read(test, 0)["segmentation"][..., 0], truth(5)
         )
-        end = os.fsencode(os.path.join("masks", "train", "deep", "a.png"))
+        end = os.fsencode(os.path.join("masks", "TRAIN", "deep", "a.png"))
         self.assertEndsWith(train.mask_paths[0].decode(), end.decode())
 
     def test_it_opens_by_its_name(self):
@@ -125,6 +125,13 @@ class SegmentationFolderSourceTest(tf.test.TestCase, parameterized.TestCase):
         (self.root / name).rename(self.root / "other")
         with self.assertRaisesRegex(ValueError, f"without .*/{name}"):
             self.open()
+
+    def test_splits_around_the_images_are_named_one_by_one(self):
+        os.makedirs(self.root / "pets/Train/images")
+        with self.assertRaisesRegex(
+            ValueError, f"name each: segmentation:{self.root}/pets/Train, and"
+        ):
+            data.open_source(f"segmentation:{self.root}/pets")
 
     def test_classes_must_be_named(self):
         self.write_text("classes.txt", "sky\n")

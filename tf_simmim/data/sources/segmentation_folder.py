@@ -15,6 +15,7 @@ from tf_simmim.data.sources import folder_splits
 from tf_simmim.data.sources import folder_tree
 from tf_simmim.data.sources import holdout
 from tf_simmim.data.sources import source
+from tf_simmim.data.sources import split_names
 from tf_simmim.data.sources.formats import png_labels
 
 
@@ -69,7 +70,7 @@ class SegmentationFolderSource(source.Source):
                 raise ValueError(
                     f"`segmentation:{path}` needs the folders images and "
                     "masks. Received: a path without "
-                    f"{folder_tree.printable(folder)}."
+                    f"{folder_tree.printable(folder)}.{_hint(root)}"
                 )
         class_names = _read_class_names(root)
         found = folder_splits.split_files(images, split, rules=rules)
@@ -128,6 +129,21 @@ class SegmentationFolderSource(source.Source):
             self._max_pixels,
         )
         return {"image": image, "segmentation": segmentation}
+
+
+def _hint(root):
+    """Says what to do where splits are outside, and images inside of them."""
+    with os.scandir(root) as entries:
+        names = sorted(entry.name for entry in entries if entry.is_dir())
+    for name in split_names.find(names)[split_names.TRAIN]:
+        folder = os.path.join(root, name)
+        if os.path.isdir(os.path.join(folder, b"images")):
+            return (
+                f" For splits, name each: segmentation:"
+                f"{folder_tree.printable(folder)}, and the held-out one as "
+                "--validation_dataset=."
+            )
+    return ""
 
 
 def _read_class_names(root):
