@@ -73,7 +73,8 @@ class FolderSurvey:
             if what in _LEFT_OUT
         ]
         if TRAIN in found and found[TRAIN].class_names is not None:
-            self._look_at_classes(found)
+            linked = {p for p, what in left_out if what == folder_tree.LINKED}
+            self._look_at_classes(found, linked)
 
     def _below_root(self, folder, file):
         start = len(os.path.join(self.root, b""))
@@ -93,7 +94,7 @@ class FolderSurvey:
             self._add("unused_split", path, _number(sizes[name], "image"))
         return unused
 
-    def _look_at_classes(self, found):
+    def _look_at_classes(self, found, passed_over):
         train = found[TRAIN]
         folder = train.folder
         start = self._below_root(folder, b"")
@@ -108,9 +109,10 @@ class FolderSurvey:
         if len(train.class_names) == 1:
             self._add("only_class", os.path.join(folder, train.class_names[0]))
         for name in _folders(folder):
-            if sizes[name] < 2:
+            path = os.path.join(folder, name)
+            if sizes[name] < 2 and path not in passed_over:
                 reason = "class_of_one" if sizes[name] else "empty_class"
-                self._add(reason, os.path.join(folder, name))
+                self._add(reason, path)
         held_out = found.get(VALIDATION)
         if held_out is None:
             return
