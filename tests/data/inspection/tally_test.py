@@ -57,6 +57,23 @@ class TallyTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual(tally.num_of_side, {"train": 8, "validation": 1})
         self.assertTrue(tally.report.is_clean)
 
+    def test_images_with_masks_are_examined_as_files_and_with_their_masks(
+        self,
+    ):
+        png = odd_files.encoded("PNG", mode="L", size=(40, 56))
+        files = {f"images/{n}.png": png for n in range(2)}
+        files |= {f"masks/{n}.png": png for n in range(2)}
+        files["images/0.png"] = odd_files.png_16_bit(1)
+        odd_files.write(self.root, {**files, "classes.txt": b"sky\ntree\n"})
+        tally, examined = self.tally(f"segmentation:{self.root}")
+        found = [[f.reason for f in one.findings] for one in examined]
+        # Grey values of a photograph are no classes.
+        self.assertEqual(found, [["16_bit_part", "damaged"], ["damaged"]])
+        self.assertEqual(
+            examined[0].path, os.fsencode(self.root / "images/0.png")
+        )
+        self.assertEqual(tally.num_of_side, {"train": 1, "validation": 1})
+
     def test_records_are_examined_and_named(self):
         good = [example(odd_files.encoded(seed=i)) for i in range(5)]
         bad = [

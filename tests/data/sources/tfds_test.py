@@ -368,6 +368,7 @@ class TFDSSourceTest(tf.test.TestCase, parameterized.TestCase):
         )
         images = [element["image"] for element in source.epoch()]
         self.assertLen(images, 2)
+        self.assertEqual(list(source.encoded_images(1)), [lying.contents])
         self.assertAllClose(
             tf.cast(images[0], tf.int32),
             lying.pixels.astype(np.int32),
