@@ -15,15 +15,13 @@ class Task:
         key: hashable. Requests of other keys cannot be merged with it.
         inputs: {alias: array [size, ...]}.
         size: int >= 0. Examples.
-        outputs: tuple of aliases.
         caller: `Caller`, who waits for it.
     """
 
-    def __init__(self, key, inputs, size, outputs, caller):
+    def __init__(self, key, inputs, size, caller):
         self.key = key
         self.inputs = inputs
         self.size = size
-        self.outputs = outputs
         self.caller = caller
         self.began = time.monotonic()
         self._done = threading.Event()

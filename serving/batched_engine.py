@@ -17,9 +17,9 @@ _FINAL = ("DEADLINE_EXCEEDED", "CANCELLED")
 class BatchedEngine:
     """Runs signatures as another engine does, in batches.
 
-    Requests of one signature, for the same outputs, whose inputs have the same
-    types and the same shapes but for the first dimension, are put together
-    along it; the outputs are cut again. The first dimension of every input
+    Requests of one signature whose inputs have the same types and the same
+    shapes but for the first dimension are put together along it; the outputs
+    are cut again. The first dimension of every input
     and output must be the batch, as in TensorFlow Serving.
 
     Differs from TensorFlow Serving: if a batch fails, each request of it runs
@@ -49,7 +49,7 @@ class BatchedEngine:
         self._num_running = 0
         self._is_closed = False
 
-    def run(self, signature_name, inputs, outputs=None):
+    def run(self, signature_name, inputs):
         """Runs one signature, as of `SavedModelEngine`.
 
         Raises:
@@ -67,8 +67,7 @@ class BatchedEngine:
                 f"Task size {size} is larger than maximum input batch size "
                 f"{self._parameters.max_batch_size}"
             )
-        aliases = tuple(sorted(outputs or signature.outputs))
-        tasks = self._tasks(inputs, size, aliases)
+        tasks = self._tasks(inputs, size)
         self._threads.submit(self._queue(signature_name), tasks)
         monitoring.INPUT_BATCH_SIZE.observe(
             size, self._parameters.thread_pool_name
@@ -78,7 +77,7 @@ class BatchedEngine:
             return parts[0]
         return {
             alias: np.concatenate([part[alias] for part in parts])
-            for alias in aliases
+            for alias in parts[0]
         }
 
     def close(self):
@@ -92,12 +91,9 @@ class BatchedEngine:
         if is_idle:
             self._engine.close()
 
-    def _tasks(self, inputs, size, aliases):
+    def _tasks(self, inputs, size):
         caller = callers.current()
-        key = (
-            aliases,
-            *((array.dtype, array.shape[1:]) for array in inputs.values()),
-        )
+        key = tuple((array.dtype, array.shape[1:]) for array in inputs.values())
         largest = self._parameters.max_execution_batch_size
         tasks = []
         for begin in range(0, max(size, 1), largest):
@@ -107,7 +103,6 @@ class BatchedEngine:
                     key,
                     {alias: array[part] for alias, array in inputs.items()},
                     min(size - begin, largest),
-                    aliases,
                     caller,
                 )
             )
@@ -177,7 +172,7 @@ class BatchedEngine:
         monitoring.PADDING_SIZE.observe(padded - size, pool)
         try:
             outputs = self._engine.run(
-                signature_name, _merged(tasks, padded - size), tasks[0].outputs
+                signature_name, _merged(tasks, padded - size)
             )
             parts = _split(outputs, [task.size for task in tasks], padded)
         except Exception as error:

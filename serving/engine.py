@@ -1,5 +1,6 @@
 """Loads one version of a SavedModel and runs it as TensorFlow Serving does."""
 
+import contextlib
 import ctypes
 import os
 import pathlib
@@ -8,11 +9,9 @@ import threading
 import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import config_pb2
+from tensorflow.core.protobuf import rewriter_config_pb2
 
 from serving import errors
-
-# `output_filter` of gRPC names outputs freely: a client must not fill memory.
-_MAX_CALLABLES = 64
 
 
 class SavedModelEngine:
@@ -23,6 +22,11 @@ class SavedModelEngine:
     code out of the installed TensorFlow. `tf.saved_model.load` would rebuild
     Python functions instead, and load files that the server refuses (those of
     Keras 3 whose variables are not tracked).
+
+    A run computes all outputs of a signature. The session optimises a graph for
+    each set of tensors that it is asked for, which takes seconds, and in which
+    it answers nobody: with one set for a signature, `prepare` can have it done
+    before there are requests, and no request can ask for another.
 
     Owns a session; `close` frees it. `run` may be called from several threads.
 
@@ -55,10 +59,7 @@ class SavedModelEngine:
         self._callables = {}
         self._session = tf.compat.v1.Session(
             graph=tf.Graph(),
-            config=tf.compat.v1.ConfigProto(
-                intra_op_parallelism_threads=intra_op_threads,
-                inter_op_parallelism_threads=inter_op_threads,
-            ),
+            config=_session_config(intra_op_threads, inter_op_threads),
         )
         try:
             meta_graph = tf.compat.v1.saved_model.loader.load(
@@ -69,14 +70,23 @@ class SavedModelEngine:
             raise _as_serving_error(error) from error
         self.signatures = dict(meta_graph.signature_def)
 
-    def run(self, signature_name, inputs, outputs=None):
+    def prepare(self):
+        """Does now what the first run of each signature would take time for.
+
+        Until then, a first run keeps those of other signatures waiting. What
+        cannot be run says why when it is.
+        """
+        for name in self.signatures:
+            with contextlib.suppress(errors.ServingError):
+                self._callable(name)
+
+    def run(self, signature_name, inputs):
         """Runs one signature.
 
         Args:
             signature_name: str. A key of `signatures`.
             inputs: {alias: array}. One for each input of the signature, of
                 its data type; strings are arrays of bytes (dtype object).
-            outputs: sequence of aliases to compute; None is all of them.
 
         Returns:
             {alias: array}, of the outputs' data types.
@@ -86,8 +96,7 @@ class SavedModelEngine:
                 (DEADLINE_EXCEEDED).
         """
         signature = self.signatures[signature_name]
-        aliases = tuple(sorted(outputs or signature.outputs))
-        call, names = self._callable(signature_name, aliases)
+        call, names = self._callable(signature_name)
         arrays = [inputs[alias] for alias in sorted(signature.inputs)]
         try:
             fetched = call(*arrays)
@@ -95,7 +104,8 @@ class SavedModelEngine:
             raise errors.from_tensorflow(error) from error
         by_name = dict(zip(names, map(_as_array, fetched), strict=True))
         return {
-            alias: by_name[signature.outputs[alias].name] for alias in aliases
+            alias: by_name[info.name]
+            for alias, info in signature.outputs.items()
         }
 
     def close(self):
@@ -104,38 +114,64 @@ class SavedModelEngine:
             self._callables.clear()
         self._session.close()
 
-    def _callable(self, signature_name, aliases):
-        key = (signature_name, aliases)
-        with self._lock:
-            if key not in self._callables:
-                if len(self._callables) >= _MAX_CALLABLES:
-                    self._callables.clear()
-                try:
-                    self._callables[key] = self._make_callable(*key)
-                except tf.errors.OpError as error:
-                    raise errors.from_tensorflow(error) from error
-            return self._callables[key]
-
-    def _make_callable(self, signature_name, aliases):
+    def _callable(self, signature_name):
+        """Returns (function of arrays, names of the tensors it returns)."""
         signature = self.signatures[signature_name]
-        feeds = [
-            signature.inputs[alias].name for alias in sorted(signature.inputs)
-        ]
-        # Two aliases may name one tensor.
-        fetches = sorted({signature.outputs[alias].name for alias in aliases})
+        feeds, fetches = _tensors(signature)
+        # Of tensors, not of the signature: an export's default is another one.
+        key = (feeds, fetches)
+        found = self._callables.get(key)
+        if found is None:
+            with self._lock:
+                found = self._callables.get(key) or self._make_callable(*key)
+                self._callables[key] = found
+        if isinstance(found, errors.ServingError):
+            raise errors.ServingError(found.code, found.message)
+        return found, fetches
+
+    def _make_callable(self, feeds, fetches):
+        """Returns a function; or the error, which is there to stay."""
         options = tf.compat.v1.RunOptions(timeout_in_ms=self._timeout_in_ms)
         make = getattr(self._session, "_make_callable_from_options", None)
-        if make is not None:
-            callable_options = config_pb2.CallableOptions(
-                feed=feeds, fetch=fetches, run_options=options
+        try:
+            if make is not None:
+                return make(
+                    config_pb2.CallableOptions(
+                        feed=feeds, fetch=fetches, run_options=options
+                    )
+                )
+            # The public way: Python checks shapes that the server leaves to
+            # the operations, and so refuses some requests that the server
+            # answers.
+            run = self._session.make_callable(
+                list(fetches), feed_list=list(feeds), accept_options=True
             )
-            return make(callable_options), fetches
-        # The public way: Python checks shapes that the server leaves to the
-        # operations, and so refuses some requests that the server answers.
-        run = self._session.make_callable(
-            fetches, feed_list=feeds, accept_options=True
-        )
-        return lambda *arrays: run(*arrays, options=options), fetches
+        except tf.errors.OpError as error:
+            return errors.from_tensorflow(error)
+        return lambda *arrays: run(*arrays, options=options)
+
+
+def _session_config(intra_op_threads, inter_op_threads):
+    config = tf.compat.v1.ConfigProto(
+        intra_op_parallelism_threads=intra_op_threads,
+        inter_op_parallelism_threads=inter_op_threads,
+    )
+    # A second round, and the passes that only prepare others, leave the same
+    # kernels, and take two fifths of the time before a version can answer.
+    rewriting = config.graph_options.rewrite_options
+    rewriting.meta_optimizer_iterations = rewriter_config_pb2.RewriterConfig.ONE
+    rewriting.disable_tfg_optimizer = True
+    return config
+
+
+def _tensors(signature):
+    """Returns the names of what is fed and fetched, each in its order."""
+    feeds = tuple(
+        signature.inputs[alias].name for alias in sorted(signature.inputs)
+    )
+    # Two aliases may name one tensor.
+    fetches = {info.name for info in signature.outputs.values()}
+    return feeds, tuple(sorted(fetches))
 
 
 def disable_xla() -> bool:

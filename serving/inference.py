@@ -17,7 +17,7 @@ def predict(engine, signature_name, inputs, output_filter=()):
         engine: `SavedModelEngine`.
         signature_name: str; "" is the default signature.
         inputs: {alias: array}.
-        output_filter: sequence of str. Outputs to compute; empty for all.
+        output_filter: sequence of str. Outputs to return; empty for all.
 
     Returns:
         {alias: array}.
@@ -53,7 +53,8 @@ def predict(engine, signature_name, inputs, output_filter=()):
                 f"duplicate output tensor alias: {alias}"
             )
         seen.add(alias)
-    return engine.run(name, inputs, tuple(output_filter) or None)
+    outputs = engine.run(name, inputs)
+    return {alias: outputs[alias] for alias in output_filter or outputs}
 
 
 def classify(engine, signature_name, examples):
@@ -91,7 +92,8 @@ def classify(engine, signature_name, examples):
             'one of "classes" or "scores". Signature was: ',
             signature,
         )
-    outputs = _run_examples(engine, signature_name, examples, aliases)
+    outputs = _run_examples(engine, signature_name, examples)
+    outputs = {alias: outputs[alias] for alias in aliases}
     for alias, dtype in (("classes", "DT_STRING"), ("scores", "DT_FLOAT")):
         if alias in outputs:
             _check_classes(alias, outputs[alias], dtype, len(examples))
@@ -137,9 +139,7 @@ def regress(engine, signature_name, examples):
             raise errors.invalid_argument(
                 f"No regression {kind} found in SignatureDef: ", signature
             )
-    (output,) = _run_examples(
-        engine, signature_name, examples, ["outputs"]
-    ).values()
+    output = _run_examples(engine, signature_name, examples)["outputs"]
     if output.ndim != 1 and (output.ndim != 2 or output.shape[1] != 1):
         raise errors.invalid_argument(
             "Expected output Tensor shape to be either [batch_size] or "
@@ -166,11 +166,11 @@ def _signature(engine, name):
     return engine.signatures[name]
 
 
-def _run_examples(engine, signature_name, examples, aliases):
+def _run_examples(engine, signature_name, examples):
     serialized = np.empty(len(examples), dtype=object)
     serialized[:] = examples
     name = signature_name or DEFAULT_SIGNATURE
-    return engine.run(name, {"inputs": serialized}, aliases)
+    return engine.run(name, {"inputs": serialized})
 
 
 def _check_classes(alias, output, dtype, num_examples):

@@ -31,7 +31,7 @@ class ModelLoader:
 
     Args:
         load: function of a folder that returns an engine (with `signatures`,
-            `run` and `close`), or raises `ServingError`.
+            `prepare`, `run` and `close`), or raises `ServingError`.
         batching: `Batching`, or None to run each request by itself.
         num_warmup_iterations: int >= 0. How often each request of a version's
             warm-up file runs before the version is available. Default 1, as
@@ -64,6 +64,8 @@ class ModelLoader:
             str(path), by=monitoring.microseconds_since(began)
         )
         try:
+            # Here it keeps nobody waiting: requests need not be the first.
+            engine.prepare()
             engine = self._batched(engine, path)
             max_pixels = pixel_limit.of_export(path)
             if max_pixels is not None:

@@ -62,7 +62,7 @@ class PixelLimit:
             for name, signature in engine.signatures.items()
         }
 
-    def run(self, signature_name, inputs, outputs=None):
+    def run(self, signature_name, inputs):
         """Runs one signature, as of `SavedModelEngine`.
 
         Raises:
@@ -76,7 +76,7 @@ class PixelLimit:
             ):
                 for content in array.reshape(-1).tolist():
                     self._check(alias, content)
-        return self._engine.run(signature_name, inputs, outputs)
+        return self._engine.run(signature_name, inputs)
 
     def close(self):
         """Frees the engine."""

@@ -88,6 +88,13 @@ class WriterTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual(sizes, [1, 2, 3])
         self.assertLen(logs, 3 + 6)
 
+    def test_the_default_signature_is_one_of_the_others_to_a_session(self):
+        served = self.served.signatures
+        self.assertEqual(served["serving_default"], served["features"])
+        self.assertNotEqual(
+            served["features"], served["features_tokens"]
+        )  # Nor is it every signature.
+
     @parameterized.parameters(1, 5)
     def test_a_session_answers_any_batch_as_eager_mode_does(self, size):
         names = ("features", "reconstruct_random")

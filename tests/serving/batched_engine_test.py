@@ -39,7 +39,7 @@ class FakeEngine:
         self.may_run.set()
         self.is_running = threading.Event()
 
-    def run(self, signature_name, inputs, outputs):
+    def run(self, signature_name, inputs):
         self.batches.append(inputs["x"].tolist())
         self.is_running.set()
         assert self.may_run.wait(20)
@@ -50,11 +50,10 @@ class FakeEngine:
         if (inputs["x"] == -3).any():
             raise errors.ServingError("DEADLINE_EXCEEDED", "late")
         if (inputs["x"] == -4).any():
-            return {alias: np.float32(1) for alias in outputs}
+            return {"y": np.float32(1), "z": np.float32(1)}
         if (inputs["x"] == -5).any():
-            return {alias: inputs["x"][1:] for alias in outputs}
-        found = {"y": 2 * inputs["x"], "z": inputs["name"]}
-        return {alias: found[alias] for alias in outputs}
+            return {"y": inputs["x"][1:], "z": inputs["name"]}
+        return {"y": 2 * inputs["x"], "z": inputs["name"]}
 
     def close(self):
         assert not self.closed
@@ -87,10 +86,10 @@ def rows(*values, width=3):
     return {"x": x, "name": name}
 
 
-def ask(batched, *values, caller=None, outputs=None, **kwargs):
+def ask(batched, *values, caller=None, **kwargs):
     """Returns what is made of a row for each number."""
     with callers.computing_for(caller or callers.Caller(20.0)):
-        return batched.run("s", rows(*values, **kwargs), outputs)
+        return batched.run("s", rows(*values, **kwargs))
 
 
 @contextlib.contextmanager
@@ -136,19 +135,14 @@ def test_a_request_that_does_not_fit_begins_another_batch():
     assert [len(batch) for batch in fake.batches] == [3, 4]
 
 
-def test_requests_of_other_shapes_or_outputs_are_not_merged():
+def test_requests_of_other_shapes_are_not_merged():
     with batching(max_batch_size=2) as (fake, batched):
-        wide, some = {"width": 5}, {"outputs": ["z"]}
-        requests = [1], [2, wide], [3, some], [4], [5, dict(wide)]
-        with asking(batched, *requests, [6, dict(some)]) as futures:
+        wide = {"width": 5}
+        requests = [1], [2, wide], [3], [4, dict(wide)]
+        with asking(batched, *requests) as futures:
             found = [future.result() for future in futures]
-    assert sorted(batch[0] for batch in fake.batches) == [
-        [1] * 3,
-        [2] * 5,
-        [3] * 3,
-    ]
-    assert found[4]["y"].tolist() == [[10] * 5]
-    assert found[5].keys() == {"z"}
+    assert sorted(batch[0] for batch in fake.batches) == [[1] * 3, [2] * 5]
+    assert found[3]["y"].tolist() == [[8] * 5]
 
 
 def test_a_batch_is_filled_up_to_an_allowed_size():

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from serving import engine
 from serving import errors
+from serving import inference
 from tests.serving import saved_models
 
 
@@ -33,14 +34,6 @@ def test_a_signature_computes_what_the_saved_model_does(models):
     np.testing.assert_array_equal(out["y"], x / 2 + 2)
     assert out["y"].dtype == np.float32
     loaded.close()
-
-
-def test_only_the_outputs_that_are_asked_for_are_computed(kinds):
-    a, b = np.int32([1, 2]), np.float32([[1, 2], [3, 4]])
-    assert kinds.run("two", {"a": a, "b": b}).keys() == {"sum", "twice"}
-    out = kinds.run("two", {"a": a, "b": b}, ["twice"])
-    np.testing.assert_array_equal(out["twice"], [2, 4])
-    assert out.keys() == {"twice"}
 
 
 @pytest.mark.parametrize("value", [b"", b"a\0b\0", b"\xff"])
@@ -112,20 +105,35 @@ def test_without_the_private_method_of_sessions_the_answers_are_the_same(
     loaded.close()
 
 
-def test_a_callable_is_made_once_and_there_are_not_too_many(kinds):
-    x = {"x": np.float32([1])}
-    kinds.run("fifth", x)
-    session = kinds._session
-    with unittest.mock.patch.object(
-        type(session),
-        "_make_callable_from_options",
-        side_effect=AssertionError("made again"),
-    ):
-        kinds.run("fifth", x)
-    with unittest.mock.patch.object(engine, "_MAX_CALLABLES", 2):
-        for name in ("fifth", "total", "half"):
-            kinds.run(name, x)
-        assert len(kinds._callables) <= 2
+def test_what_is_prepared_makes_no_request_the_first(models, monkeypatch):
+    """Whatever outputs it asks for; and what cannot run stays an error."""
+    loaded = engine.SavedModelEngine(models / "kinds/1")
+    loaded.prepare()
+    # Making a callable would end this, and the session answers nobody then.
+    monkeypatch.setattr(loaded, "_session", None)
+    two = {"a": np.int32([1, 2]), "b": np.float32([[1, 2], [3, 4]])}
+    for chosen in (["twice"], ["sum"], ["sum", "twice"], []):
+        out = inference.predict(loaded, "two", two, chosen)
+        assert list(out) == (chosen or list(out))
+        if "twice" in out:
+            np.testing.assert_array_equal(out["twice"], [2, 4])
+    out = loaded.run("fifth", {"x": np.float32([10])})
+    np.testing.assert_array_equal(out["y"], [2])
+    for _ in range(2):
+        with pytest.raises(errors.ServingError, match="NoOp") as caught:
+            loaded.run("__saved_model_init_op", {})
+        assert caught.value.code == "OUT_OF_RANGE"
+    monkeypatch.undo()
+    loaded.close()
+
+
+def test_signatures_of_the_same_tensors_are_optimised_once(kinds):
+    kinds.signatures["alias"] = kinds.signatures["fifth"]
+    x = {"x": np.float32([10])}
+    before = kinds.run("fifth", x), len(kinds._callables)
+    np.testing.assert_array_equal(kinds.run("alias", x)["y"], before[0]["y"])
+    assert len(kinds._callables) == before[1]
+    del kinds.signatures["alias"]
 
 
 @pytest.mark.parametrize(

@@ -150,4 +150,4 @@ def test_what_is_no_image_is_left_to_the_model(limited):
     x = {"x": np.float32([5.0])}
     assert limited.run("fifth", x)["y"].tolist() == [1.0]
     text = {"text": strings(b"hello")}
-    assert limited.run("text", text, ["text"])["text"].tolist() == [b"hello!"]
+    assert limited.run("text", text)["text"].tolist() == [b"hello!"]

@@ -189,3 +189,12 @@ def test_a_damaged_file_fails_the_version_unless_there_is_no_warm_up(copied):
     closing, versions = versions_of(folder, iterations=0)
     with closing:
         versions.wait_until_available()
+        with (
+            versions.using("m") as (_, loaded),
+            pytest.MonkeyPatch.context() as m,
+        ):
+            # What a first run would take time for has been done all the same:
+            # without a session, nothing more can be made ready.
+            m.setattr(loaded, "_session", None)
+            out = loaded.run("serving_default", {"x": np.float32([1])})
+            assert out["y"] == [2.5]

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
 from tf_simmim.export import batching
 from tf_simmim.export import graph_lint
@@ -154,13 +155,23 @@ def _write_graph(folder, model, preprocessing):
         signatures=served,
         options=tf.saved_model.SaveOptions(experimental_custom_gradients=False),
     )
-    if "classify" in concrete:
-        # TensorFlow writes "predict" everywhere, which strict servers refuse.
-        names = tf.compat.v1.saved_model.signature_def_utils
-        updater = names.MethodNameUpdater(str(folder))
-        updater.replace_method_name("classify", _CLASSIFY_METHOD)
-        updater.save()
+    _rewrite_signatures(folder, signatures.default)
     return served
+
+
+def _rewrite_signatures(folder, default):
+    """Says in the file what TensorFlow has no argument for."""
+    path = Path(folder) / "saved_model.pb"
+    saved = saved_model_pb2.SavedModel.FromString(path.read_bytes())
+    for meta_graph in saved.meta_graphs:
+        served = meta_graph.signature_def
+        # A session optimises a graph for each set of tensors that it is asked
+        # for: by two names for one set, it does so once.
+        served[graph_lint.DEFAULT_SIGNATURE].CopyFrom(served[default])
+        if "classify" in served:
+            # TensorFlow writes "predict", which strict servers refuse.
+            served["classify"].method_name = _CLASSIFY_METHOD
+    path.write_bytes(saved.SerializeToString(deterministic=True))
 
 
 def _of_declared_shapes(function, specs):

@@ -136,7 +136,10 @@ class HangingEngine:
         HangingEngine.release = threading.Event()
         HangingEngine.runs = []
 
-    def run(self, _, inputs, __):
+    def prepare(self):
+        pass
+
+    def run(self, _, inputs):
         self.runs.append(inputs["inputs"].tolist())
         self.release.wait(20)
         return {"scores": [[]]}
