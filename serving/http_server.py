@@ -29,8 +29,11 @@ def server(
             application,
             host=address,
             port=port,
-            log_level="warning",
+            # Its warnings are of what clients send, and one advises to install
+            # what is of no use here.
+            log_level="error",
             access_log=False,
+            ws="none",
             server_header=False,
             timeout_graceful_shutdown=max(1, round(grace_seconds)),
         )

@@ -3,6 +3,8 @@
 Needs `tensorflow-serving-api`, and with it TensorFlow.
 """
 
+import re
+
 import grpc
 import numpy as np
 import tensorflow as tf
@@ -21,6 +23,8 @@ _OPTIONS = [
     ("grpc.max_send_message_length", -1),
     ("grpc.max_receive_message_length", -1),
 ]
+# gRPC would take any name, and look for a server at a port of its own.
+_ADDRESS = re.compile(r"unix:.+|(\[[^\]/]+\]|[^:/\s]+):0*[1-9]\d{0,4}")
 
 
 class GrpcTransport:
@@ -36,13 +40,14 @@ class GrpcTransport:
         timeout_seconds: float > 0. Of a request.
 
     Raises:
-        ValueError: `address` is a URL of HTTP.
+        ValueError: `address` has another form.
     """
 
     def __init__(self, address, model_name, version, label, timeout_seconds):
-        if address.startswith(("http://", "https://")):
+        if not _ADDRESS.fullmatch(address):
             raise ValueError(
-                "`address` must be host:port or unix:/path for gRPC. "
+                "`address` must be host:port or unix:/path for gRPC, which is "
+                "at port 8500 unless the server was told otherwise. "
                 f"Received: {address!r}."
             )
         self._channel = grpc.insecure_channel(address, options=_OPTIONS)

@@ -37,14 +37,19 @@ class RestTransport:
     def __init__(self, address, model_name, version, label, timeout_seconds):
         url = address if "://" in address else f"http://{address}"
         parts = urllib.parse.urlsplit(url)
+        try:
+            port = parts.port
+        except ValueError:  # No number, or none of a port.
+            port = None
         if (
             parts.scheme not in _CONNECTIONS
-            or not parts.hostname
+            or not (parts.hostname and port)
             or parts.path.strip("/")
         ):
             raise ValueError(
                 "`address` must be host:port, for REST also with http:// or "
-                f"https:// before it. Received: {address!r}."
+                "https:// before it; REST is at port 8501 unless the server "
+                f"was told otherwise. Received: {address!r}."
             )
         self._connect = _CONNECTIONS[parts.scheme]
         self._host = parts.netloc

@@ -256,6 +256,24 @@ def test_arguments_are_checked(options, match):
         serving_client.Client(**{"address": "localhost:1", **options})
 
 
+@pytest.mark.parametrize("protocol", ["rest", "grpc"])
+def test_an_address_without_a_port_is_refused(protocol):
+    addresses = ["localhost", "localhost:", "localhost:port", ":1", "", "[::1]"]
+    addresses += ["localhost:0", "10.0.0.1", "::1", "localhost:123456"]
+    if protocol == "rest":
+        addresses += ["http://localhost", "https://localhost/"]
+    for address in addresses:
+        with pytest.raises(ValueError, match="must be host:port") as caught:
+            serving_client.Client(address, protocol=protocol)
+        assert f"Received: {address!r}." in str(caught.value)
+    for address in ("localhost:8501", "[::1]:8501", "10.0.0.1:65535"):
+        serving_client.Client(address, protocol=protocol).close()
+
+
+def test_a_socket_of_the_machine_is_an_address_of_grpc():
+    serving_client.Client("unix:/tmp/socket", protocol="grpc").close()
+
+
 def test_a_client_of_rest_does_not_import_tensorflow():
     code = (
         "import sys; from serving import client; client.Client('localhost:1');"

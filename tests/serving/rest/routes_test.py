@@ -155,6 +155,16 @@ def test_pages_from_elsewhere_may_ask_where_they_are_let(versions, client):
         assert answer.headers["Access-Control-Allow-Origin"] == "*"
 
 
+def test_no_request_brings_advice_for_us_into_the_log(versions, capfd):
+    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket"}
+    with live_server.running(versions) as started:
+        assert started.ask("GET", "/healthz", headers=upgrade).status == 200
+        with socket.create_connection(("127.0.0.1", started.port)) as sent:
+            sent.sendall(b"this is no HTTP\r\n\r\n")
+            assert sent.recv(100).startswith(b"HTTP/1.1 400 ")
+    assert capfd.readouterr() == ("", "")
+
+
 def test_nothing_is_said_of_the_server_itself(client):
     answer = client.ask("GET", "/none")
     assert answer.status == 404
