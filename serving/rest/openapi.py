@@ -18,7 +18,7 @@ _ERRORS = {
     "404": "There is no such model or version.",
     "408": "The body took too long to arrive.",
     "413": "The body is too large.",
-    "503": "The queue is full: try again after `Retry-After` seconds.",
+    "503": "The server is busy: try again after `Retry-After` seconds.",
     "504": "The answer took too long.",
 }
 _BASE64 = {

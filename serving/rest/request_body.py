@@ -9,6 +9,11 @@ from starlette import requests
 from serving import errors as serving_errors
 from serving.rest import errors
 from serving.rest import limits as rest_limits
+from serving.rest import loop_lateness
+
+# Of the time for a body: when the loop is late by as much, it may be the
+# server that has not read what has come.
+_LATE = 0.1
 
 
 class RequestBodies:
@@ -24,6 +29,7 @@ class RequestBodies:
 
     def __init__(self, limits: rest_limits.Limits):
         self._limits = limits
+        self._lateness = loop_lateness.LoopLateness()
         self._num_held = 0  # bytes
 
     @contextlib.asynccontextmanager
@@ -39,21 +45,15 @@ class RequestBodies:
         Raises:
             RefusedBodyError: it is larger than `max_body_bytes`, as it is sent
                 or inflated (413), takes longer than `body_timeout_seconds`
-                (408), breaks off, or is no gzip although it says so (400).
+                (408; 503 where the server was late itself), breaks off, or is
+                no gzip although it says so (400).
             ServingError: with the bodies of other requests it is larger than
                 `max_held_bytes` (UNAVAILABLE).
         """
-        seconds = self._limits.body_timeout_seconds
         share = _Share(self)
         try:
             try:
-                body = await asyncio.wait_for(
-                    self._read(request, share), seconds
-                )
-            except asyncio.TimeoutError as error:
-                raise errors.RefusedBodyError(
-                    408, f"The body did not arrive within {seconds:g} s"
-                ) from error
+                body = await self._in_time(self._read(request, share))
             except requests.ClientDisconnect as error:
                 raise errors.RefusedBodyError(
                     400, "The body breaks off"
@@ -67,6 +67,31 @@ class RequestBodies:
             yield body
         finally:
             share.give_back()
+
+    async def _in_time(self, reading):
+        seconds = self._limits.body_timeout_seconds
+        with self._lateness.watching():
+            before = self._lateness.seconds
+            task = asyncio.ensure_future(reading)
+            try:
+                await asyncio.wait([task], timeout=seconds)
+                late = self._lateness.seconds - before
+                if not task.done() and late > _LATE * seconds:
+                    # That time was not the client's.
+                    await asyncio.wait([task], timeout=min(late, seconds))
+                    if not task.done():
+                        raise errors.RefusedBodyError(
+                            503,
+                            "The server was too busy to read the body in "
+                            "time: try again later",
+                        )
+                if not task.done():
+                    raise errors.RefusedBodyError(
+                        408, f"The body did not arrive within {seconds:g} s"
+                    )
+                return task.result()
+            finally:
+                task.cancel()
 
     async def _read(self, request, share):
         most = self._limits.max_body_bytes

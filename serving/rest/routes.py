@@ -132,10 +132,11 @@ class _Api:
             return _error_response(error)
         except rest_errors.RefusedBodyError as error:
             # What is left of the body is not read.
+            headers = {"Connection": "close"}
+            if error.status == 503:
+                headers["Retry-After"] = "1"
             return _response(
-                error.status,
-                rest_errors.body(error.message),
-                {"Connection": "close"},
+                error.status, rest_errors.body(error.message), headers
             )
         except Exception:
             # The trace is for the log alone.

@@ -14,6 +14,7 @@ import pytest
 from starlette import requests
 
 from serving import errors
+from serving.rest import errors as rest_errors
 from serving.rest import limits
 from serving.rest import request_body
 from tests.serving import live_server
@@ -114,6 +115,48 @@ def test_a_body_is_held_until_its_answer():
         asyncio.run(read(600, 401))
     assert refused.value.code == "UNAVAILABLE"
     asyncio.run(read(1000))
+
+
+@pytest.mark.parametrize(
+    ("blocked", "arrives_after", "expected"),
+    [
+        # While something else keeps the loop, the body comes: it is read.
+        (0.3, 0.2, "read"),
+        (0.3, None, 503),
+        (0.0, None, 408),
+    ],
+)
+def test_the_time_in_which_the_server_is_late_is_not_the_clients(
+    blocked, arrives_after, expected
+):
+    bodies = request_body.RequestBodies(
+        limits.Limits(body_timeout_seconds=0.15)
+    )
+
+    async def read():
+        sent = asyncio.get_running_loop().create_future()
+
+        async def receive():
+            if sent.done():
+                return {"type": "http.request", "body": b"end"}
+            asyncio.get_running_loop().call_soon(time.sleep, blocked)
+            if arrives_after is not None:
+                asyncio.get_running_loop().call_later(
+                    arrives_after, sent.set_result, None
+                )
+            await sent
+            return {"type": "http.request", "body": b"the ", "more_body": True}
+
+        scope = {"type": "http", "method": "POST", "headers": []}
+        async with bodies.reading(requests.Request(scope, receive)) as body:
+            return body
+
+    if expected == "read":
+        assert asyncio.run(read()) == b"the end"
+        return
+    with pytest.raises(rest_errors.RefusedBodyError) as refused:
+        asyncio.run(read())
+    assert refused.value.status == expected
 
 
 def test_an_inflated_body_counts_as_well(client):
