@@ -12,6 +12,11 @@ _JPEG_FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _MAX_JPEG_SEGMENTS = 1000
 
 
+def is_image(content: bytes) -> bool:
+    """Whether a file begins as a PNG, JPEG, GIF or BMP file does."""
+    return content.startswith((_PNG, *_GIF, _BMP, _JPEG))
+
+
 def size_of(content: bytes) -> tuple[int, int] | None:
     """Returns what a file says its size is; nothing is decoded.
 

@@ -6,6 +6,7 @@ They hold for every way in: REST and gRPC call these functions.
 import numpy as np
 
 from serving import errors
+from serving import text_for_bytes
 
 DEFAULT_SIGNATURE = "serving_default"
 
@@ -53,7 +54,7 @@ def predict(engine, signature_name, inputs, output_filter=()):
                 f"duplicate output tensor alias: {alias}"
             )
         seen.add(alias)
-    outputs = engine.run(name, inputs)
+    outputs = _run(engine, name, inputs)
     return {alias: outputs[alias] for alias in output_filter or outputs}
 
 
@@ -170,7 +171,12 @@ def _run_examples(engine, signature_name, examples):
     serialized = np.empty(len(examples), dtype=object)
     serialized[:] = examples
     name = signature_name or DEFAULT_SIGNATURE
-    return engine.run(name, {"inputs": serialized})
+    return _run(engine, name, {"inputs": serialized})
+
+
+def _run(engine, name, inputs):
+    with text_for_bytes.explained(inputs):
+        return engine.run(name, inputs)
 
 
 def _check_classes(alias, output, dtype, num_examples):
