@@ -1,13 +1,19 @@
 """Flagfiles, resolved flags and plain errors, for every program here."""
 
 import contextlib
+import errno
+import os
 import pathlib
+import re
 import sys
 
 from absl import flags
 
 from tf_simmim import data
 from tf_simmim import training
+
+# isort: split
+import tensorflow as tf
 
 # The modules here whose flags make up a run's flags.txt.
 _FLAG_MODULES = (
@@ -29,6 +35,9 @@ _FOLDERS = (
 )
 # What flags.txt of every run that fine-tunes has, and no other.
 _OF_FINE_TUNING = "--pretrained="
+_FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# TensorFlow adds which of its operations it was.
+_OPERATION = re.compile(r"^\{\{.*?\}\}\s*|\s*\[(\[\{\{|Op:).*")
 
 
 def resolve(argv: list[str]) -> list[str]:
@@ -157,18 +166,41 @@ def plain_errors():
     error while training keeps its traceback. Also a decorator.
 
     Raises:
-        SystemExit: in the place of the errors that the library documents.
+        SystemExit: in the place of the errors that the library documents, and
+            of files that cannot be read or written.
     """
     try:
         yield
     except (
         ValueError,
         ImportError,
+        FloatingPointError,
         data.DamagedRecordsError,
         data.TooManyBadImagesError,
+        training.CheckpointWriteError,
         training.NoValidCheckpointError,
     ) as error:
         sys.exit(f"Error: {error}")
+    except OSError as error:
+        why = error.strerror or str(error) or type(error).__name__
+        if isinstance(error.filename, str | bytes | os.PathLike):
+            why = f"{os.fsdecode(error.filename)}: {why}"
+        _exit(why, error.errno in _FULL_DISK)
+    except tf.errors.OpError as error:
+        lines = _OPERATION.sub("", error.message.strip()).splitlines()
+        why = lines[0] if lines else type(error).__name__
+        full = [os.strerror(number) for number in _FULL_DISK]
+        _exit(why, any(text in error.message for text in full))
+
+
+def _exit(why, is_full):
+    why = why.strip().rstrip(".")
+    if is_full:
+        sys.exit(
+            f"Error: the disk, or this user's share of it, is full ({why}). "
+            "Make room and run the same command again."
+        )
+    sys.exit(f"Error: {why}.")
 
 
 def own_flags() -> list[flags.Flag]:

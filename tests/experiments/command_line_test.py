@@ -9,12 +9,17 @@ import optimization_flags
 import pretrain  # noqa: F401  (defines the other flags)
 import pytest
 import segment  # noqa: F401  (defines its flags)
+import tensorflow as tf
 from absl import flags
 from absl.testing import flagsaver
 
 ROOT = pathlib.Path(__file__).parents[2]
 FLAGFILES = sorted((ROOT / "experiments" / "flags").glob("*.flags"))
 FLAGS = flags.FLAGS
+FULL = (
+    "Error: the disk, or this user's share of it, is full ({}No space left on "
+    "device). Make room and run the same command again."
+)
 
 
 @pytest.fixture(autouse=True)
@@ -171,6 +176,47 @@ def test_resolved_text_is_a_flagfile_with_the_same_values(tmp_path):
     after = {flag.name: flag.value for flag in command_line.own_flags()}
     assert after == before
     assert "seed" in before and "showprefixforinfo" not in before
+
+
+def _write_with_tensorflow(path):
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        writer.write(b"record")
+
+
+@pytest.mark.parametrize(
+    ("fail", "message"),
+    [
+        (lambda _: pathlib.Path("/dev/full").write_text("x"), FULL.format("")),
+        (
+            lambda _: _write_with_tensorflow("/dev/full"),
+            FULL.format("/dev/full; "),
+        ),
+        (
+            lambda folder: (folder / "none" / "x").write_text("x"),
+            "Error: FOLDER/none/x: No such file or directory.",
+        ),
+        (
+            lambda folder: (folder / "file" / "x").mkdir(),
+            "Error: FOLDER/file/x: Not a directory.",
+        ),
+        (
+            lambda folder: _write_with_tensorflow(folder / "none" / "x"),
+            "Error: FOLDER/none/x; No such file or directory.",
+        ),
+        (
+            lambda _: tf.debugging.assert_equal(1, tf.constant(2), "Not one"),
+            "Error: Not one.",
+        ),
+    ],
+)
+def test_what_cannot_be_written_or_read_is_one_sentence(
+    fail, message, tmp_path
+):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SystemExit) as caught, command_line.plain_errors():
+        fail(tmp_path)
+    said = str(caught.value)
+    assert said == message.replace("FOLDER", str(tmp_path))
 
 
 def test_leftover_words_are_refused(tmp_path):
