@@ -197,6 +197,34 @@ class WriterTest(tf.test.TestCase, parameterized.TestCase):
                     ):
                         self.write_nothing(directory, version=version)
 
+    def test_exports_at_a_time_get_numbers_of_their_own(self):
+        directory = tiny.new_folder(self)
+        others = iter([1, 2])
+
+        def write_graph(*_):
+            """Meanwhile two others are faster, and one leaves the field."""
+            if next(others, None):
+                self.write_nothing(directory)
+            return {}
+
+        with (
+            mock.patch.object(writer, "_write_graph", write_graph),
+            mock.patch.object(writer.requests, "create_logs", return_value=[]),
+        ):
+            last = self.write_nothing(directory)
+            self.assertEqual(last, directory / "3")
+            others = iter([1])
+            with self.assertRaisesRegex(
+                ValueError, r"`version`.*\[1, 2, 3, 4]"
+            ):
+                self.write_nothing(directory, version=4)
+        self.assertCountEqual(
+            [path.name for path in directory.iterdir()], ["1", "2", "3", "4"]
+        )
+        for path in directory.iterdir():
+            told = json.loads((path / "manifest.json").read_text())
+            self.assertEqual(told["version"], int(path.name))
+
     def write_nothing(self, directory, **options):
         return write(directory, self.model, **options)
 

@@ -55,6 +55,28 @@ class LoadPretrainedTest(tf.test.TestCase, parameterized.TestCase):
                 copy.head.linear.bias, model.head.linear.bias
             )
 
+    def test_a_run_before_its_first_checkpoint_is_told_when_that_comes(self):
+        run = training.RunDirectory(self.get_temp_dir() + "/early")
+        run.model_file.write_text("{}")
+        with self.assertRaisesRegex(
+            ValueError, "no checkpoint yet: the first comes at its end"
+        ):
+            training.load_pretrained(run.path)
+        run.write_flags("--checkpoint_every_steps=2200\n--seed=1\n")
+        run.metrics_file.write_text('{"step": 7}\n{"step": 1400}\n')
+        with self.assertRaisesRegex(
+            ValueError,
+            "has no checkpoint yet: the first comes at step 2,200, or at its "
+            "end; its metrics are those of step 1,400.",
+        ):
+            training.load_pretrained(run.path)
+        # It had one: it was lost, which is for a person to look into.
+        run.metrics_file.write_text('{"step": 7}\n{"step": 2200}\n')
+        with self.assertRaisesRegex(
+            training.NoValidCheckpointError, "there are none"
+        ):
+            training.load_pretrained(run.path)
+
 
 if __name__ == "__main__":
     tf.test.main()

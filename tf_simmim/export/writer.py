@@ -1,8 +1,6 @@
 """Writes a model as a SavedModel with all that a server needs beside it."""
 
 import functools
-import os
-import shutil
 from pathlib import Path
 
 import tensorflow as tf
@@ -15,6 +13,7 @@ from tf_simmim.export import prediction_logs
 from tf_simmim.export import requests
 from tf_simmim.export import tflite as tflite_files
 from tf_simmim.export import verification
+from tf_simmim.export import version_folders
 from tf_simmim.export.signatures import Signatures
 from tf_simmim.training import environment
 from tf_simmim.training import files
@@ -47,7 +46,9 @@ def write_export(
 
     All is written under another name, looked at as a server will run it (see
     `verify_export`), and renamed: a server that watches the directory sees
-    a version that is whole, or none.
+    a version that is whole, or none. Where several exports are written at a
+    time, each gets a number of its own. What exports that were killed have
+    left is removed.
 
     Nothing in the graph is compiled by XLA, whatever the model was compiled
     with: the server has it off. The weights are those of the model as it is.
@@ -56,7 +57,8 @@ def write_export(
         directory: path of a folder, made if need be.
         model: a model of `tf_simmim.models`, in any precision.
         preprocessing: `Preprocessing`, for the model's images.
-        version: int > 0, or None for the one after the largest there is.
+        version: int > 0, or None for the one after the largest that there is
+            when all is written.
         facts: JSON-able dict or None. More for the manifest, such as where
             the weights come from.
         max_batch_size: int > 0. Images that a server computes at a time.
@@ -83,13 +85,10 @@ def write_export(
     sizes = batching.allowed_sizes(max_batch_size)
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
-    version = _version(directory, version)
-    final = directory / str(version)
-    # A name that is no number is no version to a server.
-    temporary = directory / f".{version}.{os.getpid()}.tmp"
-    shutil.rmtree(temporary, ignore_errors=True)
+    version_folders.sweep(directory)
+    number = version_folders.choose(directory, version)
     signatures = Signatures(model, preprocessing)
-    try:
+    with version_folders.writing(directory, number) as temporary:
         logs = requests.create_logs(signatures, sizes)
         functions = _write_graph(temporary, model, preprocessing)
         prediction_logs.write(temporary, logs)
@@ -97,36 +96,23 @@ def write_export(
             temporary / batching.FILE_NAME, batching.text(max_batch_size)
         )
         small = tflite_files.write(temporary, signatures) if tflite else {}
-        manifests.write(
-            temporary,
-            {
-                **(facts or {}),
-                "tflite": small,
-                "version": version,
-                **_describe(model, preprocessing, functions, max_batch_size),
-            },
-        )
+        content = {
+            **(facts or {}),
+            "tflite": small,
+            **_describe(model, preprocessing, functions, max_batch_size),
+        }
+
+        def tell(number):
+            manifests.write(temporary, {**content, "version": number})
+
+        tell(number)
         for path in [*temporary.rglob("*"), temporary]:
             files.sync(path)
         if verify:
             _require_verified(temporary)
-        os.rename(temporary, final)
-        files.sync(directory)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-    return final
-
-
-def _version(directory, version):
-    there = [int(p.name) for p in directory.iterdir() if p.name.isdecimal()]
-    if version is None:
-        return max(there, default=0) + 1
-    if not isinstance(version, int) or version < 1 or version in there:
-        raise ValueError(
-            "`version` must be a positive int that is not taken; there are "
-            f"{sorted(there)} in {directory}. Received: {version!r}."
+        return version_folders.rename(
+            temporary, directory, version, number, tell
         )
-    return version
 
 
 def _write_graph(folder, model, preprocessing):

@@ -1,13 +1,17 @@
 """The model of a run, with what it has learned."""
 
+import re
 from pathlib import Path
 
 import tensorflow as tf
 
 from tf_simmim.training import checkpoint_folders
 from tf_simmim.training import checkpoints
+from tf_simmim.training import json_lines
 from tf_simmim.training import model_file
 from tf_simmim.training import run_directory
+
+_LAST_STEP = 2**62
 
 
 def load_pretrained(path) -> model_file.Model:
@@ -33,9 +37,11 @@ def load_pretrained(path) -> model_file.Model:
         detects; not compiled.
 
     Raises:
-        ValueError: it is not the folder of a run, or its model's
-            configuration is not what tf_simmim writes.
-        NoValidCheckpointError: there is no checkpoint, or all are damaged.
+        ValueError: it is not the folder of a run, or of one that has not come
+            to its first checkpoint, or its model's configuration is not what
+            tf_simmim writes.
+        NoValidCheckpointError: there is no checkpoint any more, or all are
+            damaged.
     """
     if not (Path(path) / "model.json").is_file():
         raise ValueError(
@@ -46,6 +52,8 @@ def load_pretrained(path) -> model_file.Model:
     run = run_directory.RunDirectory(path, create=False)
     num_bytes = _largest_checkpoint(run.checkpoints)
     store = checkpoints.CheckpointStore(run.checkpoints)
+    if store.latest() is None:
+        _require_lost(run)
     manifest = store.newest_valid()
     metadata = manifest.get("metadata")
     if isinstance(metadata, dict) and "model" in metadata:
@@ -59,6 +67,33 @@ def load_pretrained(path) -> model_file.Model:
     store.restore(checkpoint, set_aside=False, manifest=manifest)
     store.restore_averages(model.trainable_variables, manifest)
     return model
+
+
+def _require_lost(run):
+    """Refuses a run without checkpoints that never had one.
+
+    Of one that is further than its first, they were lost.
+    """
+    flags = ""
+    if run.flags_file.is_file():
+        flags = run.flags_file.read_text(encoding="utf-8", errors="replace")
+    found = re.search(r"^--checkpoint_every_steps=(\d+)$", flags, re.MULTILINE)
+    first = int(found[1]) if found else None
+    try:
+        rows = json_lines.JsonLines(run.metrics_file).rows(_LAST_STEP)
+    except ValueError:  # Damaged: so may be the rest.
+        return
+    step = max((row["step"] for row in rows), default=0)
+    is_lost = first is not None and step >= first
+    if is_lost or (run.path / "committed.json").exists():
+        return
+    when = "the first comes at its end, if not before"
+    if first is not None:
+        when = f"the first comes at step {first:,}, or at its end"
+    raise ValueError(
+        f"The run in {run.path} has no checkpoint yet: {when}; its metrics are "
+        f"those of step {step:,}."
+    )
 
 
 def _largest_checkpoint(folder):
