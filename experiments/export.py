@@ -64,6 +64,11 @@ _TFLITE = flags.DEFINE_bool(
     "Write the features for TensorFlow Lite, too, in float32, float16 and "
     "int8.",
 )
+_SKIP_IF_CURRENT = flags.DEFINE_bool(
+    "skip_if_current",
+    False,
+    "Do nothing where the newest version is of the run's last checkpoint.",
+)
 
 
 @command_line.plain_errors()
@@ -75,6 +80,11 @@ def main(argv):
     # TensorFlow tells how it renames what nobody named.
     logging.set_verbosity(logging.WARNING)
     tf.get_logger().setLevel("WARNING")
+    if _SKIP_IF_CURRENT.value:
+        is_current, sentence = export.is_current(FLAGS.run, _EXPORT_DIR.value)
+        print(sentence, "" if is_current else "Exporting.", flush=True)
+        if is_current:
+            return
     compute_flags.set_precision()
     path = export.export_run(
         FLAGS.run,

@@ -45,10 +45,14 @@ def test_a_run_of_pretraining_brings_its_normalisation_and_its_numbers(
     )
     folder = export.export_run(path, max_pixels=99, verify=False)
     assert folder == path / "export" / "1"
+    checkpoint = json.loads(
+        (path / "checkpoints/step-00000007/manifest.json").read_text()
+    )
     told = json.loads((folder / "manifest.json").read_text())
     assert told["run"] == {
         "name": "mine",
         "step": 7,
+        "checkpoint": checkpoint["sha256"],
         "commit": "c0ffee",
         "packages": None,
         "metrics": {"step": 7, "loss": 1.0},

@@ -4,6 +4,7 @@ from tf_simmim.export.check import Check
 from tf_simmim.export.preprocessing import Preprocessing
 from tf_simmim.export.run_export import export_run
 from tf_simmim.export.run_export import read_run
+from tf_simmim.export.run_versions import is_current
 from tf_simmim.export.served_model import ServedModel
 from tf_simmim.export.signatures import Signatures
 from tf_simmim.export.verification import verify_export
@@ -16,6 +17,7 @@ __all__ = [
     "ServedModel",
     "Signatures",
     "export_run",
+    "is_current",
     "read_run",
     "verify_export",
     "verify_in_new_process",

@@ -62,43 +62,44 @@ def read_run(path, max_pixels=MAX_PIXELS):
 
     Returns:
         (model, `Preprocessing`, JSON-able dict: `name` of its folder, `step`,
-        `commit` and `packages` that it was trained with, `metrics`, the last
-        row of metrics.jsonl, and the numbers of its `evaluation`, if that was
-        at this step).
+        `checkpoint`, the SHA-256 of that checkpoint, `commit` and `packages`
+        that it was trained with, `metrics`, the last row of metrics.jsonl, and
+        the numbers of its `evaluation`, if that was at this step).
 
     Raises:
         ValueError, NoValidCheckpointError: as `training.load_pretrained`.
         ValueError: the run's flags.txt or metrics.jsonl are not what a run
             writes.
     """
-    model, step = _load(path)
+    model, checkpoint = _load(path)
     run = training.RunDirectory(path, create=False)
     preprocessing = Preprocessing(
         run_settings.read_crop(run, model),
         run_settings.read_normalization(run, model.backbone.channels),
         max_pixels,
     )
-    return model, preprocessing, _describe(run, step)
+    return model, preprocessing, _describe(run, checkpoint)
 
 
 def _load(path):
-    """Returns the model of a run, and the step that it is of."""
+    """Returns the model of a run, and the manifest of its checkpoint."""
     while True:
         before = _checkpoints(path)
         model = training.load_pretrained(path)
         run = training.RunDirectory(path, create=False)
-        step = training.CheckpointStore(run.checkpoints).newest_valid()["step"]
+        checkpoint = training.CheckpointStore(run.checkpoints).newest_valid()
         # Or else the run has gone on meanwhile.
         if _checkpoints(path) == before:
-            return model, step
+            return model, checkpoint
 
 
 def _checkpoints(path):
     return {step.name for step in Path(path).glob("checkpoints/step-*")}
 
 
-def _describe(run, step):
+def _describe(run, checkpoint):
     """Returns where the weights come from."""
+    step = checkpoint["step"]
     rows = training.JsonLines(run.metrics_file).rows(step)
     trained = _read_json(run.environment_file)
     evaluation = _read_json(run.path / "evaluation.json")
@@ -112,6 +113,7 @@ def _describe(run, step):
     return {
         "name": run.path.resolve().name,
         "step": step,
+        "checkpoint": checkpoint["sha256"],
         "commit": trained.get("commit"),
         "packages": trained.get("packages"),
         "metrics": rows[-1] if rows else {},
