@@ -97,22 +97,54 @@ def with_run_flags(argv: list[str]) -> list[str]:
     """
     if any(argument.startswith(("--help", "-help")) for argument in argv):
         return argv
-    workdirs = []
-    for i, argument in enumerate(argv):
-        name, separator, value = argument.partition("=")
-        if name in ("--workdir", "-workdir"):
-            workdirs.append(
-                value if separator else "".join(argv[i + 1 : i + 2])
-            )
-    if not workdirs:
+    flags_file = _flags_file_of(argv, "workdir")
+    if flags_file is None:
         sys.exit("Name the folder of a run: --workdir=runs/demo")
-    flags_file = pathlib.Path(workdirs[-1]) / "flags.txt"
-    if not flags_file.is_file():
-        sys.exit(
-            f"--workdir must be the folder of a run: there is no {flags_file}."
-        )
     _require_run_flags(flags_file)
     return [argv[0], f"--flagfile={flags_file}", *argv[1:]]
+
+
+def with_data_flags(argv: list[str]) -> list[str]:
+    """Returns `argv` with what the run in --run says of its images put first.
+
+    Of any run, and of its flags those of data_flags.py alone. Flags that are
+    given override them.
+
+    Args:
+        argv: list of str. A command line, program name first.
+
+    Raises:
+        SystemExit: --run is given, and not the folder of a run.
+    """
+    flags_file = _flags_file_of(argv, "run")
+    if flags_file is None:
+        return argv
+    known = flags.FLAGS.flags_by_module_dict()["data_flags"]
+    names = {flag.name for flag in known}
+    text = flags_file.read_text(encoding="utf-8", errors="replace")
+    lines = [
+        line
+        for line in text.splitlines()
+        if line.removeprefix("--").partition("=")[0] in names
+    ]
+    return [argv[0], *lines, *argv[1:]]
+
+
+def _flags_file_of(argv, flag):
+    """Returns flags.txt of the run that a flag names, None without the flag."""
+    runs = []
+    for i, argument in enumerate(argv):
+        name, separator, value = argument.partition("=")
+        if name in (f"--{flag}", f"-{flag}"):
+            runs.append(value if separator else "".join(argv[i + 1 : i + 2]))
+    if not runs:
+        return None
+    flags_file = pathlib.Path(runs[-1]) / "flags.txt"
+    if not flags_file.is_file():
+        sys.exit(
+            f"--{flag} must be the folder of a run: there is no {flags_file}."
+        )
+    return flags_file
 
 
 def _require_run_flags(flags_file):
