@@ -24,6 +24,9 @@ SERVE_RUN =
 SERVE_PORT = 8501
 SERVE_FLAGS =
 SERVED = $(or $(SERVE_RUN),$(DEMO))
+# Where held-out images of the run are written, which the page opens on. They
+# may be private: `make serve SERVE_SAMPLES=` writes and shows none.
+SERVE_SAMPLES = $(SERVED)/samples
 
 VENV_PYTHON = $(VENV)/bin/python
 STAMP = $(VENV)/.installed
@@ -85,28 +88,31 @@ tour: demo  ## The demo, then draw what its network reconstructs and sees
 
 # What is there already is not made again. A picture goes through a pipe: it is
 # too long for an argument.
-SERVE_IMAGE = $(SERVED)/digits/0000_2.png
 SERVE_URL = http://127.0.0.1:$(SERVE_PORT)/v1/models/default:predict
-serve: environment  ## Serve the demo's network, and print a curl command
+SAMPLES = $(if $(SERVE_SAMPLES),$(SERVE_SAMPLES)/*.png)
+SHOW_SAMPLES = $(if $(SERVE_SAMPLES),$$(ls $(SAMPLES) >/dev/null 2>&1 && \
+  echo --sample_dir=$(SERVE_SAMPLES)))
+serve: environment  ## Serve a run's network, and print a curl command
 	$(if $(or $(SERVE_RUN),$(wildcard $(DEMO)/checkpoints/*)),, \
 	  $(STAGE) 'Pretrain, without labels' '$(DEMO)/reconstructions')
 	$(if $(or $(SERVE_RUN),$(wildcard $(DEMO)/checkpoints/*)),,$(PRETRAIN))
-	$(if $(wildcard $(SERVED)/export/*/saved_model.pb),, \
-	  $(STAGE) 'Export the network' '$(SERVED)/export')
-	$(if $(wildcard $(SERVED)/export/*/saved_model.pb),, \
-	  $(VENV_PYTHON) experiments/export.py --run=$(SERVED))
-	$(if $(wildcard $(SERVE_IMAGE)),, \
-	  $(STAGE) 'Write digits as files' '$(SERVED)/digits')
-	$(if $(wildcard $(SERVE_IMAGE)),, \
-	  $(VENV_PYTHON) experiments/write_images.py --dataset=builtin:digits \
-	  --split=test --num_images=10 --image_dir=$(SERVED)/digits)
+	$(STAGE) 'Export the network, where the run has gone on' '$(SERVED)/export'
+	$(VENV_PYTHON) experiments/export.py --run=$(SERVED) --skip_if_current
+	$(if $(and $(SERVE_SAMPLES),$(if $(wildcard $(SAMPLES)),,none)), \
+	  $(STAGE) 'Write held-out images for the page' '$(SERVE_SAMPLES)')
+	$(if $(and $(SERVE_SAMPLES),$(if $(wildcard $(SAMPLES)),,none)), \
+	  $(VENV_PYTHON) experiments/write_images.py --run=$(SERVED) \
+	  --num_images=24 --largest_side=512 --image_dir=$(SERVE_SAMPLES) || \
+	  echo 'The page shows photographs and digits instead.')
 	$(STAGE) 'Serve it, until Ctrl-C' '$(SERVE_URL)'
-	@printf '%s\n' '' 'The features of a digit, from another terminal:' '' \
+	@image=$$(ls $(or $(SAMPLES),none) 2>/dev/null | head -n 1); \
+	  printf '%s\n' '' 'The features of an image, from another terminal:' '' \
 	  "  (printf '{\"instances\": [{\"b64\": \"'; \\" \
-	  "    base64 < $(SERVE_IMAGE) | tr -d '\\n'; \\" \
-	  "    printf '\"}]}') | curl -d @- $(SERVE_URL)" ''
+	  "    base64 < $${image:-photo.jpg} | tr -d '\\n'; \\" \
+	  "    printf '\"}]}') | curl -d @- $(SERVE_URL)" '' \
+	  'The same in a browser: http://127.0.0.1:$(SERVE_PORT)/' ''
 	@$(VENV_PYTHON) serving/serve.py $(strip $(SERVED)/export \
-	  --rest_api_port=$(SERVE_PORT) $(SERVE_FLAGS))
+	  --rest_api_port=$(SERVE_PORT) $(SHOW_SAMPLES) $(SERVE_FLAGS))
 
 # Two processes, each with the tests of whole files: most tests wait for
 # Python, not for TensorFlow's threads.

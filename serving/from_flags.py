@@ -14,6 +14,7 @@ from serving import workers as worker_threads
 from serving.grpc_api import channel_arguments
 from serving.grpc_api import health_service
 from serving.grpc_api import ssl_config
+from serving.page import pictures
 from serving.rest import limits as rest_limits
 
 
@@ -112,6 +113,16 @@ def health(
     return health_service.HealthService(
         readiness.Readiness(models, pool, threads).is_ready
     )
+
+
+def samples() -> tuple[pictures.Picture, ...] | None:
+    """Returns the pictures of the page, or None for the built-in ones.
+
+    Raises:
+        ServingError: --sample_dir is not a folder of pictures.
+    """
+    folder = serve_flags.SAMPLE_DIR.value
+    return pictures.samples(folder) if folder else None
 
 
 def metrics_path() -> str | None:

@@ -72,6 +72,7 @@ def main(argv):
         try:
             # Files that are wrong are told of before models are loaded.
             metrics_path = from_flags.metrics_path()
+            samples = from_flags.samples()
             grpc_options = from_flags.grpc_options()
             batching = from_flags.batching()
             if batching is not None:
@@ -88,7 +89,7 @@ def main(argv):
             versions.wait_until_available()
             show_examples(versions, configs)
             with polling(versions):
-                serve(versions, batching, metrics_path, grpc_options)
+                serve(versions, batching, metrics_path, grpc_options, samples)
         except errors.ServingError as error:
             sys.exit(f"Failed to start server. Error: {error}")
 
@@ -125,7 +126,7 @@ def polling(versions):
         yield
 
 
-def serve(versions, batching, metrics_path, grpc_options):
+def serve(versions, batching, metrics_path, grpc_options, samples):
     """Answers requests until a signal comes, then those that have come."""
     timeout_seconds = serve_flags.timeout_seconds()
     pool, allowed = from_flags.workers(), from_flags.limits()
@@ -144,6 +145,7 @@ def serve(versions, batching, metrics_path, grpc_options):
                 else next(iter(reached), None)
             ),
             allow_other_origins=serve_flags.REST_API_ENABLE_CORS_SUPPORT.value,
+            samples=samples,
         ),
         serve_flags.ADDRESS.value,
         serve_flags.REST_API_PORT.value,

@@ -194,6 +194,12 @@ MAX_HELD_BYTES = flags.DEFINE_integer(
     "their answer, in bytes; at least --max_body_bytes.",
     lower_bound=1,
 )
+SAMPLE_DIR = flags.DEFINE_string(
+    "sample_dir",
+    None,
+    "Folder of image files that the page shows to try the models with, to "
+    "whoever reaches it. Default: photographs and digits.",
+)
 MAX_BATCH = flags.DEFINE_integer(
     "max_batch",
     limits.Limits.max_batch,

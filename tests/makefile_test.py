@@ -260,22 +260,25 @@ class StagesTest(absltest.TestCase):
                 [name for name, _ in self.programs(commands)],
                 ["pretrain.py", "export.py", "write_images.py"],
             )
-            self.assertEqual(
+            self.assertStartsWith(
                 commands[-1],
                 "nowhere/bin/python serving/serve.py "
-                f"{folder}/export --rest_api_port=8600",
+                f"{folder}/export --rest_api_port=8600 $(ls {folder}/samples/",
             )
+            self.assertIn(f"--sample_dir={folder}/samples", commands[-1])
             url = "http://127.0.0.1:8600/v1/models/default:predict"
             self.assertIn(f"curl -d @- {url}", commands[-2])
-            self.assertIn(f"base64 < {folder}/digits/0000_2.png", commands[-2])
+            self.assertIn(f"image=$(ls {folder}/samples/*.png", commands[-2])
 
-            # What is there is not made again.
-            for name in ("checkpoints/2", "export/1/saved_model.pb"):
+            # What is there is not made again; whether the export is of the
+            # run's last step, only the program knows.
+            for name in ("checkpoints/2", "samples/0000.png"):
                 (pathlib.Path(folder) / name).parent.mkdir(parents=True)
                 (pathlib.Path(folder) / name).touch()
             again = self.commands("serve", words)
             self.assertEqual(
-                [name for name, _ in self.programs(again)], ["write_images.py"]
+                self.programs(again),
+                [("export.py", [f"--run={folder}", "--skip_if_current"])],
             )
 
     def test_another_run_and_other_flags_of_the_server_are_served(self):
@@ -283,11 +286,27 @@ class StagesTest(absltest.TestCase):
             "serve", "SERVE_RUN=runs/mine", "SERVE_FLAGS=--port=0"
         )
         (export, write) = self.programs(commands)
-        self.assertEqual(export, ("export.py", ["--run=runs/mine"]))
-        self.assertIn("--image_dir=runs/mine/digits", write[1])
-        self.assertEndsWith(
-            commands[-1], "runs/mine/export --rest_api_port=8501 --port=0"
+        self.assertEqual(
+            export, ("export.py", ["--run=runs/mine", "--skip_if_current"])
         )
+        self.assertContainsSubset(
+            ["--run=runs/mine", "--image_dir=runs/mine/samples"], write[1]
+        )
+        self.assertStartsWith(
+            commands[-1],
+            "nowhere/bin/python serving/serve.py runs/mine/export "
+            "--rest_api_port=8501 ",
+        )
+        self.assertEndsWith(commands[-1], " --port=0")
+
+    def test_images_of_a_run_may_be_kept_out_of_the_page(self):
+        commands = self.commands(
+            "serve", "SERVE_RUN=runs/mine", "SERVE_SAMPLES="
+        )
+        self.assertEqual(
+            [name for name, _ in self.programs(commands)], ["export.py"]
+        )
+        self.assertEndsWith(commands[-1], "/export --rest_api_port=8501")
 
     def test_the_page_of_the_tour_goes_through_its_commands(self):
         page = ROOT / "docs" / "tour.md"

@@ -49,6 +49,7 @@ def routes(
     versions: model_versions.ModelVersions,
     limits: rest_limits.Limits,
     grpc_address: str | None = None,
+    samples: tuple[pictures.Picture, ...] | None = None,
 ) -> list[routing.Route]:
     """Returns the routes of the page, of its files and of what it asks for.
 
@@ -59,8 +60,9 @@ def routes(
         versions: the models.
         limits: of a request, for the page to tell.
         grpc_address: str, for the examples; None: there is no gRPC.
+        samples: pictures to show; None for the built-in ones.
     """
-    page = _Page(versions, limits, grpc_address)
+    page = _Page(versions, limits, grpc_address, samples)
     return [
         routing.Route("/", page.index),
         routing.Route("/page/models.json", page.models),
@@ -72,10 +74,11 @@ def routes(
 
 
 class _Page:
-    def __init__(self, versions, limits, grpc_address):
+    def __init__(self, versions, limits, grpc_address, samples):
         self._versions = versions
         self._limits = limits
         self._grpc_address = grpc_address
+        self._samples = samples
         self._files = {
             path.name: (path.read_bytes(), _MEDIA_TYPES[path.suffix])
             for path in _FOLDER.iterdir()
@@ -109,17 +112,24 @@ class _Page:
         return _json(openapi.document(self._versions))
 
     async def list_pictures(self, request):
-        found = await concurrency.run_in_threadpool(pictures.pictures)
         return _json(
             [
-                {"name": each.name, "address": f"/page/pictures/{each.file}"}
-                for each in found
+                {
+                    "name": each.name,
+                    "address": f"/page/pictures/{each.file}",
+                    "channels": each.channels,
+                }
+                for each in await self._pictures()
             ]
         )
 
+    async def _pictures(self):
+        if self._samples is not None:
+            return self._samples
+        return await concurrency.run_in_threadpool(pictures.built_in)
+
     async def picture(self, request):
-        found = await concurrency.run_in_threadpool(pictures.pictures)
-        for each in found:
+        for each in await self._pictures():
             if each.file == request.path_params["name"]:
                 return _response(each.content, each.media_type)
         return _not_found(request)

@@ -17,6 +17,7 @@ from serving import model_versions
 from serving import monitoring
 from serving import readiness
 from serving import workers
+from serving.page import pictures
 from serving.page import routes as page_routes
 from serving.rest import errors as rest_errors
 from serving.rest import json_document
@@ -45,6 +46,7 @@ def application(
     metrics_path: str | None = None,
     grpc_address: str | None = None,
     allow_other_origins: bool = False,
+    samples: tuple[pictures.Picture, ...] | None = None,
 ) -> applications.Starlette:
     """Returns the ASGI application of a server.
 
@@ -56,6 +58,7 @@ def application(
         metrics_path: str. Where Prometheus reads; None for nowhere.
         grpc_address: str, for the examples of the page; None: no gRPC.
         allow_other_origins: bool. Whether pages from elsewhere may ask (CORS).
+        samples: pictures of the page; None for the built-in ones.
     """
     api = _Api(versions, pool, limits, batches)
     found = [
@@ -67,7 +70,7 @@ def application(
     return applications.Starlette(
         routes=[
             *found,
-            *page_routes.routes(versions, limits, grpc_address),
+            *page_routes.routes(versions, limits, grpc_address, samples),
             routing.Route("/{path:path}", api),
         ],
         middleware=[_ANY_ORIGIN] if allow_other_origins else [],

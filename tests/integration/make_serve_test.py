@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import urllib.request
 
 import pytest
 
@@ -60,10 +61,20 @@ def test_the_command_that_is_printed_gives_features(tmp_path):
             check=False,
         )
         assert result.returncode == 0, found[1] + result.stderr
+        address = f"http://127.0.0.1:{port}/page/pictures.json"
+        with urllib.request.urlopen(address, timeout=20) as answer:
+            pictures = [picture["name"] for picture in json.load(answer)]
     finally:
         # As Ctrl-C does: to make and to what it runs.
         os.killpg(process.pid, signal.SIGINT)
         process.communicate(timeout=60)
+    assert f"There is no export in {run}/export yet. Exporting." in printed
+    # The page is given pictures of the data that the run is of.
+    names = sorted(path.name for path in (run / "samples").iterdir())
+    assert len(names) == 24
+    assert re.fullmatch(r"0000_\d\.png", names[0])
+    assert f"base64 < {run}/samples/{names[0]} " in found[1]
+    assert pictures == [name.removesuffix(".png") for name in names]
     (features,) = json.loads(result.stdout)["predictions"]
     manifest = json.loads((run / "export/1/manifest.json").read_text())
     outputs = manifest["signatures"]["features"]["outputs"]

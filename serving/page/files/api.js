@@ -15,14 +15,26 @@ export async function getBytes(path) {
 }
 
 // Returns one prediction for each of the instances, an array of {input: value}.
-// A full queue is waited for.
 export async function predict(model, signature, instances) {
-  const path = `/v1/models/${encodeURIComponent(model)}:predict`;
-  const body = JSON.stringify({ signature_name: signature, instances });
+  const request = { signature_name: signature, instances };
+  return (await post(model, "predict", request)).predictions;
+}
+
+// Returns [[class, score], ...] of an image, the best first.
+export async function classify(model, signature, image) {
+  const examples = [{ "image/encoded": image }];
+  const request = { signature_name: signature, examples };
+  return (await post(model, "classify", request)).results[0];
+}
+
+// A full queue is waited for.
+async function post(model, method, request) {
+  const path = `/v1/models/${encodeURIComponent(model)}:${method}`;
+  const body = JSON.stringify(request);
   for (let attempt = 1; ; attempt++) {
     const response = await reach(path, { method: "POST", body });
     if (response.status !== BUSY || attempt === ATTEMPTS) {
-      return (await answerOf(response)).predictions;
+      return answerOf(response);
     }
     const seconds = Number(response.headers.get("Retry-After")) || 1;
     await new Promise((done) => setTimeout(done, 1000 * seconds));

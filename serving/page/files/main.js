@@ -6,6 +6,7 @@ import { colours, cosine, gridOf } from "/page/features.js";
 import { MaskGrid } from "/page/mask_grid.js";
 
 const NUM_NEAR = 6;
+const MOST_CLASSES = 5;
 const MOST_IN_A_REQUEST = 8;
 const MOST_WORDS = 400; // characters of an error
 const PAUSE = 200; // ms, after a change of the mask
@@ -54,7 +55,7 @@ async function choose() {
   ++maskNumber;
   clearTimeout(timer);
   wait(can("features"));
-  show("class", false);
+  show("classes", false);
   at("about").textContent = `${model.name}, version ${model.version}. ${
     can("features")
       ? "Give it a photo and see what it has learned."
@@ -83,7 +84,16 @@ async function choose() {
   }
   if (!can("features")) return;
   if (!state.builtIn.length) await showBuiltIn();
-  await takeBuiltIn(0);
+  await takeBuiltIn(greeting(model));
+}
+
+// Returns the number of the first picture that is like what the model is for.
+function greeting(model) {
+  const pixels = model.signatures.features_from_pixels?.inputs.pixels;
+  const found = state.builtIn.findIndex(
+    ({ channels }) => channels === null || channels === pixels?.shape?.[3],
+  );
+  return Math.max(0, found);
 }
 
 function showExamples() {
@@ -174,12 +184,12 @@ async function take(bytes, name, builtInNumber) {
     const rows = await ask("features", [{ image_bytes: image }]);
     if (number !== photoNumber) return;
     state.image = image;
-    show("class", false);
+    show("classes", false);
     await Promise.all([
       state.can("reconstruct_png") && showMasking(number),
       showWhole(bytes),
       state.can("features_tokens") && showTokens(number),
-      state.can("predict") && showClass(number),
+      state.can("classify") && showClasses(number),
       showNear(rows[0], builtInNumber, number),
     ]);
     if (number === photoNumber) at("status").textContent = `${name}: done.`;
@@ -279,12 +289,23 @@ async function showTokens(number) {
   });
 }
 
-async function showClass(number) {
-  const [answer] = await ask("predict", [{ image_bytes: state.image }]);
+async function showClasses(number) {
+  const found = await api.classify(state.model.name, "classify", state.image);
   if (number !== photoNumber) return;
-  const percent = (100 * answer.probabilities[answer.label]).toFixed(1);
-  at("class").textContent = `Class: ${answer.class_name} (${percent} %)`;
-  show("class", true);
+  const items = found.slice(0, MOST_CLASSES).map(([name, score]) => {
+    const item = document.createElement("li");
+    const bar = document.createElement("meter");
+    bar.value = score;
+    bar.setAttribute("aria-hidden", "true");
+    const label = document.createElement("span");
+    label.textContent = name;
+    const percent = document.createElement("span");
+    percent.textContent = `${(100 * score).toFixed(1)} %`;
+    item.append(label, " ", bar, " ", percent);
+    return item;
+  });
+  at("classes").replaceChildren(...items);
+  show("classes", true);
 }
 
 async function showNear(features, builtInNumber, number) {

@@ -300,7 +300,7 @@ def test_a_class_is_shown_of_the_model_and_photo_that_are_chosen(
 ):
     browser = opened_both
     assert text(browser, "about").startswith("classifier, version 1.")
-    assert is_shown(browser, "class") and not is_shown(browser, "masking")
+    assert is_shown(browser, "classes") and not is_shown(browser, "masking")
     browser.run("document.querySelectorAll('#built-in button')[7].click()")
     name = browser.run("document.querySelectorAll('#built-in img')[7].alt")
     wait_for_photo(browser, name)
@@ -314,21 +314,31 @@ def test_a_class_is_shown_of_the_model_and_photo_that_are_chosen(
         },
     )
     (said,) = answer.json()["predictions"]
-    percent = 100 * said["probabilities"][said["label"]]
-    assert text(browser, "class") == (
-        f"Class: {said['class_name']} ({percent:.1f} %)"
+    # The best first, with its probability. (There are three.)
+    scores = dict(zip(tiny.NAMES, said["probabilities"], strict=True))
+    best = sorted(scores.items(), key=lambda pair: -pair[1])
+    shown = browser.run(
+        "[...document.querySelectorAll('#classes li')]"
+        ".map((item) => item.textContent)"
     )
+    assert [" ".join(line.split()) for line in shown] == [
+        f"{name} {100 * score:.1f} %" for name, score in best
+    ]
+    bars = browser.run(
+        "[...document.querySelectorAll('#classes meter')].map((m) => m.value)"
+    )
+    np.testing.assert_allclose(bars, [score for _, score in best], atol=1e-6)
 
     choose(browser, "pretrained")
-    assert not is_shown(browser, "class")
+    assert not is_shown(browser, "classes")
     wait_for_photo(browser, pictures[0]["name"])
     assert text(browser, "about").startswith("pretrained, version 1.")
-    assert not is_shown(browser, "class") and is_shown(browser, "masking")
+    assert not is_shown(browser, "classes") and is_shown(browser, "masking")
 
     choose(browser, "classifier")
     assert not is_shown(browser, "masking")
     wait_for_photo(browser, pictures[0]["name"])
-    assert is_shown(browser, "class")
+    assert is_shown(browser, "classes")
     assert not browser.run(FAILED)
     assert browser.complaints == []
 
@@ -339,21 +349,21 @@ def test_a_class_that_comes_too_late_is_not_shown(opened_both):
     browser.run(
         HOLD.replace(
             "HELD",
-            "asked.signature_name === 'predict' || "
+            "asked.signature_name === 'classify' || "
             "window.held.length === 1 && path.startsWith('/page/pictures/')",
         )
     )
     browser.run("document.querySelectorAll('#built-in button')[7].click()")
     browser.wait_until("window.held.length === 1")
-    assert not is_shown(browser, "class")  # That of the photo before.
+    assert not is_shown(browser, "classes")  # That of the photo before.
     choose(browser, "pretrained")
     browser.wait_until("window.held.length === 2")
     browser.run("window.held[0]()")
     browser.run("new Promise((done) => setTimeout(done, 200))")
-    assert not is_shown(browser, "class")
+    assert not is_shown(browser, "classes")
     browser.run("window.held[1]()")
     wait_for_photo(browser, "china, part 1")
-    assert not is_shown(browser, "class")
+    assert not is_shown(browser, "classes")
     assert not browser.run(FAILED)
 
 

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from serving import errors
 from serving import workers
 from serving.grpc_api import server as server_of_grpc
 from serving.page import grpc_examples
+from serving.page import pictures
 from serving.rest import limits
 from tests.export import tiny
 from tests.serving import live_server
@@ -52,18 +54,58 @@ def test_what_is_in_no_table_is_not_there(served, path):
 
 
 def test_every_picture_can_be_decoded_and_asked_for(served):
-    pictures = served.client.ask("GET", "/page/pictures.json").json()
-    names = [picture["name"] for picture in pictures]
+    found = served.client.ask("GET", "/page/pictures.json").json()
+    names = [picture["name"] for picture in found]
     assert len(names) == 32
     assert names[0] == "china, part 1" and names[12] == "digit 0"
-    for picture in pictures:
+    for picture in found:
         answer = served.client.ask("GET", picture["address"])
         image = Image.open(io.BytesIO(answer.body))
         is_digit = picture["name"].startswith("digit")
+        assert picture["channels"] == (1 if is_digit else 3)
         assert image.size == ((64, 64) if is_digit else (160, 160))
         kind = "image/png" if is_digit else "image/jpeg"
         assert answer.headers["content-type"] == kind
         assert np.asarray(image).std() > 5  # No crop is empty.
+
+
+def test_samples_take_the_place_of_built_in_pictures(served, tmp_path):
+    files = {
+        "b ä.PNG": tiny.encoded(tiny.photo(1)),
+        "a.jpeg": tiny.encoded(tiny.photo(2), "JPEG"),
+        "large.bmp": bytes(2**22 + 1),
+        "notes.txt": b"no picture",
+    }
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "folder.png").mkdir()
+    found = pictures.samples(tmp_path)
+    with live_server.running(served.versions, samples=found) as client:
+        told = client.ask("GET", "/page/pictures.json").json()
+        assert told == [
+            {"name": name, "address": address, "channels": None}
+            for name, address in (
+                ("a", "/page/pictures/sample-1.jpeg"),
+                ("b ä", "/page/pictures/sample-2.png"),
+            )
+        ]
+        for each, name in zip(told, ("a.jpeg", "b ä.PNG"), strict=True):
+            answer = client.ask("GET", each["address"])
+            assert answer.body == files[name]
+        assert answer.headers["content-type"] == "image/png"
+        for name in ("sample-3.png", "a.jpeg", "china-1.jpg"):
+            assert client.ask("GET", f"/page/pictures/{name}").status == 404
+
+
+def test_a_folder_without_samples_is_refused(tmp_path):
+    with pytest.raises(errors.ServingError, match="must hold PNG, JPEG"):
+        pictures.samples(tmp_path)
+    with pytest.raises(errors.ServingError, match="No such file.*/none"):
+        pictures.samples(tmp_path / "none")
+    for i in range(40):
+        (tmp_path / f"{i:02d}.gif").write_bytes(b"GIF")
+    found = pictures.samples(tmp_path)
+    assert [each.name for each in found] == [f"{i:02d}" for i in range(32)]
 
 
 def test_the_page_is_told_what_is_served(served):
