@@ -28,6 +28,22 @@ def write(folder) -> pathlib.Path:
     return pathlib.Path(folder)
 
 
+def write_features(folder, channels: int) -> None:
+    """Writes version 1 of a model of so many channels, with features alone."""
+    files = tf.TensorSpec([None], tf.string, "image_bytes")
+    pixels = tf.TensorSpec([None, H, W, channels], tf.float32, "pixels")
+    of_files, of_pixels, *_ = _functions().values()
+    module = tf.Module()
+    module.functions = {
+        "features": tf.function(of_files[0], [files], autograph=False),
+        "features_from_pixels": tf.function(
+            of_pixels[0], [pixels], autograph=False
+        ),
+    }
+    path = pathlib.Path(folder) / "1"
+    tf.saved_model.save(module, str(path), signatures=module.functions)
+
+
 def _functions():
     files = tf.TensorSpec([None], tf.string, "image_bytes")
     mask = tf.TensorSpec([None, *GRID], tf.int32, "patch_mask")

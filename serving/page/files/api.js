@@ -58,7 +58,7 @@ async function reach(path, options) {
     return await fetch(path, options);
   } catch {
     throw new Error(
-      "The server did not answer. Is it still running? If the photo is large, " +
+      "The server did not answer. Is it still running? If the picture is large, " +
         "it may be over the server's limit (--max_body_bytes).",
     );
   }

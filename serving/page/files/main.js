@@ -58,8 +58,8 @@ async function choose() {
   show("classes", false);
   at("about").textContent = `${model.name}, version ${model.version}. ${
     can("features")
-      ? "Give it a photo and see what it has learned."
-      : "It takes no photos; what it can be asked is below."
+      ? "Give it a picture and see what it has learned."
+      : "It takes no pictures; what it can be asked is below."
   }`;
   document.title = `${model.name}: try the model`;
   const path = `/v1/models/${encodeURIComponent(model.name)}`;

@@ -44,7 +44,7 @@ def served_classifier(tmp_path_factory):
 @pytest.fixture(scope="session")
 def opened(served):
     """A browser that shows the page of `served`."""
-    with _showing(served.client) as browser:
+    with showing(served.client) as browser:
         browser.wait_until("document.body?.dataset.state === 'done'")
         yield browser
 
@@ -64,7 +64,7 @@ def served_both(served, served_classifier):
 @pytest.fixture
 def opened_both(served_both):
     """A browser that shows the page of `served_both`, anew."""
-    with _showing(served_both) as browser:
+    with showing(served_both) as browser:
         browser.wait_until(
             "document.getElementById('status')?.textContent.includes('done')"
         )
@@ -72,7 +72,7 @@ def opened_both(served_both):
 
 
 @contextlib.contextmanager
-def _showing(client):
+def showing(client):
     program = chromium.find()
     if program is None:
         pytest.skip(f"the page is tested in a browser, one of {chromium.NAMES}")

@@ -1,6 +1,7 @@
 """Tests for the page in a browser, over a real socket."""
 
 import base64
+import contextlib
 import io
 import json
 
@@ -8,7 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from serving import engine
+from serving import model_config
+from serving import model_versions
+from serving.page import pictures
 from tests.export import tiny
+from tests.serving import answering_model
+from tests.serving import live_server
+from tests.serving.page import conftest
 from tf_simmim import visualization
 
 pytestmark = pytest.mark.slow
@@ -304,8 +312,8 @@ def test_a_class_is_shown_of_the_model_and_photo_that_are_chosen(
     browser.run("document.querySelectorAll('#built-in button')[7].click()")
     name = browser.run("document.querySelectorAll('#built-in img')[7].alt")
     wait_for_photo(browser, name)
-    pictures = served_both.ask("GET", "/page/pictures.json").json()
-    file = served_both.ask("GET", pictures[7]["address"]).body
+    listed = served_both.ask("GET", "/page/pictures.json").json()
+    file = served_both.ask("GET", listed[7]["address"]).body
     answer = served_both.post(
         "/v1/models/classifier:predict",
         {
@@ -331,16 +339,59 @@ def test_a_class_is_shown_of_the_model_and_photo_that_are_chosen(
 
     choose(browser, "pretrained")
     assert not is_shown(browser, "classes")
-    wait_for_photo(browser, pictures[0]["name"])
+    wait_for_photo(browser, listed[0]["name"])
     assert text(browser, "about").startswith("pretrained, version 1.")
     assert not is_shown(browser, "classes") and is_shown(browser, "masking")
 
     choose(browser, "classifier")
     assert not is_shown(browser, "masking")
-    wait_for_photo(browser, pictures[0]["name"])
+    wait_for_photo(browser, listed[0]["name"])
     assert is_shown(browser, "classes")
     assert not browser.run(FAILED)
     assert browser.complaints == []
+
+
+@pytest.mark.parametrize(
+    ("channels", "with_samples", "greeting"),
+    [(1, False, "digit 0"), (3, False, "china, part 1"), (1, True, "mine")],
+)
+def test_the_page_opens_on_a_picture_of_the_models_own_kind(
+    tmp_path, channels, with_samples, greeting
+):
+    """Of a model that is none of an export, with features alone."""
+    answering_model.write_features(tmp_path / "m", channels)
+    (tmp_path / "samples").mkdir()
+    for name in ("mine", "other"):
+        file = tmp_path / "samples" / f"{name}.png"
+        file.write_bytes(tiny.encoded(tiny.photo(len(name))))
+    samples = pictures.samples(tmp_path / "samples") if with_samples else None
+    versions = model_versions.ModelVersions(engine.SavedModelEngine)
+    with contextlib.closing(versions):
+        versions.configure([model_config.ModelConfig("m", str(tmp_path / "m"))])
+        versions.wait_until_available()
+        with (
+            live_server.running(versions, samples=samples) as client,
+            conftest.showing(client) as browser,
+        ):
+            browser.wait_until(
+                "document.getElementById('status')?.textContent"
+                ".includes('done')"
+            )
+            assert text(browser, "status") == f"{greeting}: done."
+            shown = browser.run(
+                "[...document.querySelectorAll('#built-in img')]"
+                ".map((image) => image.alt)"
+            )
+            if with_samples:
+                assert shown == ["mine", "other"]
+            else:
+                assert len(shown) == 32
+            near = browser.run(
+                "[...document.querySelectorAll('#near img')]"
+                ".map((image) => image.alt)"
+            )
+            assert len(near) == (1 if with_samples else 6)
+            assert browser.complaints == []
 
 
 def test_a_class_that_comes_too_late_is_not_shown(opened_both):
