@@ -15,12 +15,19 @@ of one image, over REST:
 
 The client runs on the same machine and takes its share of it. With the
 defaults about five minutes.
+
+    python benchmarks/serving.py EXPORT_DIR --starts=5 --baseline=../before
+
+measures starts alone, and in turn those of another checkout of this project:
+time and processor time until it serves, warmed up. `--baseline_export` is
+another EXPORT_DIR for that one.
 """
 
 import base64
 import contextlib
 import http.client
 import json
+import os
 import pathlib
 import socket
 import statistics
@@ -52,6 +59,15 @@ _NUM_ROUNDS = flags.DEFINE_integer(
 _OVERLOAD = flags.DEFINE_float(
     "overload", 3.0, "Requests over what the server can answer."
 )
+_STARTS = flags.DEFINE_integer(
+    "starts", 0, "Measure so many starts of the server, and nothing else."
+)
+_BASELINE = flags.DEFINE_string(
+    "baseline", None, "Checkout whose server is started in turn with this one."
+)
+_BASELINE_EXPORT = flags.DEFINE_string(
+    "baseline_export", None, "What that one serves. Default: the same."
+)
 _SERVERS = {
     "one by one": (),
     "in batches": (
@@ -70,12 +86,18 @@ class Server:
     Args:
         folder: path of an export.
         arguments: more flags.
+        root: path of the checkout that it is of.
     """
 
-    def __init__(self, folder, arguments):
+    def __init__(self, folder, arguments, root=ROOT):
         self.port = _free_port()
+        program = pathlib.Path(root) / "serving" / "serve.py"
         self._command = [
-            *(sys.executable, str(ROOT / "serving" / "serve.py"), str(folder)),
+            *(
+                sys.executable,
+                str(program),
+                str(pathlib.Path(folder).resolve()),
+            ),
             *("--port=0", f"--rest_api_port={self.port}", *arguments),
         ]
         self._process = None
@@ -99,6 +121,12 @@ class Server:
         with contextlib.closing(connection):
             connection.request("GET", "/readyz")
             return connection.getresponse().status == 200
+
+    def processor_seconds(self):
+        """Returns the processor time that it has taken so far."""
+        text = pathlib.Path(f"/proc/{self._process.pid}/stat").read_text()
+        user, system = text.rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
     def megabytes(self):
         """Returns the most memory it has taken since the last call, MB."""
@@ -150,10 +178,41 @@ def loaded(server, requests, rate):
     }
 
 
+def measure_starts(folder):
+    """Prints what a start takes, of this server and of the baseline."""
+    servers = {"this": (folder, (), ROOT)}
+    if _BASELINE.value:
+        other = _BASELINE_EXPORT.value or folder
+        servers = {"baseline": (other, (), _BASELINE.value), **servers}
+    found = {name: [] for name in servers}
+    for _ in tqdm.trange(_STARTS.value, desc="starts"):
+        for name, arguments in servers.items():
+            began = time.monotonic()
+            with Server(*arguments) as server:
+                seconds = time.monotonic() - began
+                found[name].append((seconds, server.processor_seconds()))
+    print("\n| server | until it serves, s | processor time, s |")
+    print("|---|---|---|")
+    for name, starts in found.items():
+        columns = zip(*starts, strict=True)
+        cells = " | ".join(spread.spread(c, digits=1) for c in columns)
+        print(f"| {name} | {cells} |")
+    if _BASELINE.value:
+        pairs = list(zip(found["this"], found["baseline"], strict=True))
+        ratios = [
+            spread.spread([this[i] / before[i] for this, before in pairs])
+            for i in range(2)
+        ]
+        print(f"| this / baseline | {' | '.join(ratios)} |")
+
+
 def main(argv):
     """Runs the program."""
     if len(argv) != 2:
         raise app.UsageError("Name one folder of an export.")
+    if _STARTS.value:
+        measure_starts(argv[1])
+        return
     clients = [int(number) for number in _CLIENTS.value]
     body = request_body(argv[1])
     rounds = []
