@@ -17,6 +17,16 @@ from tf_simmim import export
 from tf_simmim import training
 from tf_simmim.export import prediction_logs
 
+# Runs a program where no file may grow beyond so many bytes.
+LIMITED = """
+import resource, runpy, signal, sys
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+limit = int(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+sys.argv = sys.argv[2:]
+sys.path.insert(0, sys.argv[0].rpartition("/")[0])
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
 VERIFY = """
 import runpy
 runpy.run_module("tf_simmim.export.verify", run_name="__main__")
@@ -183,3 +193,22 @@ def test_what_cannot_be_exported_is_said_in_one_sentence(tmp_path):
         result = run(*arguments)
         assert result.returncode == 1
         assert message in result.stderr
+
+
+@pytest.mark.slow
+def test_what_cannot_be_written_is_a_sentence_and_leaves_nothing(tmp_path):
+    training.write_model_folder(tmp_path / "run", tiny.simmim())
+    program = programs.ROOT / "experiments" / "export.py"
+    result = run_code(
+        LIMITED, tmp_path, 5000, program, f"--run={tmp_path}/run", "--noverify"
+    )
+    assert result.returncode == 1
+    last = result.stderr.strip().splitlines()[-1]
+    assert last.startswith("Error: the disk, or this user's share of it, is")
+    assert f"{tmp_path}/run/export/" in last and "File too large" in last
+    assert not list((tmp_path / "run" / "export").iterdir())
+    (tmp_path / "file").write_text("")
+    folder = f"--export_dir={tmp_path}/file/versions"
+    result = run(f"--run={tmp_path}/run", folder)
+    assert result.returncode == 1
+    assert f"{tmp_path}/file/versions: Not a directory." in result.stderr
