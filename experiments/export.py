@@ -82,7 +82,7 @@ def main(argv):
     tf.get_logger().setLevel("WARNING")
     if _SKIP_IF_CURRENT.value:
         is_current, sentence = export.is_current(FLAGS.run, _EXPORT_DIR.value)
-        print(sentence, "" if is_current else "Exporting.", flush=True)
+        print(sentence + ("" if is_current else " Exporting."), flush=True)
         if is_current:
             return
     compute_flags.set_precision()
