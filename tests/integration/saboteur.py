@@ -26,6 +26,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 
 from tests.integration import programs  # noqa: E402
 
+# Of a step or a process; and what tells two of them apart.
+_NUMBER = re.compile(r"\b[0-9a-f]{8}\b|[0-9]+")
 # About what it takes to write a checkpoint of this size, in seconds.
 _LONGEST_WRITE = 0.01
 
@@ -64,8 +66,7 @@ class Saboteur:
 
     def _note(self, name, path):
         """Returns the moment at which to die, or None."""
-        # Without the numbers of steps and processes.
-        operation = f"{name} {re.sub('[0-9]+', 'N', path)}"
+        operation = f"{name} {_NUMBER.sub('N', path)}"
         with open(self._operations_file, "a", encoding="utf-8") as file:
             file.write(operation + "\n")
         if operation != self._operation:
