@@ -1,7 +1,9 @@
-"""Writing a file so that a reader never sees half of it."""
+"""Writing a file so that a reader never sees half of it, and reading one."""
 
 import contextlib
+import errno
 import os
+import stat
 from pathlib import Path
 
 
@@ -17,6 +19,40 @@ def sync(path: Path) -> None:
 def temporary_name(path: Path) -> Path:
     """Returns what a file or folder is called until it is whole."""
     return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
+def read_bytes(path: Path, at_most: int | None = None) -> bytes:
+    """Returns what is in an ordinary file.
+
+    A pipe in its place would keep a reader waiting for ever, and a device
+    would have no end, so these are not even opened.
+
+    Args:
+        path: path.
+        at_most: int. How many bytes of it; None for all.
+
+    Raises:
+        OSError: it cannot be read, or is no ordinary file.
+    """
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise OSError(errno.EINVAL, "It is no ordinary file", str(path))
+    with open(path, "rb") as file:
+        return file.read(-1 if at_most is None else at_most)
+
+
+def set_aside(path: Path) -> Path:
+    """Renames a damaged file or folder and returns its new name.
+
+    Raises:
+        OSError: the disk or its owner does not allow it.
+    """
+    target = path.with_name(f"corrupt-{path.name}")
+    attempt = 1
+    while os.path.lexists(target):
+        attempt += 1
+        target = path.with_name(f"corrupt-{path.name}-{attempt}")
+    os.rename(path, target)
+    return target
 
 
 def remove_leftovers(folder: Path, name: str = "*") -> None:

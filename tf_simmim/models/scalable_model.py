@@ -29,6 +29,7 @@ class ScalableModel(tf.keras.Model):
         super().__init__(**kwargs)
         self.uses_xla = False
         self.accumulation_steps = 1
+        self._update_mark = None
         self.loss_metric = metrics.FiniteMean(name="loss")
         self.gradient_norm_metric = metrics.FiniteMean(name="gradient_norm")
         self.skipped_steps = metrics.SkippedSteps()
@@ -82,6 +83,8 @@ class ScalableModel(tf.keras.Model):
                 "both."
             )
         super().compile(optimizer, jit_compile=False, **kwargs)
+        with self.distribute_strategy.scope():
+            self._update_mark = optimization.UpdateMark()
         self.uses_xla = bool(jit_compile)
         self.accumulation_steps = accumulation_steps
 
@@ -108,6 +111,15 @@ class ScalableModel(tf.keras.Model):
         """Predicts as Keras does, with averaged weights if there are any."""
         with optimization.averaged_weights(self):
             return super().predict(*args, **kwargs)
+
+    def is_half_updated(self) -> bool:
+        """Whether `fit` has ended in the middle of an update, eagerly.
+
+        Then the weights are of no step, and no checkpoint may hold them.
+        """
+        return self._update_mark is not None and self._update_mark.is_set(
+            int(self.optimizer.iterations.numpy())
+        )
 
     def take_step(self, loss_function, batch, shares_of, measures=()):
         """Takes one optimizer step, unless its numbers are not finite.
@@ -138,6 +150,9 @@ class ScalableModel(tf.keras.Model):
         step = tf.identity(self.optimizer.iterations)
         statistics = self._moving_statistics()
         state = optimization.read_state(statistics)
+        mark = self._update_mark
+        if statistics:  # the forward pass changes them
+            batch = mark.set_before(step, batch)
         replicas = tf.distribute.get_replica_context()
         parts = optimization.split_batch(batch, self.accumulation_steps)
         shares = shares_of(*parts) / replicas.num_replicas_in_sync
@@ -158,9 +173,12 @@ class ScalableModel(tf.keras.Model):
             values, gradients = sums[: len(values)], sums[len(values) :]
         gradient_norm = tf.linalg.global_norm(gradients)
         is_skipped = optimization.apply_if_finite(
-            self.optimizer, gradients, variables, loss, gradient_norm
+            self.optimizer, gradients, variables, loss, gradient_norm, mark
         )
         optimization.restore_if(is_skipped, statistics, state)
+        # Metrics change with the step, or not at all.
+        with tf.control_dependencies([is_skipped]):
+            loss, gradient_norm = tf.identity(loss), tf.identity(gradient_norm)
         # One step counts once, however many replicas report it: a run may go
         # on with another number of them within a logging interval.
         share = 1.0 / replicas.num_replicas_in_sync

@@ -12,6 +12,7 @@ from tf_simmim.optimization.optimizer import scale_learning_rate
 from tf_simmim.optimization.replica_gradients import compiled
 from tf_simmim.optimization.replica_gradients import loss_and_gradients
 from tf_simmim.optimization.replica_gradients import split_batch
+from tf_simmim.optimization.update_mark import UpdateMark
 from tf_simmim.optimization.warmup_cosine import COSINE_ORIGINS
 from tf_simmim.optimization.warmup_cosine import WarmupCosine
 from tf_simmim.optimization.warmup_multi_step import WarmupMultiStep
@@ -23,6 +24,7 @@ __all__ = [
     "GROUPINGS",
     "GroupedAdamW",
     "OPTIMIZERS",
+    "UpdateMark",
     "WarmupCosine",
     "WarmupMultiStep",
     "apply_if_finite",

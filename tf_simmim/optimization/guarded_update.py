@@ -12,7 +12,7 @@ def scales_loss(optimizer) -> bool:
 
 
 def apply_if_finite(
-    optimizer, gradients, variables, loss, gradient_norm
+    optimizer, gradients, variables, loss, gradient_norm, mark=None
 ) -> tf.Tensor:
     """Applies gradients, unless the loss or the gradient is not finite.
 
@@ -37,9 +37,12 @@ def apply_if_finite(
         loss: float []. Summed over the replicas, so that a replica with a
             bad one spoils it for all.
         gradient_norm: float []. Global norm of `gradients`.
+        mark: `UpdateMark`, which is set before anything changes; None for
+            none.
 
     Returns:
-        bool []: the step was skipped because of a fault.
+        bool []: the step was skipped because of a fault. There only when the
+        update is over.
     """
     loss_is_finite = tf.math.is_finite(loss)
     gradient_is_finite = tf.math.is_finite(gradient_norm)
@@ -54,13 +57,18 @@ def apply_if_finite(
     tf.distribute.get_replica_context().merge_call(
         _apply_across_replicas,
         args=(can_apply, gradients),
-        kwargs={"optimizer": optimizer, "variables": _Wrapped(variables)},
+        kwargs={
+            "optimizer": optimizer,
+            "variables": _Wrapped(variables),
+            "mark": mark,
+        },
     )
     # A step whose images never come must not move the clock: so this waits
     # for the loss, which nothing else here would make it do.
     with tf.control_dependencies([can_apply]):
         optimizer.iterations.assign(step + 1)
-    return ~can_apply
+    with tf.control_dependencies([tf.identity(optimizer.iterations)]):
+        return tf.identity(~can_apply)
 
 
 class _Wrapped:
@@ -71,20 +79,22 @@ class _Wrapped:
 
 
 def _apply_across_replicas(
-    strategy, can_apply, gradients, optimizer, variables
+    strategy, can_apply, gradients, optimizer, variables, mark
 ):
     # A branch that applies gradients merges the replicas, and TensorFlow
     # allows that only if the condition was made outside of them.
     def apply():
         strategy.extended.call_for_each_replica(
-            _apply_on_replica, args=(optimizer, gradients, variables)
+            _apply_on_replica, args=(optimizer, gradients, variables, mark)
         )
 
     one_replica = strategy.experimental_local_results(can_apply)[0]
     tf.cond(one_replica, apply, lambda: None)
 
 
-def _apply_on_replica(optimizer, gradients, variables):
+def _apply_on_replica(optimizer, gradients, variables, mark):
+    if mark is not None:
+        gradients = mark.set_before(optimizer.iterations, gradients)
     optimizer.apply_gradients(
         list(zip(gradients, variables.value, strict=True)),
         experimental_aggregate_gradients=False,

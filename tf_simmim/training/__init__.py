@@ -7,6 +7,7 @@ from tf_simmim.training.curriculum import Phase
 from tf_simmim.training.curriculum import create_phases
 from tf_simmim.training.curriculum import last_step
 from tf_simmim.training.curriculum import phase_at
+from tf_simmim.training.dispensable import going_on_without
 from tf_simmim.training.environment import describe_environment
 from tf_simmim.training.environment import fingerprint
 from tf_simmim.training.environment import warn_if_changed
@@ -19,6 +20,7 @@ from tf_simmim.training.run_directory import RunDirectory
 from tf_simmim.training.shared_checkpoints import SharedCheckpointStore
 from tf_simmim.training.strategy import STRATEGIES
 from tf_simmim.training.strategy import create_strategy
+from tf_simmim.training.surviving_stream import SurvivingStream
 from tf_simmim.training.workers import Workers
 
 __all__ = [
@@ -31,12 +33,14 @@ __all__ = [
     "Phase",
     "RunDirectory",
     "SharedCheckpointStore",
+    "SurvivingStream",
     "Workers",
     "callbacks",
     "create_phases",
     "create_strategy",
     "describe_environment",
     "fingerprint",
+    "going_on_without",
     "last_step",
     "load_pretrained",
     "phase_at",

@@ -13,7 +13,9 @@ from pathlib import Path
 
 from absl import logging
 
-_ASIDE = "corrupt-"
+from tf_simmim import atomic_file
+
+_ASIDE = "corrupt-"  # of `atomic_file.set_aside`
 
 
 def name(step: int) -> str:
@@ -28,7 +30,10 @@ def temporary(directory: Path, step: int) -> Path:
 
 def find(directory: Path) -> dict[int, Path]:
     """Returns {step: path} of what is committed, damaged or not."""
-    names = {path.name for path in directory.iterdir()}
+    try:
+        names = set(os.listdir(directory))
+    except FileNotFoundError:  # removed in mid-run: `save` makes it again
+        return {}
     matches = (re.fullmatch(r"step-(\d{8,})", each) for each in names)
     steps = {int(match[1]) for match in matches if match}
     # Another name of a step, with one more zero, is none of ours.
@@ -48,19 +53,13 @@ def set_aside(folder: Path) -> str:
     Raises:
         ValueError: the disk or its owner does not allow it.
     """
-    target = folder.with_name(f"{_ASIDE}{folder.name}")
-    attempt = 1
-    while target.exists():
-        attempt += 1
-        target = folder.with_name(f"{_ASIDE}{folder.name}-{attempt}")
     try:
-        os.rename(folder, target)
+        return atomic_file.set_aside(folder).name
     except OSError as error:
         raise ValueError(
             "`directory` must be a folder in which this user may rename what "
             f"is damaged. Received: {folder} ({error.strerror})."
         ) from error
-    return target.name
 
 
 def prune(directory: Path, keep: int, newest: int) -> None:
@@ -75,7 +74,9 @@ def prune(directory: Path, keep: int, newest: int) -> None:
         newest: int. The step that was just written. One of a later step is
             somebody else's, and must not make this one an old one.
     """
-    steps = sorted(step for step in find(directory) if step <= newest)
+    steps = []
+    with _warn_of_leftover(f"What is older in {directory}"):
+        steps = sorted(step for step in find(directory) if step <= newest)
     for step in steps[:-keep]:
         path = temporary(directory, step)
         with _warn_of_leftover(path):
@@ -92,11 +93,11 @@ def sweep(directory: Path) -> None:
 
 
 @contextlib.contextmanager
-def _warn_of_leftover(path):
+def _warn_of_leftover(what):
     try:
         yield
     except OSError as error:
-        logging.warning("%s was not removed: %s.", path, error)
+        logging.warning("%s was not removed: %s.", what, error)
 
 
 def _remove(path):

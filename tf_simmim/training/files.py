@@ -1,43 +1,11 @@
 """Writing small files so that a reader never sees half of one."""
 
-import contextlib
-import errno
 import json
 from pathlib import Path
-
-import tensorflow as tf
-from absl import logging
 
 from tf_simmim import atomic_file
 
 sync = atomic_file.sync
-
-_FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-
-
-@contextlib.contextmanager
-def survive_full_disk(what: str):
-    """Logs an error of a full disk in its block, and goes on after the block.
-
-    For what a run can do without: hours of training are not given up for a
-    picture.
-
-    Args:
-        what: str. What is lost, for the log.
-    """
-    try:
-        yield
-        return
-    except OSError as error:
-        if error.errno not in _FULL_DISK:
-            raise
-        why = error.strerror
-    except (
-        tf.errors.ResourceExhaustedError,  # ENOSPC
-        tf.errors.OutOfRangeError,  # EFBIG
-    ) as error:
-        why = error.message.partition("\n")[0]
-    logging.error("Not written: %s (%s).", what, why)
 
 
 def write_all(file, content: bytes) -> None:

@@ -3,6 +3,7 @@
 from tf_simmim.training.callbacks.checkpointing import Checkpointing
 from tf_simmim.training.callbacks.collapse_alarm import CollapseAlarm
 from tf_simmim.training.callbacks.collapse_alarm import single_colour_loss
+from tf_simmim.training.callbacks.dispensable import Dispensable
 from tf_simmim.training.callbacks.graceful_stop import GracefulStop
 from tf_simmim.training.callbacks.metrics_log import MetricsLog
 from tf_simmim.training.callbacks.non_finite_watch import NonFiniteWatch
@@ -19,6 +20,7 @@ from tf_simmim.training.callbacks.weights_and_biases import wandb_callback
 __all__ = [
     "Checkpointing",
     "CollapseAlarm",
+    "Dispensable",
     "GracefulStop",
     "MetricsLog",
     "NonFiniteWatch",

@@ -32,16 +32,27 @@ class Checkpointing(StepCallback):
         every_steps: int >= 1.
         last_step: int. Step at which the run is over.
         metadata: JSON-able dict for the manifests.
+        metrics_log: `MetricsLog` of the run, whose rows the manifests
+            describe; None without.
 
     Raises:
         CheckpointWriteError: from `fit`, as said above.
     """
 
-    def __init__(self, store, checkpoint, every_steps, last_step, metadata):
+    def __init__(
+        self,
+        store,
+        checkpoint,
+        every_steps,
+        last_step,
+        metadata,
+        metrics_log=None,
+    ):
         super().__init__(every_steps, last_step)
         self.store = store
         self.checkpoint = checkpoint
         self.metadata = metadata
+        self.metrics_log = metrics_log
         self._restored_metrics = []
         self._num_failures = 0
 
@@ -67,14 +78,29 @@ class Checkpointing(StepCallback):
     def save_after_error(self):
         """Saves a checkpoint of the last step, after `fit` has failed.
 
-        For errors of the data, which leave the model as it was. Nothing is
-        saved if a callback before this one has failed at that step: what it
-        had not done would be left out for good, and the checkpoint before
-        leads there again. Nor at step 0, where nothing is to be lost.
+        Only of a whole step, from which training goes on bit for bit. So
+        nothing is saved if the error came in the middle of an update; or from
+        a callback before this one other than `metrics_log`, as what it had
+        not done would be left out for good, and the checkpoint before leads
+        there again. Nor at step 0, where nothing is to be lost.
+
+        Returns:
+            int: the step, or None if nothing is saved.
+
+        Raises:
+            FloatingPointError, CheckpointWriteError: as from the store.
         """
-        is_finished = self.step == self._previous_step
-        if self.step and is_finished and self.store.latest() != self.step:
-            self._save(self.step)
+        step = self.step
+        is_finished = step == self._previous_step or (
+            self.metrics_log is not None and self.metrics_log.has_seen(step)
+        )
+        is_half_updated = getattr(self.model, "is_half_updated", bool)
+        if not step or not is_finished or is_half_updated():
+            return None
+        if self.store.latest() == step:
+            return None
+        self._save(step)
+        return step
 
     def at_step(self, step, logs):
         try:
@@ -93,7 +119,10 @@ class Checkpointing(StepCallback):
             self._num_failures = 0
 
     def _save(self, step):
-        self.store.save(self.checkpoint, step, self.metadata)
+        metadata = self.metadata
+        if self.metrics_log is not None:
+            metadata = {**metadata, **self.metrics_log.describe()}
+        self.store.save(self.checkpoint, step, metadata)
 
     def _metric_variables(self):
         return [v for metric in self.model.metrics for v in metric.variables]

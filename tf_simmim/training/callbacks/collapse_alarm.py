@@ -63,7 +63,8 @@ class CollapseAlarm(StepCallback):
             than warm-up; ten logging intervals at least.
         tolerance: float in [0, 1). The loss counts as being there from
             `(1 - tolerance) * level` upwards.
-        metrics_file: path of metrics.jsonl, or None to count from zero.
+        metrics_file: path of metrics.jsonl, its `JsonLines`, or None to count
+            from zero.
         first_step: int >= 0. Rows up to this step do not count: their images
             or masks were others, and so was their level.
 
@@ -96,10 +97,10 @@ class CollapseAlarm(StepCallback):
         if self.metrics_file is None:
             return
         self._steps_at_level, self._has_fired = 0, False
-        for row in json_lines.JsonLines(self.metrics_file).rows(self.step):
+        for row in json_lines.JsonLines.of(self.metrics_file).rows(self.step):
             is_due = row["step"] % self.every_steps == 0
             if is_due and row["step"] > self.first_step:
-                self._fires(row["loss"])
+                self._fires(row.get("loss"))
 
     def at_step(self, step, logs):
         if self._fires(logs["loss"]):

@@ -5,6 +5,7 @@ import tensorflow as tf
 from absl import logging
 
 from tf_simmim.training import json_lines
+from tf_simmim.training.dispensable import going_on_without
 from tf_simmim.training.non_finite_steps_error import NonFiniteStepsError
 
 # Steps in a row, and the share of all steps, that a run is given up after.
@@ -32,8 +33,9 @@ class NonFiniteWatch(tf.keras.callbacks.Callback):
     when `fit` ends with the error.
 
     Args:
-        file: path of skipped_steps.jsonl; None to report nothing, on a worker
-            that only has to stop when the others do.
+        file: path of skipped_steps.jsonl, or the `JsonLines` of it; None to
+            report nothing, on a worker that only has to stop when the others
+            do.
         stream: `data.ImageStream` that the run trains on.
         images_per_step: int. The global batch size.
         total_steps: int. Steps of the whole run.
@@ -46,7 +48,7 @@ class NonFiniteWatch(tf.keras.callbacks.Callback):
 
     def __init__(self, file, stream, images_per_step, total_steps):
         super().__init__()
-        self._file = file and json_lines.JsonLines(file)
+        self._file = file and json_lines.JsonLines.of(file)
         self.stream = stream
         self.images_per_step = images_per_step
         self.max_skipped = max(_MAX_IN_A_ROW, int(_MAX_SHARE * total_steps))
@@ -56,7 +58,7 @@ class NonFiniteWatch(tf.keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         self._error = None
         self._num_reported = 0
-        if self._file and self._file.file.exists():
+        if self._file and self._file.has_any():
             step = int(self.model.optimizer.iterations.numpy())
             self._file.restart(step)
             self._num_reported = len(self._file.rows(step))
@@ -86,7 +88,8 @@ class NonFiniteWatch(tf.keras.callbacks.Callback):
         skipped = self.model.skipped_steps
         if self._file:
             for step in skipped.steps(since=self._num_reported):
-                self._report(step)
+                with going_on_without(f"the images of skipped step {step}"):
+                    self._report(step)
         self._num_reported = skipped.count()
 
     def _report(self, step):

@@ -26,7 +26,8 @@ class OverfittingAlarm(StepCallback):
             be, relative to it; in two runs on digits that did not memorise
             it was 0.01 above at most.
         patience: int >= 1. Measurements.
-        metrics_file: path of metrics.jsonl, or None to begin with nothing.
+        metrics_file: path of metrics.jsonl, its `JsonLines`, or None to begin
+            with nothing.
         first_step: int >= 0. Rows up to this step do not count: their images
             or masks were others, and so were their losses.
         last_step: int or None. The step at which the run is over.
@@ -66,13 +67,13 @@ class OverfittingAlarm(StepCallback):
         if self.metrics_file is None:
             return
         self._begin()
-        for row in json_lines.JsonLines(self.metrics_file).rows(self.step):
+        for row in json_lines.JsonLines.of(self.metrics_file).rows(self.step):
             # A run that was made longer has a row inside an interval where
             # it ended before.
             is_due = row["step"] % self.every_steps == 0
             if is_due and row["step"] > self.first_step:
                 self._fires(
-                    row["step"], row.get("validation_loss"), row["loss"]
+                    row["step"], row.get("validation_loss"), row.get("loss")
                 )
 
     def at_step(self, step, logs):

@@ -6,6 +6,8 @@ import sys
 
 import tensorflow_addons as tfa
 
+from tf_simmim.training.surviving_stream import SurvivingStream
+
 _BAR = "{n_fmt}/{total_fmt} {bar} {elapsed}<{remaining}{desc}"
 _LINE = "step {n_fmt}/{total_fmt}, {elapsed}<{remaining}{desc}"
 _SECONDS_BETWEEN_LINES = 10.0
@@ -15,7 +17,8 @@ class ProgressBar(tfa.callbacks.TQDMProgressBar):
     """Shows how far a run is, with its loss, learning rate, images/s and ETA.
 
     A bar that is redrawn in a terminal; in a log file, one line every ten
-    seconds at most.
+    seconds at most. A stream that cannot be written to any more (a full disk, a
+    closed terminal, a pipe without a reader) does not end the run.
 
     Args:
         total_steps: int. Steps of the whole run.
@@ -42,7 +45,7 @@ class ProgressBar(tfa.callbacks.TQDMProgressBar):
         self.start_step = start_step
         self.images_per_step = images_per_step
         self.learning_rate_fn = learning_rate_fn
-        file = file or sys.stderr
+        file = SurvivingStream(file or sys.stderr)
         if interactive is None:
             interactive = _can_be_redrawn(file)
         if not interactive:

@@ -5,8 +5,8 @@ from pathlib import Path
 import tensorflow as tf
 
 from tf_simmim import visualization
-from tf_simmim.training import files
 from tf_simmim.training.callbacks.step_callback import StepCallback
+from tf_simmim.training.dispensable import going_on_without
 
 
 class ReconstructionPictures(StepCallback):
@@ -48,15 +48,13 @@ class ReconstructionPictures(StepCallback):
             self.normalization,
         )
         path = self.directory / f"step-{step:08d}.png"
-        with files.survive_full_disk(str(path)):
-            try:
-                visualization.write_png(path, picture)
-            except tf.errors.OpError:
-                path.unlink(missing_ok=True)  # half a picture
-                raise
+        with going_on_without(str(path)):
+            # Somebody may have tidied up meanwhile.
+            self.directory.mkdir(parents=True, exist_ok=True)
+            visualization.write_png(path, picture)
         if self.summary_writer is None:
             return
-        with files.survive_full_disk(f"picture {step} for TensorBoard"):
+        with going_on_without(f"picture {step} for TensorBoard"):
             with self.summary_writer.as_default(step=step):
                 tf.summary.image("reconstructions", picture[tf.newaxis])
             self.summary_writer.flush()
