@@ -24,7 +24,6 @@ import warnings
 import command_line
 import data_flags
 import tqdm
-from absl import app
 from absl import flags
 
 from tf_simmim import atomic_file
@@ -232,4 +231,4 @@ if __name__ == "__main__":
     # SOURCE may stand before, between or after the flags, for --dataset.
     FLAGS.set_gnu_getopt(True)
     FLAGS.set_default("dataset", "")
-    app.run(main, argv=command_line.resolve(sys.argv))
+    command_line.run(main, sys.argv)

@@ -6,6 +6,7 @@ import data_flags
 import run_flags
 import strategy_flags
 
+from tf_simmim import atomic_file
 from tf_simmim import evaluation
 from tf_simmim import optimization
 from tf_simmim import visualization
@@ -40,8 +41,8 @@ def evaluate(run, model, held_out, strategy, workers):
     results = {"step": step, **report.to_json()}
     # One line for each entry: a matrix would fill thousands.
     lines = [f'  "{k}": {json.dumps(v)}' for k, v in results.items()]
-    path = run.path / "evaluation.json"
-    path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+    with atomic_file.replacing(run.path / "evaluation.json") as file:
+        file.write(("{\n" + ",\n".join(lines) + "\n}\n").encode())
     picture = visualization.confusion_matrix(
         report.confusion, report.class_names
     )

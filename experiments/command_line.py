@@ -7,7 +7,9 @@ import pathlib
 import re
 import sys
 
+from absl import app
 from absl import flags
+from absl import logging
 
 from tf_simmim import data
 from tf_simmim import training
@@ -38,6 +40,50 @@ _OF_FINE_TUNING = "--pretrained="
 _FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # TensorFlow adds which of its operations it was.
 _OPERATION = re.compile(r"^\{\{.*?\}\}\s*|\s*\[(\[\{\{|Op:).*")
+
+
+def run(main, argv: list[str]) -> None:
+    """Runs a program as `app.run` does, with what every program here needs.
+
+    Flagfiles are looked up (`resolve`). What it prints and logs must not end
+    it: see `training.SurvivingStream`. Letters that the locale does not have
+    are printed as escapes.
+
+    Args:
+        main: function of the arguments that are left over.
+        argv: list of str. The command line, program name first.
+    """
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+        setattr(sys, name, training.SurvivingStream(stream))
+    logging.get_absl_handler().python_handler.stream = sys.stderr
+    require_utf_8(argv)
+    app.run(main, argv=resolve(argv))
+
+
+def require_utf_8(argv: list[str]) -> None:
+    """Refuses letters beyond ASCII where the locale is not UTF-8.
+
+    Python has names of files in the encoding of the locale, and TensorFlow in
+    UTF-8: each would look for another file.
+
+    Args:
+        argv: list of str. A command line.
+
+    Raises:
+        SystemExit: an argument has such letters; the message names it and the
+            encoding.
+    """
+    encoding = sys.getfilesystemencoding()
+    for argument in argv:
+        if encoding != "utf-8" and not argument.isascii():
+            sys.exit(
+                "Arguments must be plain ASCII where the locale is not UTF-8. "
+                f"Received: {argument}, and the encoding {encoding}; set "
+                "PYTHONUTF8=1, or a locale such as LC_ALL=C.UTF-8."
+            )
 
 
 def resolve(argv: list[str]) -> list[str]:
@@ -248,19 +294,17 @@ def resolved_text() -> str:
     return "\n".join(lines) + "\n"
 
 
-def require_same_settings(flags_file: pathlib.Path, free: set[str]) -> None:
+def require_same_settings(before: str, free: set[str]) -> None:
     """Refuses to continue a run with settings that it did not begin with.
 
     Args:
-        flags_file: a run's flags.txt, as `resolved_text` wrote it.
+        before: the run's flags, as of `resolved_text`.
         free: names of flags that may change: where, how long, how often.
 
     Raises:
         ValueError: other flags differ; the message lists them.
     """
-    if not flags_file.is_file():
-        return
-    before = set(flags_file.read_text(encoding="utf-8").splitlines())
+    before = set(before.splitlines())
     now = set(resolved_text().splitlines())
 
     def names(lines):

@@ -12,10 +12,10 @@ import sys
 
 import command_line
 import picture_inputs
-from absl import app
 from absl import flags
 
 import tf_simmim  # noqa: F401  (sets TensorFlow up; before TensorFlow itself)
+from tf_simmim import atomic_file
 from tf_simmim import evaluation
 from tf_simmim import training
 from tf_simmim import visualization
@@ -59,7 +59,7 @@ def _results(path):
     """Returns a run's evaluation.json."""
     file = path / "evaluation.json"
     try:
-        results = json.loads(file.read_text(encoding="utf-8"))
+        results = json.loads(atomic_file.read_bytes(file))
         if not {"step", "top_1", "num_images"} <= results.keys():
             raise ValueError("it is not of finetune.py")
     except (OSError, ValueError, AttributeError) as error:
@@ -87,4 +87,4 @@ def _curve(path, results):
 if __name__ == "__main__":
     # RUN may stand before, between or after the flags.
     flags.FLAGS.set_gnu_getopt(True)
-    app.run(main, argv=command_line.resolve(sys.argv))
+    command_line.run(main, sys.argv)

@@ -20,7 +20,6 @@ import command_line
 import data_flags
 import model_description
 import model_flags
-from absl import app
 from absl import flags
 
 from tf_simmim import convert
@@ -145,4 +144,4 @@ if __name__ == "__main__":
     # IN and OUT may stand before, between or after the flags.
     FLAGS.set_gnu_getopt(True)
     FLAGS.set_default("dataset", "")
-    app.run(main, argv=command_line.resolve(sys.argv))
+    command_line.run(main, sys.argv)

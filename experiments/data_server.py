@@ -18,7 +18,6 @@ import sys
 import threading
 
 import command_line
-from absl import app
 from absl import flags
 from absl import logging
 
@@ -79,4 +78,4 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    app.run(main, argv=command_line.resolve(sys.argv))
+    command_line.run(main, sys.argv)

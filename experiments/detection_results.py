@@ -8,6 +8,7 @@ import detect_flags
 import numpy as np
 import optimization_flags
 
+from tf_simmim import atomic_file
 from tf_simmim import evaluation
 from tf_simmim import optimization
 from tf_simmim import visualization
@@ -38,8 +39,8 @@ def write(run, model, scores, held_out, workers):
     step = int(model.optimizer.iterations.numpy())
     scores = {name: float(scores[name]) for name in sorted(scores)}
     results = {"step": step, **scores, **report.to_json()}
-    path = run.path / "detection.json"
-    path.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    with atomic_file.replacing(run.path / "detection.json") as file:
+        file.write((json.dumps(results, indent=2) + "\n").encode())
 
     num_drawn = min(dense_flags.NUM_DRAWN.value, len(found))
     shown = data_flags.first_elements(held_out, num_drawn)

@@ -25,7 +25,6 @@ import model_flags
 import optimization_flags
 import run_flags
 import strategy_flags
-from absl import app
 from absl import flags
 
 import tf_simmim  # noqa: F401  (sets TensorFlow up; before TensorFlow itself)
@@ -163,4 +162,4 @@ def _open_source(report):
 
 
 if __name__ == "__main__":
-    app.run(main, argv=command_line.resolve(sys.argv))
+    command_line.run(main, sys.argv)

@@ -22,7 +22,6 @@ import model_flags
 import optimization_flags
 import run_flags
 import strategy_flags  # noqa: F401  (flags that a run's flags.txt sets)
-from absl import app
 from absl import flags
 
 import tf_simmim  # noqa: F401  (sets TensorFlow up; before TensorFlow itself)
@@ -157,6 +156,4 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    app.run(
-        main, argv=command_line.resolve(command_line.with_run_flags(sys.argv))
-    )
+    command_line.run(main, command_line.with_run_flags(sys.argv))

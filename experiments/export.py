@@ -16,7 +16,6 @@ import sys
 import command_line
 import compute_flags
 import picture_inputs  # noqa: F401  (--run)
-from absl import app
 from absl import flags
 from absl import logging
 
@@ -119,4 +118,4 @@ def _text(spec):
 
 
 if __name__ == "__main__":
-    app.run(main, argv=command_line.resolve(sys.argv))
+    command_line.run(main, sys.argv)

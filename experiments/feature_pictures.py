@@ -21,7 +21,6 @@ import sys
 import command_line
 import feature_rows
 import picture_inputs
-from absl import app
 from absl import flags
 
 import tf_simmim  # noqa: F401  (sets TensorFlow up; before TensorFlow itself)
@@ -140,4 +139,4 @@ def _query():
 if __name__ == "__main__":
     # IMAGE may stand before, between or after the flags.
     flags.FLAGS.set_gnu_getopt(True)
-    app.run(main, argv=command_line.resolve(sys.argv))
+    command_line.run(main, sys.argv)

@@ -10,8 +10,9 @@ the demo has learned with 100 labels (digits_finetune.flags). The same command,
 given again, continues the run from its last checkpoint. At the end,
 evaluation.json and confusion_matrix.png are in the run's folder.
 
-Ctrl-C and SIGTERM end it after the current step, with a checkpoint; its exit
-code is then 130 or 143.
+Ctrl-C, SIGTERM and a closed terminal (SIGHUP) end it after the current step,
+with a checkpoint; its exit code is then 130, 143 or 129. Under `nohup` it
+outlives the terminal.
 """
 
 import functools
@@ -27,7 +28,6 @@ import optimization_flags
 import run_flags
 import strategy_flags
 import training_program
-from absl import app
 from absl import flags
 from absl import logging
 
@@ -145,4 +145,4 @@ if __name__ == "__main__":
         print("No flags given: --flagfile=digits_finetune.flags.")
         sys.argv.append("--flagfile=digits_finetune.flags")
     finetune_flags.configure()
-    app.run(main, argv=command_line.resolve(sys.argv))
+    command_line.run(main, sys.argv)

@@ -18,7 +18,6 @@ import sys
 import command_line
 import data_flags
 import tqdm
-from absl import app
 from absl import flags
 from absl import logging
 
@@ -141,4 +140,4 @@ def report(folder, index):
 
 
 if __name__ == "__main__":
-    app.run(main, argv=command_line.resolve(sys.argv))
+    command_line.run(main, sys.argv)

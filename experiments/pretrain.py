@@ -5,8 +5,9 @@
 With no flags at all it runs the demo (demo.flags). The same command, given
 again, continues the run from its last checkpoint.
 
-Ctrl-C and SIGTERM end it after the current step, with a checkpoint; its exit
-code is then 130 or 143.
+Ctrl-C, SIGTERM and a closed terminal (SIGHUP) end it after the current step,
+with a checkpoint; its exit code is then 130, 143 or 129. Under `nohup` it
+outlives the terminal.
 """
 
 import itertools
@@ -22,7 +23,6 @@ import optimization_flags
 import run_flags
 import strategy_flags
 import training_program
-from absl import app
 from absl import flags
 from absl import logging
 
@@ -165,4 +165,4 @@ if __name__ == "__main__":
     if len(sys.argv) == 1:
         print("No flags given: running the demo, --flagfile=demo.flags.")
         sys.argv.append("--flagfile=demo.flags")
-    app.run(main, argv=command_line.resolve(sys.argv))
+    command_line.run(main, sys.argv)

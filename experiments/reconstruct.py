@@ -20,7 +20,6 @@ import sys
 import command_line
 import model_flags
 import picture_inputs
-from absl import app
 from absl import flags
 
 import tf_simmim  # noqa: F401  (sets TensorFlow up; before TensorFlow itself)
@@ -147,4 +146,4 @@ def _numbers(errors, i):
 if __name__ == "__main__":
     # IMAGE may stand before, between or after the flags.
     FLAGS.set_gnu_getopt(True)
-    app.run(main, argv=command_line.resolve(sys.argv))
+    command_line.run(main, sys.argv)

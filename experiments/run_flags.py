@@ -168,11 +168,13 @@ def create_callbacks(
             phases[number].first_step,
         )
         warning = [
-            callbacks.OverfittingAlarm(
-                LOG_EVERY_STEPS.value,
-                metrics_file=run.metrics_file,
-                first_step=phases[number].first_step,
-                last_step=total_steps,
+            callbacks.Dispensable(
+                callbacks.OverfittingAlarm(
+                    LOG_EVERY_STEPS.value,
+                    metrics_file=run.metrics,
+                    first_step=phases[number].first_step,
+                    last_step=total_steps,
+                )
             )
         ]
     metadata = {"phase": curriculum_flags.describe(phases, number)}
@@ -257,20 +259,21 @@ def recording_callbacks(
         VALIDATE_EVERY_STEPS.value, rows_in_a_tenth * log_every
     )
     batches, num_batches = validation
+    metrics_log = callbacks.MetricsLog(
+        run.metrics if workers.is_chief else None,
+        log_every,
+        total_steps,
+        batch_size,
+        optimization_flags.steps_per_epoch(num_images) * batch_size,
+        schedule,
+        summaries,
+        batches,
+        validate_every,
+        num_batches,
+        online_evaluation,
+    )
     return [
-        callbacks.MetricsLog(
-            run.metrics_file if workers.is_chief else None,
-            log_every,
-            total_steps,
-            batch_size,
-            optimization_flags.steps_per_epoch(num_images) * batch_size,
-            schedule,
-            summaries,
-            batches,
-            validate_every,
-            num_batches,
-            online_evaluation,
-        ),
+        metrics_log,
         *readers,
         callbacks.Checkpointing(
             store,
@@ -282,11 +285,13 @@ def recording_callbacks(
                 "images": stream.source.digest(),
                 "num_replicas": strategy.num_replicas_in_sync,
                 "model": checkpoint.model.get_config(),
+                "flags": command_line.resolved_text(),
                 **metadata,
             },
+            metrics_log=metrics_log,
         ),
         callbacks.NonFiniteWatch(
-            run.skipped_steps_file if workers.is_chief else None,
+            run.skipped_steps if workers.is_chief else None,
             stream,
             batch_size,
             total_steps,
@@ -314,7 +319,7 @@ def progress_callbacks(run, schedule, start_step, total_steps):
                 start_step,
             )
         )
-    return result
+    return [callbacks.Dispensable(callback) for callback in result]
 
 
 def _callbacks_for_people(
@@ -332,26 +337,23 @@ def _callbacks_for_people(
     result = progress_callbacks(run, schedule, start_step, total_steps)
     if model_flags.loss_is_in_pixels():
         sample = data_flags.first_elements(held_out, _ALARM_SAMPLE_SIZE)
-        result.append(
-            callbacks.CollapseAlarm(
-                callbacks.single_colour_loss(sample),
-                every_steps=log_every,
-                patience_steps=schedule.warmup_steps + 10 * log_every,
-                metrics_file=run.metrics_file,
-                first_step=first_step,
-            )
+        alarm = callbacks.CollapseAlarm(
+            callbacks.single_colour_loss(sample),
+            every_steps=log_every,
+            patience_steps=schedule.warmup_steps + 10 * log_every,
+            metrics_file=run.metrics,
+            first_step=first_step,
         )
-    return [
-        *result,
-        callbacks.ReconstructionPictures(
-            data_flags.first_elements(held_out, NUM_PICTURES.value),
-            held_out.normalization,
-            run.reconstructions,
-            min(PICTURE_EVERY_STEPS.value, tenth),
-            total_steps,
-            summaries,
-        ),
-    ]
+        result.append(callbacks.Dispensable(alarm))
+    pictures = callbacks.ReconstructionPictures(
+        data_flags.first_elements(held_out, NUM_PICTURES.value),
+        held_out.normalization,
+        run.reconstructions,
+        min(PICTURE_EVERY_STEPS.value, tenth),
+        total_steps,
+        summaries,
+    )
+    return [*result, callbacks.Dispensable(pictures)]
 
 
 def print_closing(run):

@@ -9,8 +9,9 @@ learns from scratch. The same command, given again, continues the run from its
 last checkpoint. At the end, evaluation.json and predictions.png are in the
 run's folder. See docs/segmentation.md.
 
-Ctrl-C and SIGTERM end it after the current step, with a checkpoint; its exit
-code is then 130 or 143.
+Ctrl-C, SIGTERM and a closed terminal (SIGHUP) end it after the current step,
+with a checkpoint; its exit code is then 130, 143 or 129. Under `nohup` it
+outlives the terminal.
 """
 
 import sys
@@ -27,7 +28,6 @@ import run_flags
 import segment_flags
 import segmentation_results
 import strategy_flags
-from absl import app
 from absl import flags
 
 # So that --help shows them.
@@ -54,4 +54,4 @@ def main(argv):
 
 if __name__ == "__main__":
     segment_flags.configure()
-    app.run(main, argv=command_line.resolve(sys.argv))
+    command_line.run(main, sys.argv)

@@ -6,6 +6,7 @@ import data_flags
 import dense_flags
 import numpy as np
 
+from tf_simmim import atomic_file
 from tf_simmim import evaluation
 from tf_simmim import optimization
 from tf_simmim import visualization
@@ -31,8 +32,8 @@ def write(run, model, scores, held_out, workers):
     results = {"step": step, "loss": float(scores["loss"]), **report.to_json()}
     # One line for each entry: a matrix would fill thousands.
     lines = [f'  "{k}": {json.dumps(v)}' for k, v in results.items()]
-    path = run.path / "evaluation.json"
-    path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+    with atomic_file.replacing(run.path / "evaluation.json") as file:
+        file.write(("{\n" + ",\n".join(lines) + "\n}\n").encode())
 
     num_drawn = min(dense_flags.NUM_DRAWN.value, len(held_out.source))
     shown = data_flags.first_elements(held_out, num_drawn)

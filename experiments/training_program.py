@@ -1,6 +1,7 @@
 """What all programs that train have in common: to begin, go on, and end."""
 
 import gc
+import math
 import re
 import sys
 
@@ -15,9 +16,26 @@ from tf_simmim import data
 from tf_simmim import training
 from tf_simmim.training import callbacks
 
+# isort: split
+import tensorflow as tf
+
+# Errors of the data or the machine. Any other may be a fault of ours, and its
+# traceback is what one needs then.
+_EXPLAINED = (
+    data.TooManyBadImagesError,
+    data.DamagedRecordsError,
+    OSError,
+    MemoryError,
+    tf.errors.ResourceExhaustedError,
+)
+
 
 def fit(fits, workers):
     """Trains, and ends the program if training ended before its time.
+
+    Before it leaves with an error, of whatever kind, it tries to save a
+    checkpoint of the last step that was finished. (Not where several workers
+    train: a checkpoint needs all of them.)
 
     Args:
         fits: iterable of (model, batches, number of steps, callbacks), one
@@ -25,7 +43,8 @@ def fit(fits, workers):
         workers: `training.Workers`.
 
     Raises:
-        SystemExit: a signal or an error has ended it.
+        SystemExit: a signal has ended it, or an error that a sentence explains.
+        Exception: any other error.
     """
     stop = training.callbacks.GracefulStop(workers)
     run_callbacks = []
@@ -47,11 +66,14 @@ def fit(fits, workers):
         FloatingPointError,  # weights that no checkpoint may hold
     ) as error:
         sys.exit(f"Error: {error}")
-    except (data.TooManyBadImagesError, data.DamagedRecordsError) as error:
-        unsaved = ""
-        if workers.count == 1:  # a checkpoint needs all of them
-            unsaved = _save_after_error(run_callbacks)
-        sys.exit(f"Error: {error}{unsaved}")
+    except Exception as error:
+        saved = ""
+        if workers.count == 1:
+            saved = _save_after_error(run_callbacks)
+        if isinstance(error, _EXPLAINED):
+            sys.exit(f"Error: {_sentence(error)}{saved}")
+        logging.error("Training ends with an error.%s", saved)
+        raise
     data_flags.log_bad_images()
     if stop.exit_code is not None:
         logging.info("Stopped; the same command continues the run.")
@@ -73,7 +95,9 @@ def open_run(workers):
             run.sweep()
     store = training.SharedCheckpointStore(
         training.CheckpointStore(
-            run.checkpoints, keep=run_flags.KEEP_CHECKPOINTS.value
+            run.checkpoints,
+            keep=run_flags.KEEP_CHECKPOINTS.value,
+            mark=run.committed_file,
         ),
         workers,
     )
@@ -107,13 +131,19 @@ def go_on(run, store, find_checkpoint, strategy, workers, source):
                 _require_fresh(run)
         return 0
     with workers.together():
-        command_line.require_same_settings(
-            run.flags_file, free=run_flags.CHANGEABLE
-        )
+        before = _settings_before(run, store)
+        if before is not None:
+            command_line.require_same_settings(
+                before, free=run_flags.CHANGEABLE
+            )
     manifest = store.restore(find_checkpoint())
     logging.info("Continuing %s from step %d.", run.path, manifest["step"])
     training.warn_if_changed(manifest["fingerprint"])
-    warn_of_other_rounding(run.flags_file)
+    if before is not None:
+        warn_of_other_rounding(before)
+    with workers.together():
+        if workers.is_chief:
+            _warn_of_other_rows(run, manifest)
     strategy_flags.warn_of_other_replicas(manifest, strategy)
     _warn_of_other_images(manifest, source)
     return manifest["step"]
@@ -150,45 +180,99 @@ def write_settings(run, schedule, num_images, total_steps, batch_size, workers):
     )
 
 
+def _settings_before(run, store):
+    """Returns the flags that a run has had so far, as text; None if unknown.
+
+    Its checkpoints know them, which nobody edits. Those of older versions do
+    not, and then flags.txt does.
+    """
+    before = store.newest_metadata().get("flags")
+    if before is None and run.flags_file.is_file():
+        before = _read_flags(run.flags_file)
+    return before
+
+
+def _read_flags(file):
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise ValueError(
+            f"{file} must be text, as the run has written it. Received: {why}."
+        ) from error
+
+
 def _require_fresh(run):
     """Refuses to begin a run anew whose checkpoints have gone.
 
     A run that was killed before its first checkpoint does begin anew.
 
     Raises:
-        ValueError: rows of metrics.jsonl lie past the first checkpoint.
+        ValueError: it has had a checkpoint, or rows of metrics.jsonl lie past
+            the first.
     """
     every = run_flags.CHECKPOINT_EVERY_STEPS.value
     if run.flags_file.is_file():
-        text = run.flags_file.read_text(encoding="utf-8")
+        text = _read_flags(run.flags_file)
         found = re.search(r"^--checkpoint_every_steps=(\d+)$", text, re.M)
         every = int(found[1]) if found else every
-    rows = training.JsonLines(run.metrics_file).rows(sys.maxsize)
+    run.metrics.set_damaged_aside()
+    rows = run.metrics.rows(math.inf)
+    what = None
     if rows and rows[-1]["step"] > every:
+        what = (
+            f"has metrics up to step {rows[-1]['step']}, and no checkpoint, "
+            f"although every {every} steps should have left one"
+        )
+    elif run.committed_file.exists():
+        what = (
+            f"has had a checkpoint, as {run.committed_file.name} says, and has "
+            "none any more"
+        )
+    if what is not None:
         raise ValueError(
-            f"{run.path} has metrics up to step {rows[-1]['step']}, and no "
-            f"checkpoint, although every {every} steps should have left one: "
-            "bring the checkpoints back; or, to begin anew, name another "
-            "--workdir or remove this folder."
+            f"{run.path} {what}: bring the checkpoints back; or, to begin "
+            "anew, name another --workdir or remove this folder."
         )
 
 
-def warn_of_other_rounding(flags_file):
-    """Warns when a run goes on with a flag that changes its last digits."""
-    if not flags_file.is_file():
+def _warn_of_other_rows(run, manifest):
+    """Says in one line if metrics.jsonl is not what a checkpoint has seen."""
+    if run.metrics.set_damaged_aside():
         return
-    text = flags_file.read_text(encoding="utf-8")
+    wanted = manifest["metadata"].get("metrics")
+    found = run.metrics.summary(manifest["step"])
+    if wanted is None or wanted == found:
+        return
+    what = "other rows than were written"
+    if wanted["rows"] != found["rows"]:
+        what = f"{found['rows']} rows, and {wanted['rows']} were written"
+    logging.warning(
+        "%s is not what it was when the checkpoint was saved: up to step %d it "
+        "has %s. Training goes on.",
+        run.metrics_file,
+        manifest["step"],
+        what,
+    )
+
+
+def warn_of_other_rounding(before):
+    """Warns when a run goes on with a flag that changes its last digits.
+
+    Args:
+        before: str. The flags that it has had so far, as a flagfile.
+    """
     for name in run_flags.ROUNDING:
         flag = flags.FLAGS[name]
-        found = re.search(rf"^--(no)?{name}(?:=(.*))?$", text, re.M)
-        before = flag.default
+        found = re.search(rf"^--(no)?{name}(?:=(.*))?$", before, re.M)
+        value = flag.default
         if found:
-            before = flag.parser.parse(found[2] or str(not found[1]))
-        if before != flag.value:
+            value = flag.parser.parse(found[2] or str(not found[1]))
+        if value != flag.value:
             logging.warning(
                 "--%s was %s, is %s. Continuing, but not bit-exact.",
                 name,
-                before,
+                value,
                 flag.value,
             )
 
@@ -211,11 +295,27 @@ def _warn_of_other_images(manifest, source):
 
 
 def _save_after_error(run_callbacks):
-    """Saves what can be saved; returns a sentence if that fails."""
+    """Saves what can be saved; returns a sentence on it, or nothing."""
     for callback in run_callbacks:
         if isinstance(callback, callbacks.Checkpointing):
             try:
-                callback.save_after_error()
-            except (training.CheckpointWriteError, FloatingPointError) as error:
-                return f" {error}"
+                step = callback.save_after_error()
+            except Exception as error:  # must not hide the first one
+                return f" {_sentence(error)}"
+            if step is not None:
+                return f" The checkpoint of step {step} is saved."
     return ""
+
+
+def _sentence(error):
+    """Returns an error without what TensorFlow adds for its developers."""
+    if isinstance(error, MemoryError):
+        return f"There is not enough memory ({error or 'MemoryError'})."
+    if isinstance(error, tf.errors.ResourceExhaustedError):
+        why = error.message.strip().partition("\n")[0]
+        return (
+            f"Memory or another resource is exhausted ({why}). A smaller "
+            "--global_batch_size, or --accumulation_steps, needs less memory."
+        )
+    text = str(error)
+    return text if text.endswith((".", "!", "?")) else f"{text}."

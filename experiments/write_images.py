@@ -20,7 +20,6 @@ import command_line
 import data_flags
 import numpy as np
 import picture_inputs
-from absl import app
 from absl import flags
 from absl import logging
 from PIL import Image
@@ -125,6 +124,4 @@ def _file_name(source, i, element):
 
 
 if __name__ == "__main__":
-    app.run(
-        main, argv=command_line.resolve(command_line.with_data_flags(sys.argv))
-    )
+    command_line.run(main, command_line.with_data_flags(sys.argv))

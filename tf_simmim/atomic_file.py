@@ -21,11 +21,21 @@ def temporary_name(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}.tmp")
 
 
-def read_bytes(path: Path, at_most: int | None = None) -> bytes:
-    """Returns what is in an ordinary file.
+def require_ordinary(path: Path) -> None:
+    """Refuses to read what is no ordinary file, before it is opened.
 
     A pipe in its place would keep a reader waiting for ever, and a device
-    would have no end, so these are not even opened.
+    would have no end.
+
+    Raises:
+        OSError: it is something else, or is not there.
+    """
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise OSError(errno.EINVAL, "It is no ordinary file", str(path))
+
+
+def read_bytes(path: Path, at_most: int | None = None) -> bytes:
+    """Returns what is in an ordinary file.
 
     Args:
         path: path.
@@ -34,8 +44,7 @@ def read_bytes(path: Path, at_most: int | None = None) -> bytes:
     Raises:
         OSError: it cannot be read, or is no ordinary file.
     """
-    if not stat.S_ISREG(os.stat(path).st_mode):
-        raise OSError(errno.EINVAL, "It is no ordinary file", str(path))
+    require_ordinary(path)
     with open(path, "rb") as file:
         return file.read(-1 if at_most is None else at_most)
 

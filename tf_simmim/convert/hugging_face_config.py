@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from tf_simmim import atomic_file
 from tf_simmim.convert.known import Known
 
 _MAX_BYTES = 1 << 20
@@ -27,8 +28,7 @@ def read_hugging_face_config(path) -> Known:
     """
     path = Path(path)
     try:
-        with open(path, "rb") as file:
-            config = json.loads(file.read(_MAX_BYTES))
+        config = json.loads(atomic_file.read_bytes(path, _MAX_BYTES))
     except (OSError, ValueError, RecursionError) as error:
         raise _refusal(path, "it is not JSON that can be read") from error
     if not isinstance(config, dict):

@@ -123,6 +123,7 @@ def _read_or_nothing(path, key):
 
 
 def _read(path, key):
+    atomic_file.require_ordinary(path)
     with zipfile.ZipFile(path) as file:
         # As they are written: so no small file becomes a large array.
         if any(i.compress_type != zipfile.ZIP_STORED for i in file.infolist()):

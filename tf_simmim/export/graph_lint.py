@@ -9,6 +9,7 @@ from google.protobuf import message
 from tensorflow.core.framework import types_pb2
 from tensorflow.core.protobuf import saved_model_pb2
 
+from tf_simmim import atomic_file
 from tf_simmim.export import allowed_operations
 
 DEFAULT_SIGNATURE = "serving_default"
@@ -41,7 +42,7 @@ def read_meta_graph(folder):
     """
     path = Path(folder) / "saved_model.pb"
     try:
-        content = path.read_bytes()
+        content = atomic_file.read_bytes(path)
         saved_model = saved_model_pb2.SavedModel.FromString(content)
     except (OSError, message.DecodeError) as error:
         raise ValueError(f"{path.name} cannot be read ({error})") from error

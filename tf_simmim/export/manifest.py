@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from tf_simmim import atomic_file
 from tf_simmim.training import files
 from tf_simmim.training import manifests
 
@@ -39,7 +40,7 @@ def read(folder) -> dict:
     """
     path = Path(folder) / FILE_NAME
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(atomic_file.read_bytes(path))
         if content["format"] != FORMAT:
             raise ValueError(f"its format is {content['format']!r}")
         if content["format_version"] != FORMAT_VERSION:

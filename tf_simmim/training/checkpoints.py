@@ -14,12 +14,15 @@ from tf_simmim.training import files
 from tf_simmim.training import manifests
 from tf_simmim.training import read_back
 from tf_simmim.training.checkpoint_write_error import CheckpointWriteError
+from tf_simmim.training.dispensable import going_on_without
 from tf_simmim.training.no_valid_checkpoint_error import NoValidCheckpointError
 
 _PREFIX = "state"
 # What a full or failing disk makes of a save. IndexError: TensorFlow, for a
 # file that is shorter than it should be.
 _WRITE_ERRORS = (OSError, tf.errors.OpError, IndexError)
+# What reading a checkpoint raises that is not what was written.
+_DAMAGE = (OSError, ValueError, LookupError, TypeError, RecursionError)
 
 
 class CheckpointStore:
@@ -44,18 +47,22 @@ class CheckpointStore:
     Args:
         directory: path of a local folder, created if need be.
         keep: int >= 1. How many of the newest checkpoints stay.
+        mark: path of a file that the first checkpoint leaves behind, outside
+            of `directory`: it tells a run without checkpoints yet from one
+            that has lost them. None for none.
 
     Raises:
         ValueError: `keep` is below 1, or `directory` is a file.
 
-    Files: owns `step-*`, `tmp-*` and `corrupt-*` in `directory`.
+    Files: owns `step-*`, `tmp-*` and `corrupt-*` in `directory`, and `mark`.
     """
 
-    def __init__(self, directory, keep=3):
+    def __init__(self, directory, keep=3, mark=None):
         if keep < 1:
             raise ValueError(f"`keep` must be at least 1. Received: {keep}.")
         self.directory = Path(directory)
         self.keep = keep
+        self.mark = mark and Path(mark)
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError) as error:
@@ -99,7 +106,8 @@ class CheckpointStore:
         # There when it could not be removed after an attempt that failed.
         shutil.rmtree(temporary, ignore_errors=True)
         try:
-            temporary.mkdir()
+            # The folder above may have been removed meanwhile.
+            temporary.mkdir(parents=True)
             checkpoint.write(str(temporary / _PREFIX))
             written = sorted(temporary.iterdir())
             for path in written:
@@ -119,6 +127,7 @@ class CheckpointStore:
                     self.directory, step, error
                 ) from error
             raise
+        self._leave_mark(step)
         folders.prune(self.directory, self.keep, newest=step)
         return final
 
@@ -254,6 +263,24 @@ class CheckpointStore:
         status.assert_existing_objects_matched().expect_partial()
         return True
 
+    def newest_metadata(self) -> dict:
+        """Returns what the newest manifest says, its files not looked at.
+
+        Returns:
+            dict: its `metadata`; empty if no manifest can be read.
+        """
+        committed = folders.find(self.directory)
+        for _, folder in sorted(committed.items(), reverse=True):
+            with contextlib.suppress(*_DAMAGE):
+                return manifests.read_unchecked(folder)["metadata"]
+        return {}
+
+    def _leave_mark(self, step):
+        # After the checkpoint: a mark without one would block the run.
+        if self.mark is not None and not self.mark.exists():
+            with going_on_without(str(self.mark)):
+                files.write_json(self.mark, {"first_checkpoint": step})
+
     def _newest_valid(self):
         """Returns (folder, manifest, {newer, damaged folder: why})."""
         damaged = {}
@@ -267,13 +294,7 @@ class CheckpointStore:
                     "`directory` must hold checkpoints that this user may "
                     f"read. Received: {error.filename}."
                 ) from error
-            except (
-                OSError,
-                ValueError,
-                LookupError,
-                TypeError,
-                RecursionError,
-            ) as error:
+            except _DAMAGE as error:
                 if not os.path.lexists(folder):
                     # The process that trains has replaced it by newer ones.
                     return self._newest_valid()

@@ -4,6 +4,7 @@ import hashlib
 import json
 from pathlib import Path
 
+from tf_simmim import atomic_file
 from tf_simmim.training import environment
 from tf_simmim.training import files
 
@@ -58,13 +59,7 @@ def read(folder: Path) -> dict:
         ValueError, LookupError, TypeError: the manifest or a file is not what
             was written.
     """
-    content = (folder / _NAME).read_bytes()
-    manifest = json.loads(content)
-    # Byte by byte: a space that was not there before is damage as well.
-    if content != _text_with_digest(manifest).encode():
-        raise ValueError("the manifest has other content than was written")
-    if folder.name != f"step-{manifest['step']:08d}":
-        raise ValueError(f"the manifest is of step {manifest['step']}")
+    manifest = read_unchecked(folder)
     _require_own_files(folder)
     for name, expected in manifest["files"].items():
         if Path(name).name != name:
@@ -74,6 +69,25 @@ def read(folder: Path) -> dict:
             raise ValueError(f"{name} has {size} of {expected['bytes']} bytes")
         if _describe(folder / name) != expected:
             raise ValueError(f"{name} has other content than was written")
+    return manifest
+
+
+def read_unchecked(folder: Path) -> dict:
+    """Returns the manifest of a checkpoint, without looking at other files.
+
+    Raises:
+        OSError, ValueError, LookupError, TypeError: as `read`.
+    """
+    content = atomic_file.read_bytes(folder / _NAME)
+    manifest = json.loads(content)
+    # Byte by byte: a space that was not there before is damage as well.
+    if content != _text_with_digest(manifest).encode():
+        raise ValueError("the manifest has other content than was written")
+    if folder.name != f"step-{manifest['step']:08d}":
+        raise ValueError(f"the manifest is of step {manifest['step']}")
+    for name in ("metadata", "fingerprint", "files"):
+        if not isinstance(manifest.get(name), dict):
+            raise ValueError(f"{_NAME} has no `{name}`")
     return manifest
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from tf_simmim import atomic_file
 from tf_simmim import backbones
 from tf_simmim import boxes
 from tf_simmim import models
@@ -118,13 +119,14 @@ def _backbone_classes():
 
 def _read_json(file):
     try:
-        with open(file, "rb") as opened:
-            content = opened.read(_MAX_BYTES + 1)
+        content = atomic_file.read_bytes(file, _MAX_BYTES + 1)
         if len(content) > _MAX_BYTES:
             raise _refusal(file, f"it has more than {_MAX_BYTES} bytes")
         return json.loads(content)
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise _refusal(file, "it is not JSON") from error
+    except OSError as error:
+        raise _refusal(file, error.strerror or str(error)) from error
 
 
 def _require_plain(file, options, cls):

@@ -1,6 +1,7 @@
 """The folder of one run: where everything that it leaves behind lives."""
 
 import os
+import sys
 from pathlib import Path
 
 import tensorflow as tf
@@ -8,7 +9,19 @@ import tensorflow as tf
 from tf_simmim import atomic_file
 from tf_simmim.training import environment
 from tf_simmim.training import files
+from tf_simmim.training import json_lines
 from tf_simmim.training import run_lock
+
+# What must be an ordinary file where there is one of the name.
+_FILES = (
+    "committed.json",
+    "environment.json",
+    "evaluation.json",
+    "flags.txt",
+    "lock",
+    "model.json",
+    "wandb_run_id.txt",
+)
 
 
 class RunDirectory:
@@ -23,10 +36,14 @@ class RunDirectory:
         tensorboard/      the same for TensorBoard, with pictures
         reconstructions/  PNG grids
         checkpoints/      see `CheckpointStore`
+        committed.json    the step of the first checkpoint: a run that has this
+                          and no checkpoints has lost them
         evaluation.json, evaluation.png, features/  of `evaluate.py`
-        lock              locked while a process trains here
+        lock              locked while a process trains here, like the folder
 
     The files are never links: writing to one would change a file elsewhere.
+    Nor are they folders, pipes or devices. (Files of rows may be, of a run
+    that goes on: they are set aside then, as the rows are not needed for it.)
 
     Args:
         path: path of a local folder.
@@ -35,12 +52,14 @@ class RunDirectory:
 
     Attributes:
         path, flags_file, environment_file, metrics_file,
-        skipped_steps_file, model_file, tensorboard, reconstructions,
-        checkpoints: pathlib.Path.
+        skipped_steps_file, model_file, committed_file, tensorboard,
+        reconstructions, checkpoints: pathlib.Path.
+        metrics, skipped_steps: `JsonLines` of these files.
 
     Raises:
-        ValueError: `path` is a URL; is a file or cannot be written to, where
-            `create` is set; or one of its files is a link.
+        ValueError: `path` is a URL, or has a name that this locale cannot
+            tell TensorFlow; is a file or cannot be written to, where `create`
+            is set; or one of its files is a link or none.
     """
 
     def __init__(self, path, create=True):
@@ -48,23 +67,35 @@ class RunDirectory:
             raise ValueError(
                 f"`path` must be a folder of this machine. Received: {path}."
             )
+        _require_utf_8(path)
         self.path = Path(path)
         self.flags_file = self.path / "flags.txt"
         self.environment_file = self.path / "environment.json"
         self.metrics_file = self.path / "metrics.jsonl"
         self.skipped_steps_file = self.path / "skipped_steps.jsonl"
         self.model_file = self.path / "model.json"
+        self.committed_file = self.path / "committed.json"
         self.tensorboard = self.path / "tensorboard"
         self.reconstructions = self.path / "reconstructions"
         self.checkpoints = self.path / "checkpoints"
+        self.metrics = json_lines.JsonLines(self.metrics_file)
+        self.skipped_steps = json_lines.JsonLines(self.skipped_steps_file)
         self._summary_writer = None
         if create:
             self._create()
+        self._require_files()
+
+    def _require_files(self):
         for file in self.path.iterdir():
             if file.is_symlink() and not file.is_dir():
                 raise ValueError(
                     "`path` must be a folder whose files are no links. "
-                    f"Received: {path}, where {file.name} is one."
+                    f"Received: {self.path}, where {file.name} is one."
+                )
+            if file.name in _FILES and file.exists() and not file.is_file():
+                raise ValueError(
+                    "`path` must be a folder whose files are ordinary files. "
+                    f"Received: {self.path}, where {file.name} is none."
                 )
 
     def _create(self):
@@ -96,7 +127,8 @@ class RunDirectory:
         """Keeps other processes from training here while this one lives.
 
         A second call in the same process changes nothing. A process that was
-        killed leaves no lock behind.
+        killed leaves no lock behind. The folder is locked as well as the file
+        in it: removing that file lets nobody in.
 
         Raises:
             ValueError: another process trains here; the message names it.
@@ -115,6 +147,7 @@ class RunDirectory:
             self.metrics_file,
             self.skipped_steps_file,
             self.model_file,
+            self.committed_file,
         ):
             atomic_file.remove_leftovers(self.path, file.name)
         atomic_file.remove_leftovers(self.reconstructions)
@@ -144,3 +177,21 @@ class RunDirectory:
     def write_model(self, model) -> None:
         """Writes `model.json`, the configuration of a model of `models`."""
         files.write_json(self.model_file, model.get_config())
+
+
+def _require_utf_8(path):
+    """Refuses a name that TensorFlow, which has UTF-8 only, takes for another.
+
+    Python has the encoding of the locale.
+    """
+    try:
+        is_same = os.fsencode(path) == str(path).encode("utf-8")
+    except UnicodeError:
+        is_same = False
+    if not is_same:
+        raise ValueError(
+            "`path` must be plain ASCII where the locale is not UTF-8. "
+            f"Received: {str(path)!r}, and the encoding "
+            f"{sys.getfilesystemencoding()}; set PYTHONUTF8=1, or a locale "
+            "such as LC_ALL=C.UTF-8."
+        )

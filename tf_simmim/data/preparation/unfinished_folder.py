@@ -79,7 +79,7 @@ class UnfinishedFolder:
             return
         settings = self._own / _SETTINGS
         if settings.exists():
-            self._require_same(json.loads(settings.read_bytes()))
+            self._require_same(json.loads(atomic_file.read_bytes(settings)))
         else:
             # Without settings, nothing has been written into it.
             shutil.rmtree(self._own, ignore_errors=True)
@@ -119,7 +119,7 @@ class UnfinishedFolder:
         path = self._own / f"{file}.json"
         if not path.exists():
             return None
-        facts = json.loads(path.read_bytes())
+        facts = json.loads(atomic_file.read_bytes(path))
         shard = self.path / file
         is_there = shard.exists() and shard.stat().st_size == facts["bytes"]
         return facts if is_there else None

@@ -6,10 +6,13 @@ Dimension key:
 
 import dataclasses
 import json
-import math
 from pathlib import Path
 
 import numpy as np
+
+from tf_simmim import atomic_file
+
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +58,7 @@ def read_annotations(file) -> CocoAnnotations:
     """
     file = Path(file)
     try:
-        content = json.loads(file.read_bytes())
+        content = json.loads(atomic_file.read_bytes(file))
     except (OSError, UnicodeDecodeError, ValueError, RecursionError) as error:
         raise _refusal(file, f"it cannot be read: {error}") from error
     if not isinstance(content, dict):
@@ -98,7 +101,7 @@ def read_annotations(file) -> CocoAnnotations:
         file_names=[_text(file, each, "file_name") for each in images],
         sizes=np.array(
             [
-                [_number(file, each, side, -1) for side in ("height", "width")]
+                [_side(file, each, name) for name in ("height", "width")]
                 for each in images
             ],
             np.int32,
@@ -127,6 +130,15 @@ def _number(file, entry, name, default=None):
     return number
 
 
+def _side(file, entry, name):
+    side = _number(file, entry, name, -1)
+    if not -1 <= side < 1 << 31:
+        raise _refusal(
+            file, f"`{name}` must be a number of pixels: {_shortened(entry)}"
+        )
+    return side
+
+
 def _text(file, entry, name):
     text = entry.get(name)
     if not isinstance(text, str) or not text:
@@ -140,13 +152,18 @@ def _box(file, entry):
     if (
         not isinstance(box, list)
         or len(box) != 4
-        or not all(type(n) in (int, float) and math.isfinite(n) for n in box)
+        or not all(type(n) in (int, float) for n in box)
+        # Twice: a sum must not be too large either.
+        or not all(abs(n) <= _LARGEST / 2 for n in box)
     ):
         raise _refusal(
-            file, f"`bbox` must have four numbers: {_shortened(entry)}"
+            file,
+            "`bbox` must have four numbers, finite ones as float32: "
+            f"{_shortened(entry)}",
         )
     left, top, width, height = box
-    return top, left, top + height, left + width
+    # Rounded as they will be: what has no area then has none.
+    return [np.float32(n) for n in (top, left, top + height, left + width)]
 
 
 def _shortened(entry):

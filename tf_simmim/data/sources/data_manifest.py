@@ -98,6 +98,7 @@ def read(path):
     """
     digest = hashlib.sha256()
     try:
+        atomic_file.require_ordinary(path)
         with open(path, "rb") as file:
             header = file.readline()
             if not is_header(header):

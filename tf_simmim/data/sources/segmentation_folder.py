@@ -10,6 +10,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from tf_simmim import atomic_file
 from tf_simmim.data.sources import decoding
 from tf_simmim.data.sources import folder_splits
 from tf_simmim.data.sources import folder_tree
@@ -149,7 +150,7 @@ def _hint(root):
 def _read_class_names(root):
     file = Path(os.fsdecode(root)) / "classes.txt"
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = atomic_file.read_bytes(file).decode("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(
             "A folder of images and masks needs a text file classes.txt, with "

@@ -42,7 +42,7 @@ def wanted(tfds, features):
 def boxes_of(objects, image) -> dict:
     """Returns the boxes of an image as a source has them.
 
-    Groups and boxes without an area are left out, and so is what comes after
+    Groups and boxes without a finite area are left out, and so is what comes after
     the first `MAX_BOXES`.
 
     Args:
@@ -57,6 +57,7 @@ def boxes_of(objects, image) -> dict:
     """
     boxes, classes = objects["bbox"], tf.cast(objects["label"], tf.int64)
     is_kept = tf.reduce_all(boxes[:, 2:] > boxes[:, :2], axis=-1)
+    is_kept &= tf.reduce_all(tf.math.is_finite(boxes), axis=-1)
     if "is_crowd" in objects:
         is_kept &= ~objects["is_crowd"]
     sides = tf.cast(tf.shape(image)[:2], tf.float32)

@@ -6,17 +6,21 @@ import threading
 import tensorflow as tf
 from absl import logging
 
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class GracefulStop(tf.keras.callbacks.Callback):
-    """Turns SIGTERM and SIGINT (Ctrl-C) into the end of `fit`.
+    """Turns SIGTERM, SIGINT (Ctrl-C) and SIGHUP into the end of `fit`.
 
     The current step is finished and `fit` returns, so that `Checkpointing`
     saves and nothing is lost. The program should then exit with `exit_code`.
 
-    A second signal of either kind ends the process at once. That does no
-    harm: a checkpoint is there as a whole or not at all.
+    SIGHUP comes when the terminal is closed. A signal that the process was
+    told to ignore, as `nohup` does with SIGHUP, is ignored here too.
+
+    A second SIGTERM or SIGINT ends the process at once. That does no harm: a
+    checkpoint is there as a whole or not at all. A second SIGHUP does nothing:
+    shell and system both send one to a terminal's programs.
 
     The handlers are in place while `fit` runs, and the former ones before and
     after. Keras does not tell its callbacks when `fit` raises, so put it
@@ -38,8 +42,9 @@ class GracefulStop(tf.keras.callbacks.Callback):
         workers: `training.Workers` of the run, or None for one.
 
     Attributes:
-        exit_code: int or None. 143 after SIGTERM, 130 after SIGINT (128 + the
-            signal's number, as shells have it); None without a signal.
+        exit_code: int or None. 143 after SIGTERM, 130 after SIGINT, 129 after
+            SIGHUP (128 + the signal's number, as shells have it); None without
+            a signal.
     """
 
     def __init__(self, workers=None):
@@ -57,7 +62,9 @@ class GracefulStop(tf.keras.callbacks.Callback):
         if threading.current_thread() is not threading.main_thread():
             return
         self._former_handlers = {
-            number: signal.signal(number, self._handle) for number in _SIGNALS
+            number: signal.signal(number, self._handle)
+            for number in _SIGNALS
+            if signal.getsignal(number) is not signal.SIG_IGN
         }
 
     def on_train_batch_end(self, batch, logs=None):
@@ -66,8 +73,8 @@ class GracefulStop(tf.keras.callbacks.Callback):
             self._is_announced = True
             self.model.stop_training = True
             logging.warning(
-                "Asked to stop: ending after step %d. A second signal ends "
-                "the process at once.",
+                "Asked to stop: ending after step %d. A second SIGTERM or "
+                "Ctrl-C ends the process at once.",
                 int(self.model.optimizer.iterations.numpy()),
             )
 
@@ -97,5 +104,6 @@ class GracefulStop(tf.keras.callbacks.Callback):
         # As little as possible: Python runs this between any two bytecodes,
         # in the middle of a log line too.
         self._own_code = 128 + number
-        for each in _SIGNALS:
-            signal.signal(each, signal.SIG_DFL)
+        for each in self._former_handlers:
+            is_hangup = each == signal.SIGHUP
+            signal.signal(each, signal.SIG_IGN if is_hangup else signal.SIG_DFL)
