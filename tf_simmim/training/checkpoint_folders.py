@@ -63,7 +63,7 @@ def set_aside(folder: Path) -> str:
 
 
 def prune(directory: Path, keep: int, newest: int) -> None:
-    """Removes the oldest checkpoints.
+    """Removes the oldest checkpoints, and what attempts before have left.
 
     One that cannot be removed costs room on the disk and no more: it is a
     line in the log, and `sweep` tries again.
@@ -82,12 +82,15 @@ def prune(directory: Path, keep: int, newest: int) -> None:
         with _warn_of_leftover(path):
             # Renamed first: what is half removed never looks committed.
             os.rename(directory / name(step), path)
-            _remove(path)
+    sweep(directory)
 
 
 def sweep(directory: Path) -> None:
     """Removes all that is half written or half removed."""
-    for path in directory.glob("tmp-*"):
+    paths = []
+    with _warn_of_leftover(f"What is half written in {directory}"):
+        paths = list(directory.glob("tmp-*"))
+    for path in paths:
         with _warn_of_leftover(path):
             _remove(path)
 

@@ -42,8 +42,8 @@ def wanted(tfds, features):
 def boxes_of(objects, image) -> dict:
     """Returns the boxes of an image as a source has them.
 
-    Groups and boxes without a finite area are left out, and so is what comes after
-    the first `MAX_BOXES`.
+    Groups and boxes without a finite area are left out, and so is what comes
+    after the first `MAX_BOXES`.
 
     Args:
         objects: dict of `bbox` float32 [n, 4]: top, left, bottom, right, as
