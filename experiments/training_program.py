@@ -310,7 +310,7 @@ def _save_after_error(run_callbacks):
 def _sentence(error):
     """Returns an error without what TensorFlow adds for its developers."""
     if isinstance(error, MemoryError):
-        return f"There is not enough memory ({error or 'MemoryError'})."
+        return f"There is not enough memory ({str(error) or 'MemoryError'})."
     if isinstance(error, tf.errors.ResourceExhaustedError):
         why = error.message.strip().partition("\n")[0]
         return (

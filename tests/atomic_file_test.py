@@ -33,6 +33,26 @@ class AtomicFileTest(tf.test.TestCase):
         self.assertEqual(self.path.read_bytes(), b"old")
         self.assertEqual(os.listdir(self.path.parent), ["a.bin"])
 
+    def test_what_is_no_ordinary_file_is_not_opened(self):
+        self.assertEqual(atomic_file.read_bytes(self.path), b"old")
+        self.assertEqual(atomic_file.read_bytes(self.path, 2), b"ol")
+        pipe = self.path.with_name("pipe")
+        os.mkfifo(pipe)
+        for path in (pipe, self.path.parent, "/dev/zero"):
+            with self.assertRaisesRegex(OSError, "no ordinary file"):
+                atomic_file.read_bytes(path)
+        with self.assertRaises(FileNotFoundError):
+            atomic_file.read_bytes(self.path.with_name("gone"))
+
+    def test_programs_leave_no_half_written_results(self):
+        experiments = pathlib.Path(__file__).parents[1] / "experiments"
+        programs = sorted(experiments.glob("*.py"))
+        self.assertGreater(len(programs), 20)
+        for program in programs:
+            text = program.read_text(encoding="utf-8")
+            for call in (".write_text(", ".write_bytes(", ', "w")', ', "wb")'):
+                self.assertNotIn(call, text, program.name)
+
     def test_what_killed_processes_left_is_removed_and_nothing_else(self):
         folder = self.path.parent
         names = [".a.bin.7.tmp", ".b.json.81.tmp", ".hidden", "c.7.tmp"]

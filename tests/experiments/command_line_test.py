@@ -1,6 +1,8 @@
 """Tests for experiments/command_line.py, and for every flagfile."""
 
 import pathlib
+import sys
+from unittest import mock
 
 import command_line
 import detect  # noqa: F401  (defines its flags)
@@ -236,32 +238,30 @@ def test_the_flags_of_a_run_come_first(words, tmp_path):
     assert command_line.with_run_flags(["p", "--help"]) == ["p", "--help"]
 
 
-def test_only_settings_of_where_how_long_and_how_often_may_change(tmp_path):
-    path = tmp_path / "flags.txt"
+def test_only_settings_of_where_how_long_and_how_often_may_change():
     first = ["--dataset=builtin:digits", "--seed=1", "--train_epochs=20"]
     parse(*first)
-    path.write_text(command_line.resolved_text())
+    before = command_line.resolved_text()
     free = {"train_epochs", "workdir"}
     parse(*first, "--train_epochs=30", "--workdir=elsewhere")
-    command_line.require_same_settings(path, free)
+    command_line.require_same_settings(before, free)
     parse(*first, "--seed=2", "--nohorizontal_flip", "--embed_dim=24")
     with pytest.raises(ValueError, match="name another --workdir") as error:
-        command_line.require_same_settings(path, free)
+        command_line.require_same_settings(before, free)
     for word in ("--seed=1", "--seed=2", "--nohorizontal_flip", "embed_dim=24"):
         assert word in str(error.value)
     assert "train_epochs" not in str(error.value)
 
 
-def test_a_flag_newer_than_the_run_is_refused_only_off_its_default(tmp_path):
-    path = tmp_path / "flags.txt"
+def test_a_flag_newer_than_the_run_is_refused_only_off_its_default():
     parse("--dataset=builtin:digits", "--seed=1")
     lines = command_line.resolved_text().splitlines()
     lines.remove("--mask_strategy=random")
-    path.write_text("\n".join(lines) + "\n")
-    command_line.require_same_settings(path, set())
+    before = "\n".join(lines) + "\n"
+    command_line.require_same_settings(before, set())
     parse("--dataset=builtin:digits", "--seed=1", "--mask_strategy=grid")
     with pytest.raises(ValueError, match="Received: --mask_strategy=grid"):
-        command_line.require_same_settings(path, set())
+        command_line.require_same_settings(before, set())
 
 
 @pytest.mark.parametrize(
@@ -280,3 +280,18 @@ def test_the_flags_that_a_run_writes_are_flags_of_a_run(tmp_path):
     parse("--dataset=builtin:digits", "--nohorizontal_flip", "--seed=3")
     (tmp_path / "flags.txt").write_text(command_line.resolved_text())
     command_line.with_run_flags(["program", f"--workdir={tmp_path}"])
+
+
+def test_letters_that_tensorflow_would_take_for_others_are_named():
+    argv = ["program", "--workdir=runs/größe"]
+    command_line.require_utf_8(argv)
+    for encoding in ("ascii", "iso8859-1"):
+        with mock.patch.object(
+            sys, "getfilesystemencoding", return_value=encoding
+        ):
+            command_line.require_utf_8(argv[:1])
+            with pytest.raises(SystemExit) as error:
+                command_line.require_utf_8(argv)
+        assert f"--workdir=runs/größe, and the encoding {encoding}" in str(
+            error.value
+        )

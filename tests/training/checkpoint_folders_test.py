@@ -1,6 +1,9 @@
 """Tests for tf_simmim.training.checkpoint_folders."""
 
+import errno
+import os
 from pathlib import Path
+from unittest import mock
 
 import tensorflow as tf
 
@@ -39,15 +42,28 @@ class CheckpointFoldersTest(tf.test.TestCase):
 
     def test_what_cannot_be_pruned_is_a_line_in_the_log(self):
         self.make("step-00000003", "step-00000004", "step-00000005")
-        # A folder with something in it is in the way of the new name.
-        self.make("tmp-00000003")
-        with self.assertLogs("absl", "WARNING") as logs:
-            checkpoint_folders.prune(self.directory, keep=1, newest=5)
+        rename = os.rename
+
+        def rename_others(source, target):
+            if source.name == "step-00000003":
+                raise OSError(errno.EMFILE, "Too many open files")
+            rename(source, target)
+
+        with mock.patch.object(os, "rename", rename_others):
+            with self.assertLogs("absl", "WARNING") as logs:
+                checkpoint_folders.prune(self.directory, keep=1, newest=5)
         self.assertLen(logs.output, 1)
         self.assertIn("tmp-00000003 was not removed", logs.output[0])
-        self.assertEqual(
-            self.names(), ["step-00000003", "step-00000005", "tmp-00000003"]
-        )
+        self.assertEqual(self.names(), ["step-00000003", "step-00000005"])
+
+    def test_what_an_attempt_has_left_goes_with_the_next_that_succeeds(self):
+        self.make("tmp-00000003", "step-00000005")
+        checkpoint_folders.prune(self.directory, keep=1, newest=5)
+        self.assertEqual(self.names(), ["step-00000005"])
+
+    def test_a_folder_that_was_removed_holds_no_checkpoints(self):
+        gone = self.directory / "gone"
+        self.assertEqual(checkpoint_folders.find(gone), {})
 
     def test_link_and_file_in_the_place_of_a_checkpoint_are_pruned(self):
         self.make("mine", "step-00000005")

@@ -1,5 +1,8 @@
 """Damaged checkpoints of a real SimMIM: the right fallback or a refusal."""
 
+import hashlib
+import json
+import os
 import shutil
 from pathlib import Path
 
@@ -50,6 +53,11 @@ def replace_by_a_folder(path, other):
     path.mkdir()
 
 
+def replace_by_a_pipe(path, other):
+    path.unlink()
+    os.mkfifo(path)
+
+
 def replace_by_the_file_of_another_step(path, other):
     shutil.copyfile(other, path)
 
@@ -63,6 +71,7 @@ DAMAGES = (
     append_byte,
     replace_by_a_list,
     replace_by_a_folder,
+    replace_by_a_pipe,
     replace_by_the_file_of_another_step,
 )
 
@@ -162,6 +171,23 @@ class DamageTest(tf.test.TestCase, parameterized.TestCase):
                 store.restore(self.checkpoint)
         self.assertEqual(values(self.checkpoint), before)
         self.assertEqual(self.names(), [f"step-{step:08d}" for step in STEPS])
+
+    @parameterized.parameters("metadata", "fingerprint", "files")
+    def test_manifest_without_a_part_is_named_and_its_checkpoint_damaged(
+        self, name
+    ):
+        file = self.folder(5) / "manifest.json"
+        content = json.loads(file.read_text())
+        del content[name], content["sha256"]
+        text = json.dumps(content, sort_keys=True)
+        # Whoever wrote it knew how to.
+        content["sha256"] = hashlib.sha256(text.encode()).hexdigest()
+        text = json.dumps(content, sort_keys=True, indent=2)
+        file.write_text(text + "\n")
+        with self.assertLogs("absl", "ERROR") as logs:
+            manifest = self.store.restore(self.checkpoint)
+        self.assertEqual(manifest["step"], 3)
+        self.assertIn(f"manifest.json has no `{name}`", logs.output[0])
 
     def test_no_changed_byte_of_a_manifest_passes(self):
         for step in STEPS[:-1]:  # the only one: what is damaged is refused

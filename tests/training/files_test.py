@@ -6,12 +6,11 @@ from pathlib import Path
 from unittest import mock
 
 import tensorflow as tf
-from absl.testing import parameterized
 
 from tf_simmim.training import files
 
 
-class FilesTest(tf.test.TestCase, parameterized.TestCase):
+class FilesTest(tf.test.TestCase):
     def setUp(self):
         super().setUp()
         self.directory = Path(self.get_temp_dir())
@@ -25,32 +24,6 @@ class FilesTest(tf.test.TestCase, parameterized.TestCase):
                 files.write_text(path, "new")
         self.assertEqual(path.read_text(), "old")
         self.assertEqual(list(self.directory.iterdir()), [path])
-
-    @parameterized.parameters(
-        OSError(errno.ENOSPC, "No space left on device"),
-        OSError(errno.EFBIG, "File too large"),
-        tf.errors.ResourceExhaustedError(None, None, "No space left\nmore"),
-        tf.errors.OutOfRangeError(None, None, "File too large"),
-    )
-    def test_full_disk_is_one_line_in_the_log(self, error):
-        with self.assertLogs("absl", "ERROR") as logs:
-            with files.survive_full_disk("the picture"):
-                raise error
-        self.assertLen(logs.output, 1)
-        self.assertRegex(
-            logs.output[0],
-            r"Not written: the picture \((No space left|File too large)[^\n]*$",
-        )
-
-    @parameterized.parameters(
-        PermissionError(errno.EACCES, "Permission denied"),
-        ValueError("picture"),
-        tf.errors.InvalidArgumentError(None, None, "picture"),
-    )
-    def test_other_errors_are_raised(self, error):
-        with self.assertRaises(type(error)):
-            with files.survive_full_disk("the picture"):
-                raise error
 
     def test_everything_is_written_by_a_file_that_takes_little(self):
         taken = []

@@ -6,11 +6,12 @@ from pathlib import Path
 from unittest import mock
 
 import tensorflow as tf
+from absl.testing import parameterized
 
 from tf_simmim.training import run_directory
 
 
-class RunDirectoryTest(tf.test.TestCase):
+class RunDirectoryTest(tf.test.TestCase, parameterized.TestCase):
     def setUp(self):
         super().setUp()
         self.parent = Path(self.get_temp_dir())
@@ -67,6 +68,36 @@ class RunDirectoryTest(tf.test.TestCase):
             (run / "metrics.jsonl").unlink()
         # TensorFlow cannot remove a folder with a link to a folder in it.
         (run / "checkpoints").unlink()
+
+    @parameterized.product(
+        name=("lock", "flags.txt", "committed.json", "evaluation.json"),
+        make=(os.mkdir, os.mkfifo),
+    )
+    def test_what_stands_in_the_place_of_a_file_is_named(self, name, make):
+        run = self.parent / f"{name} {make.__name__}"
+        run_directory.RunDirectory(run)
+        make(run / name)
+        for create in (True, False):
+            with self.assertRaisesRegex(ValueError, f"{run}, where {name} is"):
+                run_directory.RunDirectory(run, create)
+
+    def test_what_stands_in_the_place_of_rows_keeps_nobody_out(self):
+        run = self.parent / "rows"
+        run.mkdir()
+        os.mkfifo(run / "metrics.jsonl")
+        (run / "skipped_steps.jsonl").mkdir()
+        run_directory.RunDirectory(run)
+
+    def test_name_that_tensorflow_would_take_for_another_is_named(self):
+        run_directory.RunDirectory(self.parent / "größe")
+        # As Python has UTF-8 letters in the locale C.
+        for name, fsencode in (
+            (b"gr\xc3\xb6".decode("ascii", "surrogateescape"), None),
+            (b"gr\xc3\xb6".decode("latin-1"), lambda p: b"gr\xc3\xb6"),
+        ):
+            with mock.patch.object(os, "fsencode", fsencode or os.fsencode):
+                with self.assertRaisesRegex(ValueError, "gr.*the encoding utf"):
+                    run_directory.RunDirectory(name)
 
     def test_to_read_a_run_nothing_is_made_and_need_be_writable(self):
         run = self.parent / "read"

@@ -4,6 +4,7 @@ import errno
 import fcntl
 import os
 import signal
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -57,6 +58,27 @@ class RunLockTest(tf.test.TestCase):
     def test_refusal_leaves_the_holders_name_in_the_file(self):
         holder = self.start_holder()
         for _ in range(2):
+            with self.assertRaisesRegex(ValueError, f"process {holder.pid} "):
+                run_lock.lock_for_life(self.file)
+
+    def test_removing_the_file_lets_nobody_in(self):
+        self.start_holder()
+        self.file.unlink()
+        for _ in range(2):
+            with self.assertRaisesRegex(ValueError, "where another process"):
+                run_lock.lock_for_life(self.file)
+        self.assertFalse(self.file.exists())
+
+    def test_folder_that_cannot_be_locked_is_kept_by_its_file(self):
+        holder = self.start_holder()
+        flock = fcntl.flock
+
+        def only_files(descriptor, operation):
+            if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+                raise OSError(errno.EBADF, "Bad file descriptor")
+            flock(descriptor, operation)
+
+        with mock.patch.object(fcntl, "flock", only_files):
             with self.assertRaisesRegex(ValueError, f"process {holder.pid} "):
                 run_lock.lock_for_life(self.file)
 

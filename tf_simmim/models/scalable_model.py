@@ -117,9 +117,7 @@ class ScalableModel(tf.keras.Model):
 
         Then the weights are of no step, and no checkpoint may hold them.
         """
-        return self._update_mark is not None and self._update_mark.is_set(
-            int(self.optimizer.iterations.numpy())
-        )
+        return self._update_mark is not None and self._update_mark.is_set()
 
     def take_step(self, loss_function, batch, shares_of, measures=()):
         """Takes one optimizer step, unless its numbers are not finite.
@@ -152,7 +150,7 @@ class ScalableModel(tf.keras.Model):
         state = optimization.read_state(statistics)
         mark = self._update_mark
         if statistics:  # the forward pass changes them
-            batch = mark.set_before(step, batch)
+            batch = mark.set_before(batch)
         replicas = tf.distribute.get_replica_context()
         parts = optimization.split_batch(batch, self.accumulation_steps)
         shares = shares_of(*parts) / replicas.num_replicas_in_sync
@@ -176,6 +174,7 @@ class ScalableModel(tf.keras.Model):
             self.optimizer, gradients, variables, loss, gradient_norm, mark
         )
         optimization.restore_if(is_skipped, statistics, state)
+        mark.clear_after([is_skipped])
         # Metrics change with the step, or not at all.
         with tf.control_dependencies([is_skipped]):
             loss, gradient_norm = tf.identity(loss), tf.identity(gradient_norm)

@@ -37,8 +37,8 @@ def apply_if_finite(
         loss: float []. Summed over the replicas, so that a replica with a
             bad one spoils it for all.
         gradient_norm: float []. Global norm of `gradients`.
-        mark: `UpdateMark`, which is set before anything changes; None for
-            none.
+        mark: `UpdateMark`, which is set before anything changes, and left
+            for the caller to clear; None for none.
 
     Returns:
         bool []: the step was skipped because of a fault. There only when the
@@ -94,7 +94,7 @@ def _apply_across_replicas(
 
 def _apply_on_replica(optimizer, gradients, variables, mark):
     if mark is not None:
-        gradients = mark.set_before(optimizer.iterations, gradients)
+        gradients = mark.set_before(gradients)
     optimizer.apply_gradients(
         list(zip(gradients, variables.value, strict=True)),
         experimental_aggregate_gradients=False,

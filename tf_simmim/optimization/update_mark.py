@@ -16,34 +16,33 @@ class UpdateMark:
     """
 
     def __init__(self):
-        self._step = tf.Variable(
-            -1,
-            dtype=tf.int64,
+        self._is_set = tf.Variable(
+            False,
             trainable=False,
             aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
             name="update_mark",
         )
 
-    def set_before(self, step, tensors):
+    def set_before(self, tensors):
         """Sets the mark, once tensors are there and before they are used.
 
         Args:
-            step: int64 []. Steps taken before this one.
             tensors: nested structure of tensors that the change needs.
 
         Returns:
             The same tensors, which are there only when the mark is set.
         """
         with tf.control_dependencies(tf.nest.flatten(tensors)):
-            self._step.assign(step)
-            mark = tf.identity(self._step)
+            self._is_set.assign(True)
+            mark = tf.identity(self._is_set)
         with tf.control_dependencies([mark]):
             return tf.nest.map_structure(tf.identity, tensors)
 
-    def is_set(self, step) -> bool:
-        """Whether the step after `step` has begun, eagerly.
+    def clear_after(self, tensors):
+        """Removes the mark, once tensors are there, which need the change."""
+        with tf.control_dependencies(tensors):
+            self._is_set.assign(False)
 
-        Args:
-            step: int. Steps that are over.
-        """
-        return int(tf.convert_to_tensor(self._step)) == step
+    def is_set(self) -> bool:
+        """Whether a change has begun and is not over, eagerly."""
+        return bool(self._is_set.numpy())

@@ -74,6 +74,7 @@ def prune(directory: Path, keep: int, newest: int) -> None:
         newest: int. The step that was just written. One of a later step is
             somebody else's, and must not make this one an old one.
     """
+    sweep(directory)
     steps = []
     with _warn_of_leftover(f"What is older in {directory}"):
         steps = sorted(step for step in find(directory) if step <= newest)
@@ -82,7 +83,7 @@ def prune(directory: Path, keep: int, newest: int) -> None:
         with _warn_of_leftover(path):
             # Renamed first: what is half removed never looks committed.
             os.rename(directory / name(step), path)
-    sweep(directory)
+            _remove(path)
 
 
 def sweep(directory: Path) -> None:

@@ -1,6 +1,7 @@
 """Tests for tf_simmim.data.sources.coco, and for its annotations."""
 
 import json
+import os
 import pathlib
 import tempfile
 
@@ -202,6 +203,21 @@ class CocoSourceTest(tf.test.TestCase, parameterized.TestCase):
             ),
             "`bbox` must have four numbers",
         ),
+        *(
+            (
+                lambda c, box=box: (
+                    c | {"annotations": [annotation(40, 3, box)]}
+                ),
+                "finite ones as float32",
+            )
+            for box in ([1, 2, 1e39, 4], [-1e39, 2, 3, 4], [0, 10**400, 3, 4])
+        ),
+        (
+            lambda c: (
+                c | {"images": [{"id": 1, "file_name": "a", "width": 1 << 31}]}
+            ),
+            "`width` must be a number of pixels",
+        ),
         (
             lambda c: c | {"annotations": [annotation("a", 3, [1, 2, 3, 4])]},
             "`image_id` must be a whole number",
@@ -213,6 +229,27 @@ class CocoSourceTest(tf.test.TestCase, parameterized.TestCase):
         with self.assertRaisesRegex(ValueError, message) as caught:
             coco_annotations.read_annotations(self.file)
         self.assertIn(str(self.file), str(caught.exception))
+
+    def test_a_box_that_float32_leaves_without_an_area_is_left_out(self):
+        found = content()
+        number = len(found["annotations"])
+        image, category = (
+            found["annotations"][0][name]
+            for name in ("image_id", "category_id")
+        )
+        thin = annotation(image, category, [1e9, 2, 1, 4])
+        self.write(found | {"annotations": [*found["annotations"], thin]})
+        read = coco_annotations.read_annotations(self.file)
+        self.write(found)
+        want = coco_annotations.read_annotations(self.file)
+        self.assertAllEqual(read.boxes, want.boxes)
+        self.assertGreater(number, 0)
+
+    def test_a_pipe_is_not_waited_for(self):
+        self.file.unlink(missing_ok=True)
+        os.mkfifo(self.file)
+        with self.assertRaisesRegex(ValueError, "It is no ordinary file"):
+            coco_annotations.read_annotations(self.file)
 
     @parameterized.parameters(b"{", b"\xff", b"[" * 100_000)
     def test_what_is_not_json_is_refused(self, contents):

@@ -3,13 +3,18 @@
 What it does on success: see resume_test.py.
 """
 
+import hashlib
+import json
+import shutil
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import tensorflow as tf
 
 from tf_simmim.training import callbacks
 from tf_simmim.training import checkpoints
+from tf_simmim.training import json_lines
 from tf_simmim.training.checkpoint_write_error import CheckpointWriteError
 
 
@@ -111,6 +116,89 @@ class CheckpointingTest(tf.test.TestCase):
         saving = self.fail_at(step=0, before_saving=False)
         saving.save_after_error()
         self.assertEqual(self.names(), [])
+
+    def test_manifest_describes_the_rows_so_far_and_the_disk_is_asked_again(
+        self,
+    ):
+        directory = Path(self.get_temp_dir()) / "run"
+        file = directory / "metrics.jsonl"
+        rows = json_lines.JsonLines(file)
+        log = callbacks.MetricsLog(rows, 2, 4, 2, 8, lambda step: 0.1)
+        store = checkpoints.CheckpointStore(
+            directory / "checkpoints", mark=directory / "mark"
+        )
+        self.assertFalse(store.mark.exists())
+        model = tf.keras.Sequential([tf.keras.layers.Dense(3)])
+        model.compile("sgd", "mse")
+        checkpoint = tf.train.Checkpoint(model=model)
+        saving = callbacks.Checkpointing(
+            store, checkpoint, 4, 4, {"seed": 1}, metrics_log=log
+        )
+        append = rows._append_unwritten
+        full = mock.Mock(side_effect=OSError(28, "No space left on device"))
+        rows._append_unwritten = full
+
+        class RoomAgain(tf.keras.callbacks.Callback):
+            def on_train_batch_end(self, batch, logs=None):
+                if batch == 3:
+                    rows._append_unwritten = append
+
+        x, y = np.ones([8, 4]), np.ones([8, 3])
+        with self.assertLogs("absl", "ERROR"):
+            model.fit(
+                x,
+                y,
+                batch_size=2,
+                verbose=0,
+                callbacks=[log, RoomAgain(), saving],
+            )
+        self.assertLen(file.read_text().splitlines(), 2)
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        self.assertEqual(
+            store.newest_metadata(),
+            {"seed": 1, "metrics": {"rows": 2, "sha256": digest}},
+        )
+        self.assertEqual(
+            json.loads(store.mark.read_text()), {"first_checkpoint": 4}
+        )
+
+    def test_a_folder_removed_in_mid_run_is_made_again(self):
+        class TidyUp(tf.keras.callbacks.Callback):
+            def on_train_batch_end(self, batch, logs=None):
+                if batch == 4:
+                    shutil.rmtree(store.directory)
+
+        store = checkpoints.CheckpointStore(Path(self.get_temp_dir()) / "c")
+        model = tf.keras.Sequential([tf.keras.layers.Dense(3)])
+        model.compile("sgd", "mse")
+        checkpoint = tf.train.Checkpoint(model=model)
+        saving = callbacks.Checkpointing(store, checkpoint, 4, 6, {})
+        x, y = np.ones([12, 4]), np.ones([12, 3])
+        model.fit(x, y, batch_size=2, verbose=0, callbacks=[saving, TidyUp()])
+        self.assertEqual(store.latest(), 6)
+        self.assertEqual(len(list(store.directory.iterdir())), 1)
+
+    def test_step_whose_metrics_log_alone_failed_is_saved(self):
+        store = checkpoints.CheckpointStore(Path(self.get_temp_dir()) / "log")
+        model = tf.keras.Sequential([tf.keras.layers.Dense(3)])
+        model.compile("sgd", "mse")
+
+        def fail(step):
+            raise LookupError
+
+        log = callbacks.MetricsLog(None, 3, 10, 2, 8, fail)
+        saving = callbacks.Checkpointing(
+            store,
+            tf.train.Checkpoint(model=model),
+            *(2, 10, {}),
+            metrics_log=log,
+        )
+        x, y = np.ones([20, 4]), np.ones([20, 3])
+        with self.assertRaises(LookupError):
+            model.fit(x, y, batch_size=2, verbose=0, callbacks=[log, saving])
+        self.assertEqual(saving.save_after_error(), 3)
+        self.assertEqual(store.latest(), 3)
+        self.assertIsNone(saving.save_after_error())
 
     def test_run_that_ends_without_its_checkpoint_fails(self):
         with self.assertRaisesRegex(CheckpointWriteError, "step 10 "):

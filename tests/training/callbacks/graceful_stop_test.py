@@ -36,7 +36,7 @@ graceful_stop_test.fit(
 )
 """
 ROOT = pathlib.Path(__file__).parents[3]
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def handlers():
@@ -82,7 +82,9 @@ def fit(*fit_callbacks):
 
 
 class GracefulStopTest(tf.test.TestCase, parameterized.TestCase):
-    @parameterized.parameters((signal.SIGTERM, 143), (signal.SIGINT, 130))
+    @parameterized.parameters(
+        (signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)
+    )
     def test_step_is_finished_and_the_code_remembered(self, number, code):
         stop = callbacks.GracefulStop()
         kill = Kill(number, batch=2)
@@ -127,10 +129,28 @@ class GracefulStopTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual(process.wait(10), -signal.SIGINT)
 
     @parameterized.parameters(*SIGNALS)
-    def test_after_one_signal_both_have_their_default_action(self, number):
+    def test_after_one_signal_a_second_ends_it_unless_it_is_a_hangup(
+        self, number
+    ):
         kill = Kill(number, batch=1)
         fit(kill, callbacks.GracefulStop())
-        self.assertEqual(kill.handlers, [signal.SIG_DFL] * 2)
+        ends = [signal.SIG_DFL, signal.SIG_DFL, signal.SIG_IGN]
+        self.assertEqual(kill.handlers, ends)
+
+    def test_a_terminal_that_hangs_up_twice_ends_after_the_step(self):
+        stop = callbacks.GracefulStop()
+        hangups = [Kill(signal.SIGHUP, batch=2) for _ in range(2)]
+        self.assertEqual(fit(*hangups, stop), 3)
+        self.assertEqual(stop.exit_code, 129)
+
+    @parameterized.parameters(*SIGNALS)
+    def test_a_signal_that_was_ignored_before_stays_so(self, number):
+        before = signal.signal(number, signal.SIG_IGN)
+        self.addCleanup(signal.signal, number, before)
+        stop = callbacks.GracefulStop()
+        self.assertEqual(fit(Kill(number, batch=1), stop), 5)
+        self.assertIsNone(stop.exit_code)
+        self.assertEqual(signal.getsignal(number), signal.SIG_IGN)
 
     def test_former_handlers_are_back_after_fit(self):
         before = handlers()

@@ -158,6 +158,80 @@ class MetricsLogTest(tf.test.TestCase):
         }
         self.assertEqual(losses, {3: 2.0, 6: 5.0, 7: 7.0})
 
+    def fail_in_validation_at(self, step, **options):
+        """Trains until the evaluation at a step runs out of memory."""
+        evaluate = self.model.evaluate
+
+        def failing(*args, **kwargs):
+            result = evaluate(*args, **kwargs)
+            if int(self.model.optimizer.iterations) == step:
+                raise MemoryError
+            return result
+
+        self.model.evaluate = failing
+        with self.assertRaises(MemoryError):
+            self.fit(
+                validation=tf.data.Dataset.from_tensors(np.zeros([2, 3])),
+                validation_every_steps=3,
+                **options,
+            )
+        self.model.evaluate = evaluate
+
+    def test_row_owed_after_an_error_is_made_when_training_goes_on(self):
+        self.fail_in_validation_at(6)
+        self.assertEqual([row["step"] for row in self.rows()], [3])
+        # What a checkpoint would hold: the sum and count of steps 4 to 6.
+        held = [v.numpy() for v in self.model.loss_metric.variables]
+        self.assertEqual(held, [15.0, 3.0])
+
+        class PutBack(tf.keras.callbacks.Callback):
+            def on_epoch_begin(self, epoch, logs=None):
+                self.model.loss_metric.set_weights(held)
+
+        self.fit(
+            num_steps=1,
+            validation=tf.data.Dataset.from_tensors(np.zeros([2, 3])),
+            validation_every_steps=3,
+            later=[PutBack()],
+        )
+        rows = self.rows()
+        self.assertEqual([row["step"] for row in rows], [3, 6, 7])
+        self.assertEqual([row["loss"] for row in rows], [2.0, 5.0, 7.0])
+        self.assertEqual([row["validation_loss"] for row in rows], [100.0] * 3)
+
+    def test_row_of_the_last_step_is_there_without_what_failed(self):
+        self.fail_in_validation_at(7)
+        rows = self.rows()
+        self.assertEqual([row["step"] for row in rows], [3, 6, 7])
+        self.assertEqual(rows[-1]["loss"], 7.0)
+        self.assertNotIn("validation_loss", rows[-1])
+
+    def test_row_is_not_made_twice_when_fit_is_called_again(self):
+        self.fit(num_steps=6)
+        self.model.evaluate(np.zeros([2, 3]), verbose=0)  # leaves its sums
+        self.fit(num_steps=1)
+        self.assertEqual([row["step"] for row in self.rows()], [3, 6, 7])
+
+    def test_an_evaluation_that_fails_is_missed_in_its_row_alone(self):
+        def measure(model, step):
+            if step == 3:
+                raise OSError(24, "Too many open files")
+            return {"knn_block_0": step / 10}
+
+        with self.assertLogs("absl", "ERROR") as logs:
+            self.fit(online_evaluation=measure)
+        self.assertLen(logs.output, 1)
+        self.assertIn("the evaluation of step 3 (Too many", logs.output[0])
+        self.assertEqual(
+            [row.get("knn_block_0") for row in self.rows()], [None, 0.6, 0.7]
+        )
+
+    def test_rows_from_elsewhere_do_not_keep_a_run_from_going_on(self):
+        self.model.optimizer.iterations.assign(5)
+        self.file.write_text('{"step": 3, "seconds": "?"}\n{"step": 4}\n')
+        self.fit(num_steps=2)
+        self.assertEqual([row["step"] for row in self.rows()], [3, 4, 6, 7])
+
     def test_validation_between_rows_is_refused(self):
         with self.assertRaisesRegex(ValueError, "multiple.*: 4 and 3"):
             self.fit(validation_every_steps=4)

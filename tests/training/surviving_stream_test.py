@@ -1,0 +1,67 @@
+"""Tests for tf_simmim.training.surviving_stream, on real broken streams."""
+
+import io
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tf_simmim.training import surviving_stream
+
+# Only the module, not the package: TensorFlow takes seconds to import. It logs
+# and prints as a program does, and ends.
+_PROGRAM = """
+import importlib.util, sys
+spec = importlib.util.spec_from_file_location("surviving_stream", sys.argv[1])
+module = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+for name in ("stdout", "stderr"):
+    setattr(sys, name, module.SurvivingStream(getattr(sys, name)))
+from absl import logging
+for n in range(2000):
+    print("step", n)
+    logging.error("step %d", n)
+sys.exit(3)
+"""
+
+
+def run(**options):
+    file = surviving_stream.__file__
+    return subprocess.run([sys.executable, "-c", _PROGRAM, file], **options)
+
+
+def test_a_reader_that_is_gone_changes_no_exit_code():
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        assert run(stdout=writing, stderr=writing).returncode == 3
+    finally:
+        os.close(writing)
+
+
+def test_a_full_disk_and_no_stream_at_all_change_no_exit_code():
+    with open("/dev/full", "w") as full:
+        assert run(stdout=full, stderr=full).returncode == 3
+        closed = run(stdout=full, preexec_fn=lambda: os.close(2))
+    assert closed.returncode == 3
+
+
+def test_what_can_be_written_is_written():
+    text = io.StringIO()
+    stream = surviving_stream.SurvivingStream(text)
+    assert stream.write("one\n") == 4
+    stream.writelines(["two\n"])
+    stream.flush()
+    assert text.getvalue() == "one\ntwo\n"
+    assert not stream.isatty()
+    assert stream.closed is False
+    text.close()
+    assert stream.write("lost") == 4
+    assert not stream.isatty()
+
+
+def test_a_letter_that_cannot_be_written_is_no_broken_stream():
+    text = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    with pytest.raises(UnicodeEncodeError):
+        surviving_stream.SurvivingStream(text).write("ü")
