@@ -59,8 +59,9 @@ def run(main, argv: list[str]) -> None:
             stream.reconfigure(errors="backslashreplace")
         setattr(sys, name, training.SurvivingStream(stream))
     logging.get_absl_handler().python_handler.stream = sys.stderr
+    argv = resolve(argv)
     require_utf_8(argv)
-    app.run(main, argv=resolve(argv))
+    app.run(main, argv=argv)
 
 
 def require_utf_8(argv: list[str]) -> None:
@@ -70,19 +71,27 @@ def require_utf_8(argv: list[str]) -> None:
     UTF-8: each would look for another file.
 
     Args:
-        argv: list of str. A command line.
+        argv: list of str. A command line, from `resolve`.
 
     Raises:
-        SystemExit: an argument has such letters; the message names it and the
-            encoding.
+        SystemExit: an argument, or a line of a flagfile that it names, has
+            such letters; the message has it and the encoding.
     """
     encoding = sys.getfilesystemencoding()
-    for argument in argv:
-        if encoding != "utf-8" and not argument.isascii():
+    if encoding == "utf-8":
+        return
+    given = [os.fsencode(argument) for argument in argv]
+    for argument in given[:]:
+        name, _, file = argument.partition(b"=")
+        if name.lstrip(b"-") == b"flagfile" and os.path.isfile(file):
+            given += pathlib.Path(os.fsdecode(file)).read_bytes().splitlines()
+    for argument in given:
+        if not argument.isascii():
             sys.exit(
                 "Arguments must be plain ASCII where the locale is not UTF-8. "
-                f"Received: {argument}, and the encoding {encoding}; set "
-                "PYTHONUTF8=1, or a locale such as LC_ALL=C.UTF-8."
+                f"Received: {argument.decode('utf-8', 'replace')}, and the "
+                f"encoding {encoding}; set PYTHONUTF8=1, or a locale such as "
+                "LC_ALL=C.UTF-8."
             )
 
 

@@ -282,8 +282,14 @@ def test_the_flags_that_a_run_writes_are_flags_of_a_run(tmp_path):
     command_line.with_run_flags(["program", f"--workdir={tmp_path}"])
 
 
-def test_letters_that_tensorflow_would_take_for_others_are_named():
-    argv = ["program", "--workdir=runs/größe"]
+def test_letters_that_tensorflow_would_take_for_others_are_named(tmp_path):
+    file = tmp_path / "a.flags"
+    file.write_text("--seed=1\n--workdir=runs/größe\n", encoding="utf-8")
+    for argument in ("--workdir=runs/größe", f"--flagfile={file}"):
+        refuse_where_the_locale_is_not_utf_8(["program", argument])
+
+
+def refuse_where_the_locale_is_not_utf_8(argv):
     command_line.require_utf_8(argv)
     for encoding in ("ascii", "iso8859-1"):
         with mock.patch.object(

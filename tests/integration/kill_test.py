@@ -81,7 +81,7 @@ def test_kills_at_every_operation_on_files_and_at_random_lose_nothing(
     # What happens once in a process does not come up again.
     once = (
         *("flags.txt", "environment.json", "model.json", "metrics.jsonl."),
-        "reconstructions",
+        *("reconstructions", "committed.json"),
     )
     kills = [
         f"{kill.rpartition(' ')[0]} 1"

@@ -62,7 +62,10 @@ def test_a_run_stopped_by_each_signal_and_in_a_save_ends_bit_for_bit(
 ):
     workdir = tmp_path / "run"
     stops = []
-    for number, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
+    for number, code in (
+        *((signal.SIGTERM, 143), (signal.SIGINT, 130)),
+        (signal.SIGHUP, 129),
+    ):
         with training(workdir) as process:
             if not stops:
                 # It stands still, so that it is there all the while.
@@ -89,7 +92,7 @@ def test_a_run_stopped_by_each_signal_and_in_a_save_ends_bit_for_bit(
         process.send_signal(signal.SIGTERM)
         # 143 where the save was quicker than this test.
         assert process.wait(120) in (-signal.SIGTERM, 143)
-    assert 4 <= stops[0] < stops[1] < 80
+    assert 4 <= stops[0] < stops[1] < stops[2] < 80
 
     result = programs.pretrain(workdir, *ARGUMENTS)
     assert "not bit-exact" not in result.stderr
