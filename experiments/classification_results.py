@@ -9,6 +9,7 @@ import strategy_flags
 from tf_simmim import atomic_file
 from tf_simmim import evaluation
 from tf_simmim import optimization
+from tf_simmim import training
 from tf_simmim import visualization
 
 
@@ -43,13 +44,15 @@ def evaluate(run, model, held_out, strategy, workers):
     lines = [f'  "{k}": {json.dumps(v)}' for k, v in results.items()]
     with atomic_file.replacing(run.path / "evaluation.json") as file:
         file.write(("{\n" + ",\n".join(lines) + "\n}\n").encode())
-    picture = visualization.confusion_matrix(
-        report.confusion, report.class_names
-    )
-    visualization.write_png(run.path / "confusion_matrix.png", picture)
+    file = run.path / "confusion_matrix.png"
+    with training.going_on_without(str(file)):
+        picture = visualization.confusion_matrix(
+            report.confusion, report.class_names
+        )
+        visualization.write_png(file, picture)
     top_5 = "" if report.top_5 is None else f", top-5 {report.top_5:.4f}"
     print(
         f"\n{report.num_images} held-out images at step {step}: "
         f"top-1 {report.top_1:.4f}{top_5}\n\n{report.table()}\n\n"
-        f"Mistakes: {run.path / 'confusion_matrix.png'}"
+        f"Mistakes: {file}"
     )

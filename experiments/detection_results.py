@@ -11,6 +11,7 @@ import optimization_flags
 from tf_simmim import atomic_file
 from tf_simmim import evaluation
 from tf_simmim import optimization
+from tf_simmim import training
 from tf_simmim import visualization
 
 # isort: split
@@ -50,7 +51,9 @@ def write(run, model, scores, held_out, workers):
         class_names,
         detect_flags.MIN_CONFIDENCE.value,
     )
-    visualization.write_png(run.path / "predictions.png", picture)
+    file = run.path / "predictions.png"
+    with training.going_on_without(str(file)):
+        visualization.write_png(file, picture)
     if not results["num_objects"]:
         print(f"\n{len(found)} held-out images at step {step}, without objects")
         return

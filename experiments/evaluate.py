@@ -140,7 +140,8 @@ def main(argv):
     with atomic_file.replacing(run.path / "evaluation.json") as file:
         file.write((json.dumps(results, indent=2) + "\n").encode())
     picture = run.path / "evaluation.png"
-    visualization.write_png(picture, visualization.accuracy_chart(report))
+    with training.going_on_without(str(picture)):
+        visualization.write_png(picture, visualization.accuracy_chart(report))
     print(
         f"\nFrozen features at step {manifest['step']}: {len(pixels[3])} test "
         f"images, {len(pixels[1])} training images, {len(names)} classes.\n"

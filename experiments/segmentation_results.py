@@ -9,6 +9,7 @@ import numpy as np
 from tf_simmim import atomic_file
 from tf_simmim import evaluation
 from tf_simmim import optimization
+from tf_simmim import training
 from tf_simmim import visualization
 
 
@@ -43,7 +44,9 @@ def write(run, model, scores, held_out, workers):
         held_out.normalization.denormalize(shown["image"]),
         *(shown["segmentation"], prediction, class_names),
     )
-    visualization.write_png(run.path / "predictions.png", picture)
+    file = run.path / "predictions.png"
+    with training.going_on_without(str(file)):
+        visualization.write_png(file, picture)
     print(
         f"\n{len(held_out.source)} held-out images at step {step}: "
         f"{report.summary()}\n\n{report.table()}\n\n"
