@@ -30,7 +30,13 @@ import tensorflow as tf
 
 FLAGS = flags.FLAGS
 # What weights do not always tell.
-_KNOWN = ("image_size", "num_heads", "window_size", "epsilon")
+_KNOWN = (
+    "image_size",
+    "num_heads",
+    "window_size",
+    "epsilon",
+    "absolute_position",
+)
 for _name in _KNOWN:
     flags.declare_key_flag(_name)
 _KEEP_HEAD = flags.DEFINE_bool(
@@ -42,8 +48,16 @@ _KEEP_HEAD = flags.DEFINE_bool(
 _ALLOW_UNUSED = flags.DEFINE_list(
     "allow_unused",
     [],
-    "Names in IN that may be ignored although the network has no place for "
-    "them; without, such names are an error.",
+    "Names in IN to ignore, or patterns of them such as 'head.*'. Names that "
+    "the network has no place for are an error without; in place of others it "
+    "has new weights.",
+)
+_PREFIX = flags.DEFINE_string(
+    "prefix",
+    None,
+    "Which network to take where IN holds several: what stands before the "
+    "names of its weights, e.g. teacher.backbone. or how that begins. Default: "
+    "the only one.",
 )
 _ENTRY = flags.DEFINE_string(
     "entry",
@@ -111,6 +125,7 @@ def import_weights(source, target):
         dataclasses.replace(file.known, **given_facts()),
         _KEEP_HEAD.value,
         _ALLOW_UNUSED.value,
+        _PREFIX.value,
     )
     report, model = conversion.report, conversion.model
     documents = {

@@ -85,16 +85,45 @@ def test_an_image_that_patches_do_not_divide_is_refused():
         vit_arguments(weights_of(), convert.Known(image_size=20))
 
 
-def test_without_positions_the_image_size_must_be_given():
+@pytest.mark.parametrize("size", [None, (8, 32)])
+def test_no_vit_without_positions_is_made_unless_it_is_asked_for(size):
+    """Of DINOv3, whose positions are rotary, the file has none."""
     weights = weights_of(relative_position="none")
-    known = convert.Known(num_heads=3)
-    with pytest.raises(ValueError, match="hold no positions.*Received: None"):
+    known = convert.Known(image_size=size, num_heads=3)
+    with pytest.raises(ValueError, match="must hold positions.*rotary"):
         vit_arguments(weights, known)
-    known = convert.Known(num_heads=3, image_size=(8, 32))
+
+
+@pytest.mark.parametrize("positions", ["none", "sincos"])
+def test_positions_that_weights_do_not_hold_can_be_asked_for(positions):
+    weights = weights_of(relative_position="none")
+    facts = {"num_heads": 3, "absolute_position": positions}
+    with pytest.raises(ValueError, match="hold no positions.*Received: None"):
+        vit_arguments(weights, convert.Known(**facts))
+    known = convert.Known(image_size=(8, 32), **facts)
     got, notes = vit_arguments(weights, known)
+    assert got["absolute_position"] == positions
     assert got["image_size"] == (8, 32)
     assert notes["image_size"] == "as given; no weight depends on it"
     assert notes["num_heads"] == "as given; no weight tells it"
+    assert notes["absolute_position"] == "as given; no weight tells it"
+
+
+@pytest.mark.parametrize(
+    "held, asked",
+    [("learned", "none"), ("learned", "sincos"), ("none", "learned")],
+)
+def test_positions_that_contradict_the_weights_are_refused(held, asked):
+    weights = weights_of(absolute_position=held)
+    known = convert.Known(absolute_position=asked)
+    with pytest.raises(ValueError, match=f"pos_embed. Received: '{asked}'"):
+        vit_arguments(weights, known)
+
+
+def test_a_norm_before_a_head_does_not_replace_a_final_one_beside_it():
+    weights = {**weights_of(), "fc_norm.weight": np.ones([12])}
+    got, _ = vit_arguments(weights, convert.Known())
+    assert got["final_norm"]
 
 
 def test_heads_are_those_of_the_table_or_given_or_of_a_preset():
@@ -142,6 +171,7 @@ def test_what_is_no_vit_is_refused(name, value, message):
         ({"window_size": (3, 0)}, "`window_size` must be a positive int"),
         ({"num_heads": 0}, "`num_heads` must be positive. Received: 0"),
         ({"epsilon": -1.0}, "`epsilon` must be positive. Received: -1.0"),
+        ({"absolute_position": "rope"}, "must be one of.*Received: 'rope'"),
     ],
 )
 def test_facts_that_cannot_be_are_refused(facts, message):

@@ -210,14 +210,114 @@ def test_every_name_without_a_place_is_refused_unless_it_is_allowed():
         convert.convert_weights(weights, KNOWN["vit"])
     with pytest.raises(ValueError, match=rf"No place for: \[{second}\]"):
         convert.convert_weights(weights, KNOWN["vit"], allow_unused=allowed[:1])
-    report = convert.convert_weights(
-        weights, KNOWN["vit"], allow_unused=allowed
-    ).report
-    assert report.unused == dict.fromkeys(allowed, "allowed by name")
-    with pytest.raises(ValueError, match=r"names of `weights`.*\['foo'\]"):
-        convert.convert_weights(
-            weights, KNOWN["vit"], allow_unused=[*allowed, "foo"]
-        )
+    for patterns in (allowed, ["*q_norm*", "reg_*"]):
+        report = convert.convert_weights(
+            weights, KNOWN["vit"], allow_unused=patterns
+        ).report
+        assert report.unused == dict.fromkeys(allowed, "allowed by name")
+        with pytest.raises(ValueError, match=r"patterns of them.*\['foo\*'\]"):
+            convert.convert_weights(
+                weights, KNOWN["vit"], allow_unused=[*patterns, "foo*"]
+            )
+
+
+def test_a_name_that_is_allowed_is_ignored_though_the_network_has_it():
+    weights = convert.reference_weights(source("vit"))
+    tf.keras.utils.set_random_seed(3)
+    conversion = convert.convert_weights(
+        weights, KNOWN["vit"], allow_unused=["norm.*", "blocks.1.mlp.fc?.bias"]
+    )
+    ignored = {
+        "norm.weight",
+        "norm.bias",
+        "blocks.1.mlp.fc1.bias",
+        "blocks.1.mlp.fc2.bias",
+    }
+    report = conversion.report
+    assert report.unused == dict.fromkeys(ignored, "allowed by name")
+    assert report.used.keys() == weights.keys() - ignored
+    instead = "new, since what the file has is ignored as allowed"
+    assert ignored == {
+        name.removeprefix("encoder.")
+        for name, why in report.missing.items()
+        if why == instead
+    }
+    got = convert.reference_weights(conversion.model.backbone)
+    np.testing.assert_array_equal(got["norm.weight"], np.ones([12]))
+    np.testing.assert_array_equal(got["blocks.1.mlp.fc1.bias"], np.zeros([48]))
+    kept = "blocks.0.mlp.fc1.bias"
+    np.testing.assert_array_equal(got[kept], weights[kept])
+
+
+def test_not_all_weights_can_be_ignored():
+    weights = convert.reference_weights(source("vit"))
+    with pytest.raises(ValueError, match=r"must leave.*\['\*'\], which match"):
+        convert.convert_weights(weights, KNOWN["vit"], allow_unused=["*"])
+
+
+def test_the_prefix_is_told_and_strangers_are_refused_unless_allowed():
+    plain = convert.reference_weights(source("vit"))
+    weights = {f"module.backbone.{n}": array for n, array in plain.items()}
+    weights["norm.bias"] = np.full([12], 7.0)
+    with pytest.raises(ValueError, match=r"No place for: \['norm.bias'\]"):
+        convert.convert_weights(weights, KNOWN["vit"])
+    conversion = convert.convert_weights(
+        weights, KNOWN["vit"], allow_unused=["norm.bias"]
+    )
+    assert conversion.report.prefix == "module.backbone."
+    assert conversion.report.unused == {"norm.bias": "allowed by name"}
+    back = convert.reference_weights(conversion.model.backbone)
+    assert_same_bits(back, plain)
+
+
+def test_of_two_networks_the_one_with_the_prefix_is_taken():
+    plain = convert.reference_weights(source("vit"))
+    weights = {f"teacher.{n}": array for n, array in plain.items()}
+    weights |= {f"student.{n}": 2 * array for n, array in plain.items()}
+    with pytest.raises(ValueError, match="'student.', 'teacher.'. Received: N"):
+        convert.convert_weights(weights, KNOWN["vit"])
+    conversion = convert.convert_weights(
+        weights, KNOWN["vit"], prefix="teacher."
+    )
+    back = convert.reference_weights(conversion.model.backbone)
+    assert_same_bits(back, plain)
+    lines = conversion.report.text().splitlines()
+    assert lines[1] == "They stood under 'teacher.', which was taken off."
+    (line,) = [line for line in lines if "of another network" in line]
+    assert f"({len(plain)} names)" in line
+
+
+def test_a_class_token_without_a_position_changes_no_feature():
+    """As in DeiT III, and in timm's DINOv2 with registers (`reg4`)."""
+    weights = convert.reference_weights(source("vit"))
+    without = {**weights, "pos_embed": weights["pos_embed"][:, 1:]}
+    weights["pos_embed"] = weights["pos_embed"].copy()
+    weights["pos_embed"][:, 0] = 0
+    without["reg_token"] = np.ones([1, 4, 12])
+    with pytest.raises(ValueError, match=r"No place for: \['reg_token'\]"):
+        convert.convert_weights(without, KNOWN["vit"])
+    conversion = convert.convert_weights(
+        without, KNOWN["vit"], allow_unused=["reg_token"]
+    )
+    back = convert.reference_weights(conversion.model.backbone)
+    assert_same_bits(back, weights)
+    assert "Changed: pos_embed has no row for the class token" in (
+        conversion.report.text()
+    )
+
+
+def test_a_file_of_mae_converts_with_one_line_for_its_decoder():
+    weights = convert.reference_weights(source("vit"))
+    weights["mask_token"] = np.ones([1, 1, 7])  # the decoder's
+    decoder = [f"blocks.{i}.{x}.bias" for i in range(3) for x in "abcdefghi"]
+    decoder = [f"decoder_{name}" for name in (*decoder, "embed.weight")]
+    weights |= dict.fromkeys(decoder, np.ones([2]))
+    report = convert.convert_weights(weights, KNOWN["vit"]).report
+    assert report.unused.keys() == {*decoder, "mask_token"}
+    (line,) = [x for x in report.text().splitlines() if "decoder_" in x]
+    assert line.endswith(
+        "(29 names): of MAE's decoder; the encoder alone is kept"
+    )
 
 
 def test_every_missing_name_is_refused():
@@ -300,14 +400,18 @@ def test_the_report_in_words():
         missing={"encoder.mask_token": "new"},
         notes={"epsilon": "a guess"},
         rounded=("a",),
+        prefix="vit.",
+        changed={"vit.b": "has another row"},
     )
     assert report.text().splitlines() == [
         "2 names used, of Hugging Face.",
+        "They stood under 'vit.', which was taken off.",
         "Unused: 3.",
         "  layers.*.blocks.*.attn_mask (2 times): a constant",
         "  head.bias: a head",
         "Missing: 1.",
         "  encoder.mask_token: new",
+        "Changed: vit.b has another row.",
         "Rounded to float32: 1, e.g. a.",
         "Not told by weights alone:",
         "  epsilon: a guess",

@@ -30,9 +30,10 @@ def read(tmp_path, content):
     return convert.read_hugging_face_config(path)
 
 
-def test_it_tells_what_the_weights_of_a_vit_do_not(tmp_path):
+@pytest.mark.parametrize("kind", ["vit", "deit", "beit", "vit_mae", "dinov2"])
+def test_it_tells_what_the_weights_of_a_vit_do_not(kind, tmp_path):
     want = convert.Known(image_size=(32, 48), num_heads=6, epsilon=1e-12)
-    assert read(tmp_path, VIT) == want
+    assert read(tmp_path, {**VIT, "model_type": kind}) == want
 
 
 def test_it_tells_what_the_weights_of_a_swin_do_not(tmp_path):
@@ -52,8 +53,8 @@ def test_one_of_timm_tells_nothing(tmp_path):
         ("[" * 100_000, "not JSON that can be read"),
         ([1], "no JSON object"),
         (
-            {"model_type": "beit"},
-            r"'beit', and may be one of \('vit', 'swin'\)",
+            {"model_type": "dinov3_vit"},
+            r"'dinov3_vit', and may be one of \('vit', 'swin', 'deit', 'beit'",
         ),
         (
             {**VIT, "hidden_act": "relu"},

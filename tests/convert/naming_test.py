@@ -176,7 +176,7 @@ def test_constants_of_hugging_face_are_too(swin, version):
 
 
 def test_a_name_that_is_not_understood_stays_as_it_is(vit):
-    strange = {"embeddings.register_tokens": np.ones([1, 4, 12])}
+    strange = {"embeddings.strange_tokens": np.ones([1, 4, 12])}
     renamed = {**other_names.hugging_face(vit, 4), **strange}
     assert_same(naming.reference_names(renamed), {**vit, **strange})
 
@@ -199,16 +199,98 @@ def test_two_names_of_one_weight_are_refused(vit):
     doubled = {
         "layers.0.mlp.fc1.bias": np.ones([48]),
         "encoder.layer.1.attention.q_proj.bias": np.ones([12]),
-        "vit.embeddings.cls_token": np.ones([1, 1, 12]),
+        "module.embeddings.cls_token": np.ones([1, 1, 12]),
     }
     for name, array in doubled.items():
         with pytest.raises(ValueError, match=f"each weight once.*{name}"):
             naming.reference_names({**renamed, name: array})
 
 
-def test_what_has_no_patch_embedding_is_refused():
-    names = {f"conv{i}.weight": np.ones([2]) for i in range(9)}
-    with pytest.raises(ValueError, match=r"of a ViT or Swin.*conv0.*\.\.\.\."):
-        naming.reference_names(names)
-    with pytest.raises(ValueError, match=r"Received names: \[\]\."):
-        naming.reference_names({})
+def test_a_bias_of_keys_may_be_missing_as_in_beit(vit):
+    renamed = other_names.hugging_face(vit, 4, "model.beit.")
+    keys = [n for n in renamed if n.endswith("attention.key.bias")]
+    for name in keys:
+        del renamed[name]
+    block = "model.beit.encoder.layer.1."
+    table = f"{block}attention.attention.relative_position_bias.relative_po"
+    renamed |= {
+        f"{block}lambda_2": np.ones([12]),
+        f"{table}sition_bias_table": np.ones([7, 3]),
+        f"{table}sition_index": np.ones([2, 2]),
+        "model.beit.pooler.layernorm.bias": np.ones([12]),
+        "model.classifier.bias": np.ones([5]),
+        "model.lm_head.bias": np.ones([9]),
+    }
+    named = naming.reference_names(renamed)
+    assert named.prefix == "model.beit."
+    assert named.unused.keys() == {f"{table}sition_index"}
+    new = named.weights.keys() - vit.keys()
+    assert new == {
+        *(f"blocks.{i}.attn.{x}_bias" for i in range(2) for x in "qv"),
+        "blocks.1.gamma_2",
+        "blocks.1.attn.relative_position_bias_table",
+        "fc_norm.bias",
+        "head.bias",
+        "lm_head.bias",
+    }
+    query, _, value = np.split(vit["blocks.1.attn.qkv.bias"], 3)
+    got = named.weights
+    np.testing.assert_array_equal(got["blocks.1.attn.q_bias"], query)
+    np.testing.assert_array_equal(got["blocks.1.attn.v_bias"], value)
+
+
+def test_names_of_deit_and_dinov2():
+    block = "encoder.layer.0."
+    renamed = {
+        "embeddings.patch_embeddings.projection.weight": "patch_embed.proj"
+        ".weight",
+        "embeddings.distillation_token": "dist_token",
+        "embeddings.register_tokens": "reg_token",
+        f"{block}norm1.weight": "blocks.0.norm1.weight",
+        f"{block}layer_scale2.lambda1": "blocks.0.gamma_2",
+        f"{block}mlp.fc2.bias": "blocks.0.mlp.fc2.bias",
+        "cls_classifier.bias": "head.bias",
+        "distillation_classifier.bias": "head_dist.bias",
+        "embeddings.mask_token": "mask_token",
+    }
+    weights = {name: np.full([2, 3], i) for i, name in enumerate(renamed)}
+    want = {new: weights[name] for name, new in renamed.items()}
+    want["mask_token"] = np.full([1, 2, 3], 8)
+    assert_same(naming.reference_names(weights), want)
+
+
+@pytest.mark.parametrize(
+    "start, inside",
+    [
+        ("", "decoder_"),  # MAE's authors
+        ("model.", "decoder_"),
+        ("", "decoder.decoder_"),  # ViTMAEForPreTraining
+    ],
+)
+def test_a_decoder_of_mae_is_left_out_with_its_mask_token(vit, start, inside):
+    is_hugging_face = inside.startswith("decoder.")
+    weights = dict(vit)
+    token = weights.pop("mask_token")
+    encoder = {start + name: array for name, array in weights.items()}
+    if is_hugging_face:
+        encoder = other_names.hugging_face(weights, 4, "vit.")
+    names = ["embed.weight", "blocks.0.norm1.bias", "pos_embed", "pred.bias"]
+    decoder = {f"{start}{inside}{name}" for name in names}
+    decoder.add(
+        "decoder.mask_token" if is_hugging_face else f"{start}mask_token"
+    )
+    named = naming.reference_names(encoder | dict.fromkeys(decoder, token))
+    assert_same(named, weights)
+    why = "of MAE's decoder; the encoder alone is kept"
+    assert named.unused == dict.fromkeys(decoder, why)
+
+
+def test_names_of_another_network_and_of_none_are_kept_apart(vit):
+    weights = {f"ema.{name}": array for name, array in vit.items()}
+    others = {f"model.{name}": array for name, array in vit.items()}
+    strange = {"temperature": np.ones([1])}
+    named = naming.reference_names(weights | others | strange, "ema")
+    assert_same(named, vit)
+    assert named.prefix == "ema."
+    assert named.unused.keys() == others.keys()
+    assert named.strangers == ("temperature",)

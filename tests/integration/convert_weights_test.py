@@ -116,23 +116,32 @@ def test_a_fine_tuned_model_keeps_its_head_if_told_so(tmp_path):
 
 @pytest.mark.slow
 def test_flags_say_what_weights_do_not(swin_file, tmp_path):
-    weights = convert.read_safetensors(swin_file)
-    weights["strange"] = weights["encoder.norm.bias"]
+    weights = {
+        f"{start}.{name}": array
+        for name, array in convert.read_safetensors(swin_file).items()
+        for start in ("student", "teacher")
+    }
+    weights["strange"] = weights["teacher.encoder.norm.bias"]
     path = tmp_path / "strange.safetensors"
     convert.write_safetensors(path, weights)
     result = run(path, tmp_path / "model")
     assert result.returncode == 1
+    assert "under 'student.encoder.', 'teacher.encoder.'" in result.stderr
+    prefix = "--prefix=teacher"
+    result = run(path, tmp_path / "model", prefix)
+    assert result.returncode == 1
     assert "No place for: ['strange']" in result.stderr
     result = run(
-        *(path, tmp_path / "model", "--allow_unused=strange"),
+        *(path, tmp_path / "model", prefix, "--allow_unused=str*"),
         *("--epsilon=1e-6", "--image_size=96", "--window_size=6,6"),
     )
     assert result.returncode == 0, result.stderr
     assert "strange: allowed by name" in result.stdout
+    assert "under 'teacher.encoder.', which was taken off" in result.stdout
     backbone = training.load_pretrained(tmp_path / "model").backbone
     assert backbone.epsilon == 1e-6
 
-    result = run(path, tmp_path / "other", "--image_size=128")
+    result = run(path, tmp_path / "other", prefix, "--image_size=128")
     assert result.returncode == 1
     assert "`image_size` must be one whose maps" in result.stderr
     result = run(path, tmp_path / "other", "--depth=3", "--crop_scale=1,1")

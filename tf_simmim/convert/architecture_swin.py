@@ -45,11 +45,13 @@ def swin_arguments(
         ValueError: the weights are of no such Swin, contradict what is known,
             or do not say enough.
     """
-    if known.num_heads is not None:
-        raise ValueError(
-            "`num_heads` must be None for a Swin, whose weights tell it. "
-            f"Received: {known.num_heads}."
-        )
+    for name in ("num_heads", "absolute_position"):
+        value = getattr(known, name)
+        if value is not None:
+            raise ValueError(
+                f"`{name}` must be None for a Swin, whose weights tell it. "
+                f"Received: {value}."
+            )
     embed_dim, channels, *patch = shapes.shape_of(
         weights, "patch_embed.proj.weight", 4
     )

@@ -53,12 +53,13 @@ def vit_arguments(
         "channels": channels,
         "mlp_ratio": hidden / embed_dim,
         "qkv_bias": _qkv_bias(weights),
-        "absolute_position": "learned" if "pos_embed" in weights else "none",
+        "absolute_position": "none",
         "relative_position": "none",
         "layer_scale_init": 0.1 if "blocks.0.gamma_1" in weights else None,
         "class_token": "cls_token" in weights,
         # In its place, fine-tuned models have a norm behind the mean.
-        "final_norm": "fc_norm.weight" not in weights,
+        "final_norm": "norm.weight" in weights
+        or "fc_norm.weight" not in weights,
     }
     table_name = None
     for kind, name in (
@@ -68,6 +69,9 @@ def vit_arguments(
         if name in weights:
             arguments["relative_position"], table_name = kind, name
     notes = {}
+    arguments["absolute_position"] = _absolute_position(
+        weights, known, table_name, notes
+    )
     grid = _grid(weights, known, arguments, table_name, notes)
     arguments["image_size"] = tuple(side * patch[0] for side in grid)
     arguments["num_heads"] = _num_heads(
@@ -85,6 +89,32 @@ def _qkv_bias(weights):
     if "blocks.0.attn.qkv.bias" in weights:
         return "query_key_value"
     return "query_value" if "blocks.0.attn.q_bias" in weights else "none"
+
+
+def _absolute_position(weights, known, table_name, notes):
+    """Returns which positions are added, and refuses to do without any."""
+    given = known.absolute_position
+    if "pos_embed" in weights or given == "learned":
+        if given not in (None, "learned") or "pos_embed" not in weights:
+            raise ValueError(
+                "`absolute_position` must be that of the weights, which "
+                f"{'hold' if 'pos_embed' in weights else 'lack'} pos_embed. "
+                f"Received: {given!r}."
+            )
+        return "learned"
+    if given is not None:
+        notes["absolute_position"] = "as given; no weight tells it"
+        return given
+    if table_name is None:
+        raise ValueError(
+            "`weights` must hold positions. These hold none, as of a network "
+            "with rotary positions (DINOv3), which no backbone here has: "
+            "without them its features are lost. absolute_position='none' "
+            "makes a ViT without any all the same, 'sincos' one with fixed "
+            "ones. Received names: neither pos_embed nor a table of relative "
+            "positions."
+        )
+    return "none"
 
 
 def _grid(weights, known, arguments, table_name, notes):

@@ -1,6 +1,7 @@
 """Models from the weights of other implementations, and nothing left unsaid."""
 
 import dataclasses
+import fnmatch
 from collections.abc import Mapping
 from collections.abc import Sequence
 
@@ -11,6 +12,7 @@ from tf_simmim import models
 from tf_simmim.convert import architecture_swin
 from tf_simmim.convert import architecture_vit
 from tf_simmim.convert import naming
+from tf_simmim.convert import position_rows
 from tf_simmim.convert import reference
 from tf_simmim.convert import shapes
 from tf_simmim.convert.conversion_report import ConversionReport
@@ -20,13 +22,20 @@ _MASK_PATCH_SIZE = 32
 # The paper's mask ratio, 0.6, would hide both of two.
 _FEWEST_SQUARES = 3
 _ENCODER, _DECODER = "encoder.", "decoder.0."
-# Hugging Face's ViT, where config.json does not say otherwise.
-_HUGGING_FACE_EPSILON = 1e-12
+# Hugging Face's ViT, where config.json does not say otherwise; all but DINOv2,
+# whose norms have other names.
+_HUGGING_FACE_EPSILON, _HUGGING_FACE_NORM = 1e-12, "layernorm_before.weight"
 _NEW = "new, as at the start of pretraining"
+_NEW_INSTEAD = "new, since what the file has is ignored as allowed"
 _HEAD = "a classification head; the encoder alone is kept"
+_ALLOWED = "allowed by name"
 _UNUSED = {
     "head.weight": _HEAD,
     "head.bias": _HEAD,
+    "head_dist.weight": _HEAD,
+    "head_dist.bias": _HEAD,
+    "lm_head.weight": "of BEiT's visual tokens",
+    "lm_head.bias": "of BEiT's visual tokens",
     "fc_norm.weight": "the norm before a classification head",
     "fc_norm.bias": "the norm before a classification head",
     "pooler.dense.weight": "for a head on the class token",
@@ -53,6 +62,7 @@ def convert_weights(
     known: Known | None = None,
     keep_head: bool = False,
     allow_unused: Sequence[str] = (),
+    prefix: str | None = None,
 ) -> Conversion:
     """Builds the model that weights are of, and sets them.
 
@@ -71,8 +81,12 @@ def convert_weights(
             `models.Classifier`. It must be one on the mean of all patches: of
             any Swin, of a ViT that has been fine-tuned as in the reference
             (`fc_norm`, no `norm`), not one on a class token.
-        allow_unused: names in `weights` that may be ignored although the
-            network has no place for them.
+        allow_unused: names in `weights`, or patterns of them such as
+            "head.*", to be ignored: names that the network has no place for;
+            and any others, for which it then has new weights.
+        prefix: str or None. Which network to take where `weights` hold
+            several: what stands before the names of its weights, e.g.
+            "teacher.backbone.", or how that begins. None for the only one.
 
     Returns:
         `Conversion`. Every number in the model is the file's, bit for bit,
@@ -84,8 +98,12 @@ def convert_weights(
             are of another network, or do not say enough.
     """
     weights, rounded = _as_float32(weights)
-    named = naming.reference_names(weights)
-    model, notes = _create_model(named, known or Known(), keep_head)
+    named = naming.reference_names(weights, prefix)
+    known = known or Known()
+    positions, changed = position_rows.with_own_rows(named.weights, known)
+    if changed:
+        named.weights["pos_embed"] = positions
+    model, notes = _create_model(named, known, keep_head)
     is_simmim = isinstance(model, models.SimMIM)
 
     def full(name):  # as `reference_weights` has it
@@ -96,20 +114,43 @@ def convert_weights(
     given = {full(name): array for name, array in named.weights.items()}
     sources = {full(name): names for name, names in named.sources.items()}
     unused, unexplained = dict(named.unused), []
-    for name in sorted(given.keys() - fresh.keys()):
+    ignored = {
+        name
+        for name in given
+        if any(_is_allowed(source, allow_unused) for source in sources[name])
+    }
+    for name in given.keys() - fresh.keys() | ignored:
         why = _UNUSED.get(name.removeprefix(_ENCODER))
-        for source in sources[name]:
-            if why is not None or source in allow_unused:
-                unused[source] = why or "allowed by name"
-            else:
-                unexplained.append(source)
-    missing = sorted(fresh.keys() - given.keys())
+        if name in ignored:
+            why = _ALLOWED
+        if why is None:
+            unexplained += sources[name]
+        else:
+            unused |= dict.fromkeys(sources[name], why)
+    for name in named.strangers:
+        if _is_allowed(name, allow_unused):
+            unused[name] = _ALLOWED
+        else:
+            unexplained.append(name)
+    missing = {
+        name: _NEW_INSTEAD if name in ignored else _NEW
+        for name in sorted(fresh.keys() - (given.keys() - ignored))
+    }
     _require_complete(
-        unexplained,
-        [name for name in missing if name not in _MAY_BE_MISSING],
-        sorted(set(allow_unused) - weights.keys()),
+        sorted(unexplained),
+        sorted(missing.keys() - ignored - _MAY_BE_MISSING),
+        [
+            p
+            for p in allow_unused
+            if not any(_is_allowed(n, [p]) for n in weights)
+        ],
     )
-    used = {name: given[name] for name in fresh if name in given}
+    used = {name: given[name] for name in fresh if name not in missing}
+    if not used:
+        raise ValueError(
+            "`allow_unused` must leave weights to use. "
+            f"Received: {list(allow_unused)}, which match all of them."
+        )
     reference.load_reference_weights(model, {**fresh, **used})
     return Conversion(
         model,
@@ -117,10 +158,23 @@ def convert_weights(
             naming=named.naming,
             used={source: name for name in used for source in sources[name]},
             unused=dict(sorted(unused.items())),
-            missing={name: _NEW for name in missing},
+            missing=missing,
             notes=notes,
             rounded=tuple(sorted(rounded)),
+            prefix=named.prefix,
+            changed={
+                source: changed
+                for source in named.sources.get("pos_embed", ())
+                if changed
+            },
         ),
+    )
+
+
+def _is_allowed(name, allow_unused):
+    return any(
+        name == pattern or fnmatch.fnmatchcase(name, pattern)
+        for pattern in allow_unused
     )
 
 
@@ -132,7 +186,11 @@ def _create_model(named, known, keep_head):
         )
         backbone = backbones.Swin(**arguments)
     else:
-        if known.epsilon is None and named.naming == naming.HUGGING_FACE:
+        if known.epsilon is None and any(
+            name.endswith(_HUGGING_FACE_NORM)
+            for names in named.sources.values()
+            for name in names
+        ):
             known = dataclasses.replace(known, epsilon=_HUGGING_FACE_EPSILON)
         arguments, notes = architecture_vit.vit_arguments(named.weights, known)
         backbone = backbones.ViT(**arguments)
@@ -192,10 +250,10 @@ def _require_complete(unexplained, missing, not_there):
         raise ValueError(
             "`weights` must be those of one network. No place for: "
             f"{unexplained or 'none'} (`allow_unused` names what may be "
-            f"ignored). Missing: {missing or 'none'}."
+            f"ignored, or has patterns of it). Missing: {missing or 'none'}."
         )
     if not_there:
         raise ValueError(
-            "`allow_unused` must be names of `weights`. "
-            f"Received: {not_there}, which are not among them."
+            "`allow_unused` must be names of `weights`, or patterns of them. "
+            f"Received: {not_there}, which none of them matches."
         )

@@ -3,6 +3,9 @@
 import dataclasses
 import re
 
+# Of names with the same reason, before they share a line.
+_MAX_PATTERNS = 8
+
 
 @dataclasses.dataclass(frozen=True)
 class ConversionReport:
@@ -18,6 +21,8 @@ class ConversionReport:
         notes: {argument of the backbone: where it is from}, for those that
             weights alone do not tell.
         rounded: names in the file whose numbers had more digits than float32.
+        prefix: str. What stood before the names of the network in the file.
+        changed: {name in the file: how what is used differs from it}.
     """
 
     naming: str
@@ -26,6 +31,8 @@ class ConversionReport:
     missing: dict[str, str]
     notes: dict[str, str]
     rounded: tuple[str, ...] = ()
+    prefix: str = ""
+    changed: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def as_dict(self) -> dict:
         """Returns everything, for JSON."""
@@ -34,6 +41,10 @@ class ConversionReport:
     def text(self) -> str:
         """Returns the report for people: alike names of blocks on one line."""
         lines = [f"{len(self.used)} names used, of {self.naming}."]
+        if self.prefix:
+            lines.append(
+                f"They stood under {self.prefix!r}, which was taken off."
+            )
         for title, names in (
             ("Unused", self.unused),
             ("Missing", self.missing),
@@ -42,6 +53,9 @@ class ConversionReport:
             lines += [
                 f"  {name}: {why}" for name, why in _by_pattern(names).items()
             ]
+        lines += [
+            f"Changed: {name} {how}." for name, how in self.changed.items()
+        ]
         if self.rounded:
             lines.append(
                 f"Rounded to float32: {len(self.rounded)}, e.g. "
@@ -54,14 +68,23 @@ class ConversionReport:
 
 
 def _by_pattern(names):
-    """Returns {name with * for numbers, and how often: why}."""
-    groups = {}
+    """Returns {name with * for numbers, and how often: why}.
+
+    Many patterns with one reason, as of a decoder, are one line.
+    """
+    by_reason = {}
     for name, why in names.items():
         pattern = re.sub(r"\b\d+\b", "*", name)
-        groups.setdefault((pattern, why), []).append(name)
-    return {
-        members[0]
-        if len(members) == 1
-        else f"{pattern} ({len(members)} times)": why
-        for (pattern, why), members in groups.items()
-    }
+        by_reason.setdefault(why, {}).setdefault(pattern, []).append(name)
+    lines = {}
+    for why, by_pattern in by_reason.items():
+        if len(by_pattern) > _MAX_PATTERNS:
+            members = [n for names in by_pattern.values() for n in names]
+            lines[f"{members[0]} ... {members[-1]} ({len(members)} names)"] = (
+                why
+            )
+            continue
+        for pattern, members in by_pattern.items():
+            times = f"{pattern} ({len(members)} times)"
+            lines[members[0] if len(members) == 1 else times] = why
+    return lines

@@ -7,7 +7,16 @@ from tf_simmim import atomic_file
 from tf_simmim.convert.known import Known
 
 _MAX_BYTES = 1 << 20
-_MODEL_TYPES = ("vit", "swin")
+_MODEL_TYPES = (
+    "vit",
+    "swin",
+    "deit",
+    "beit",
+    "data2vec-vision",
+    "vit_mae",
+    "dinov2",
+    "dinov2_with_registers",
+)
 # Its Swin takes this one in some of the norms, whatever is configured.
 _SWIN_EPSILON = 1e-5
 
@@ -55,7 +64,7 @@ def read_hugging_face_config(path) -> Known:
         return Known(
             image_size=_size(config.get("image_size")),
             num_heads=config.get("num_attention_heads")
-            if kind == "vit"
+            if kind != "swin"
             else None,
             window_size=_size(config.get("window_size")),
             epsilon=epsilon,

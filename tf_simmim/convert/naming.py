@@ -2,7 +2,8 @@
 
 Known are the reference itself (SimMIM's own code, whose fine-tuned models have
 no prefix), timm, and Hugging Face's transformers, before version 5 and since.
-Where these differ in more than names:
+What stands before all names is taken off, see `prefixes`. Where these differ in
+more than names:
 
 * Hugging Face keeps queries, keys and values apart; here they are one matrix.
 * timm, since 0.9, counts a patch merging to the stage that it begins; the
@@ -15,14 +16,19 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from tf_simmim.convert import prefixes
+
 HUGGING_FACE = "Hugging Face"
 _COMPUTED = "a constant, which is computed here"
+_OF_OTHERS = "of another network in the file than the one of `prefix`"
+_OF_DECODER = "of MAE's decoder; the encoder alone is kept"
+# Its authors' names, and Hugging Face's.
+_DECODER_EMBEDDING = re.compile(
+    r"((?:.+?\.)??)decoder(?:_|\.decoder_)embed\.weight"
+)
 # What is no weight, in any naming.
 _CONSTANTS = re.compile(
     r".*\b(relative_position_index|relative_coords_table|attn_mask)"
-)
-_HUGGING_FACE_START = re.compile(
-    r"((?:vit|swin)\.)?embeddings\.patch_embeddings\.projection\.weight"
 )
 _PARTS = {"q": 0, "k": 1, "v": 2}
 # Of a block, after its number: (pattern, the reference's). `\1` is the first
@@ -30,11 +36,15 @@ _PARTS = {"q": 0, "k": 1, "v": 2}
 _HUGGING_FACE_BLOCK = (
     (r"layernorm_before\.(.+)", r"norm1.\1"),
     (r"layernorm_after\.(.+)", r"norm2.\1"),
+    (r"(norm[12]\..+)", r"\1"),
+    (r"lambda_([12])", r"gamma_\1"),
+    (r"layer_scale([12])\.lambda1", r"gamma_\1"),
     (r"attention\.(?:output\.dense|o_proj)\.(.+)", r"attn.proj.\1"),
     (r"(?:intermediate\.dense|mlp\.fc1)\.(.+)", r"mlp.fc1.\1"),
     (r"(?:output\.dense|mlp\.fc2)\.(.+)", r"mlp.fc2.\1"),
     (
-        r"attention\.(?:self|relative_position_bias)\.(relative_position_.+)",
+        r"attention\.(?:self\.|attention\.)?(?:relative_position_bias\.)?"
+        r"(relative_position_.+)",
         r"attn.\1",
     ),
 )
@@ -49,8 +59,13 @@ _HUGGING_FACE_OTHERS = (
     (r"embeddings\.patch_embeddings\.projection\.(.+)", r"patch_embed.proj.\1"),
     (r"embeddings\.norm\.(.+)", r"patch_embed.norm.\1"),
     (r"encoder\.layers\.(\d+)\.downsample\.(.+)", r"layers.\1.downsample.\2"),
+    (r"embeddings\.distillation_token", "dist_token"),
+    (r"embeddings\.register_tokens", "reg_token"),
+    (r"encoder\.relative_position_bias\.(.+)", r"rel_pos_bias.\1"),
     (r"layernorm\.(.+)", r"norm.\1"),
-    (r"classifier\.(.+)", r"head.\1"),
+    (r"pooler\.layernorm\.(.+)", r"fc_norm.\1"),
+    (r"(?:cls_)?classifier\.(.+)", r"head.\1"),
+    (r"distillation_classifier\.(.+)", r"head_dist.\1"),
     (r"(decoder\.0\.(?:weight|bias))", r"\1"),
 )
 _HUGGING_FACE_BLOCKS = (
@@ -65,20 +80,26 @@ class Named:
 
     Attributes:
         naming: str, whose names they had.
+        prefix: str, what stood before all of them.
         weights: {name: array}.
         sources: {name: tuple of the names that it had in the file}.
         constants: {name: array}, of what is no weight.
         unused: {name in the file: why it is no weight of a network here}.
+        strangers: names in the file that are of no network, nor beside one.
     """
 
     naming: str
+    prefix: str
     weights: dict[str, np.ndarray]
     sources: dict[str, tuple[str, ...]]
     constants: dict[str, np.ndarray]
     unused: dict[str, str]
+    strangers: tuple[str, ...]
 
 
-def reference_names(weights: Mapping[str, np.ndarray]) -> Named:
+def reference_names(
+    weights: Mapping[str, np.ndarray], prefix: str | None = None
+) -> Named:
     """Returns weights under the reference's names.
 
     A name that is not understood stays as it is: whoever builds the network
@@ -86,33 +107,34 @@ def reference_names(weights: Mapping[str, np.ndarray]) -> Named:
 
     Args:
         weights: {name: array}, of the reference, timm or Hugging Face.
+        prefix: str or None. Which network to take where there are several;
+            see `prefixes.divide`.
 
     Raises:
-        ValueError: there is no patch embedding under any known name; one of
-            queries, keys and values is missing, or has another shape; or two
-            names mean the same weight.
+        ValueError: there is no patch embedding under any known name, or not
+            one under `prefix`; one of queries, keys and values is missing, or
+            has another shape; or two names mean the same weight.
     """
-    names = {name: name for name in weights}  # {name in the file: short name}
-    if all(name.startswith("module.") for name in names):
-        # PyTorch's parallel training puts it before everything.
-        names = {name: name.removeprefix("module.") for name in names}
+    division = prefixes.divide(weights, prefix)
+    names, place = division.names, division.place
     short = set(names.values())
-    if any(map(_HUGGING_FACE_START.fullmatch, short)):
+    naming, prefix = "the reference or timm", place.prefix
+    rename = _renamer_for_timm(short)
+    if place.is_hugging_face:
         naming, rename = HUGGING_FACE, _from_hugging_face
-    elif "encoder.patch_embed.proj.weight" in short:
-        naming, rename = "SimMIM's reference", _without_encoder
-    elif "patch_embed.proj.weight" in short:
-        naming, rename = "the reference or timm", _renamer_for_timm(short)
-    else:
-        raise ValueError(
-            "`weights` must be of a ViT or Swin of the reference, timm or "
-            "Hugging Face: there is no patch embedding under the name that one "
-            f"of them gives it. Received names: {sorted(weights)[:8]}"
-            f"{' ...' if len(weights) > 8 else ''}."
-        )
-    named = Named(naming, {}, {}, {}, {})
+    elif place.is_simmim:
+        naming = "SimMIM's reference"
+        # Its own names.
+        prefix = "" if prefix == "encoder." else prefix
+    decoder = _names_of_decoder(weights)
+    unused = dict.fromkeys(division.of_others, _OF_OTHERS)
+    unused |= dict.fromkeys(decoder, _OF_DECODER)
+    strangers = tuple(n for n in division.strangers if n not in decoder)
+    named = Named(naming, prefix, {}, {}, {}, unused, strangers)
     parts = {}
     for name, plain in names.items():
+        if name in decoder:
+            continue
         new, part = rename(plain)
         if _CONSTANTS.fullmatch(new):
             named.constants[new] = weights[name]
@@ -131,11 +153,28 @@ def reference_names(weights: Mapping[str, np.ndarray]) -> Named:
         if new in named.weights:
             raise _doubled(new, [*named.sources[new], *by_part.values()])
         _join(named, new, by_part, weights)
+    token = named.weights.get("mask_token")
+    if token is not None and np.ndim(token) == 2:
+        named.weights["mask_token"] = np.asarray(token)[np.newaxis]  # DINOv2's
     return named
 
 
+def _names_of_decoder(names):
+    """Returns the names of MAE's decoder; the mask token is its too."""
+    found = [m[1] for m in map(_DECODER_EMBEDDING.fullmatch, names) if m]
+    starts = tuple(f"{root}decoder{sign}" for root in found for sign in "._")
+    tokens = {f"{root}mask_token" for root in found}
+    return {n for n in names if n.startswith(starts) or n in tokens}
+
+
 def _join(named, new, by_part, weights):
-    """Puts queries, keys and values into one."""
+    """Puts queries, keys and values into one; BEiT has no bias of keys."""
+    if new.endswith(".bias") and by_part.keys() == {"q", "v"}:
+        for part, name in by_part.items():
+            bias = f"{new.removesuffix('qkv.bias')}{part}_bias"
+            named.weights[bias] = weights[name]
+            named.sources[bias] = (name,)
+        return
     sources = tuple(by_part[part] for part in _PARTS if part in by_part)
     arrays = [np.asarray(weights[name]) for name in sources]
     if len(arrays) < 3 or len({array.shape for array in arrays}) > 1:
@@ -157,9 +196,8 @@ def _doubled(new, sources):
 
 def _from_hugging_face(name):
     """Returns (the reference's name, which part of `qkv` it is or None)."""
-    inner = re.sub(r"^(vit|swin)\.", "", name)
     for pattern, start in _HUGGING_FACE_BLOCKS:
-        if match := re.fullmatch(pattern, inner, re.ASCII):
+        if match := re.fullmatch(pattern, name, re.ASCII):
             *numbers, rest = match.groups()
             start = start.format(*numbers)
             if part := _HUGGING_FACE_PART.fullmatch(rest):
@@ -168,7 +206,7 @@ def _from_hugging_face(name):
             new = _first_match(_HUGGING_FACE_BLOCK, rest)
             if new is not None:
                 return start + new, None
-    new = _first_match(_HUGGING_FACE_OTHERS, inner)
+    new = _first_match(_HUGGING_FACE_OTHERS, name)
     return (name if new is None else new), None
 
 
@@ -177,10 +215,6 @@ def _first_match(rules, name):
         if match := re.fullmatch(pattern, name, re.ASCII):
             return match.expand(new)
     return None
-
-
-def _without_encoder(name):
-    return name.removeprefix("encoder."), None
 
 
 def _renamer_for_timm(names):
