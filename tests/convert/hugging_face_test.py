@@ -26,6 +26,7 @@ VIT = dict(
     patch_size=8,
     encoder_stride=8,
 )
+FAMILIES = ("Beit", "Data2VecVision", "DeiT", "ViTMAE", "Dinov2")
 SWIN = dict(
     image_size=96,
     embed_dim=12,
@@ -39,6 +40,14 @@ SWIN = dict(
 def vit(kind, **options):
     config = transformers.ViTConfig(**{**VIT, **options})
     return randomized(getattr(transformers, kind)(config))
+
+
+def other_vit(name, **options):
+    """A model of a kind that shares a ViT's network: "Beit", "DeiT" ..."""
+    family = next(f for f in FAMILIES if name.startswith(f))
+    config = getattr(transformers, f"{family}Config")
+    options = {**VIT, "image_size": 32, **options}
+    return randomized(getattr(transformers, name)(config(**options)))
 
 
 def swin(kind, **options):
@@ -125,6 +134,73 @@ def assert_same_reconstruction(model, conversion, x, grid):
     got = conversion.model.reconstruct(x, mask.astype(np.int32))
     want = out.reconstruction.numpy().transpose(0, 2, 3, 1)
     np.testing.assert_allclose(got["reconstruction"], want, 0, ATOL)
+
+
+@pytest.mark.parametrize(
+    "name, prefix, options",
+    [
+        ("BeitForImageClassification", "beit.", "use_relative_position_bias"),
+        (
+            "BeitForMaskedImageModeling",
+            "beit.",
+            "use_shared_relative_position_bias use_mask_token",
+        ),
+        ("BeitModel", "", "use_absolute_position_embeddings"),
+        (
+            "Data2VecVisionForImageClassification",
+            "data2vec_vision.",
+            "use_relative_position_bias",
+        ),
+        ("ViTMAEForPreTraining", "vit.", ""),
+        ("Dinov2ForImageClassification", "dinov2.", ""),
+    ],
+)
+def test_features_of_what_shares_the_network(tmp_path, name, prefix, options):
+    model = other_vit(
+        name,
+        mask_ratio=0.0,
+        use_mean_pooling=bool(prefix),
+        **dict.fromkeys(options.split(), True),
+    )
+    conversion = converted(model, tmp_path)
+    assert conversion.report.prefix == prefix
+    base = getattr(model, model.base_model_prefix, model)
+    x = images(32, 32)
+    # In its order, of which MAE's encoder leaves no patch out.
+    order = torch.arange(16.0).repeat(2, 1)
+    options = {"noise": order} if "MAE" in name else {}
+    want = theirs(base, x, **options).last_hidden_state
+    if name == "BeitForMaskedImageModeling":
+        with torch.no_grad():
+            want = model.layernorm(want)
+    got = conversion.model.backbone(x).numpy()
+    got = got.reshape(2, 16, -1)
+    np.testing.assert_allclose(got, want[:, 1:].numpy(), 0, ATOL)
+
+
+def test_the_classes_of_a_beit(tmp_path):
+    model = other_vit(
+        "BeitForImageClassification",
+        use_relative_position_bias=True,
+        num_labels=5,
+    )
+    conversion = converted(model, tmp_path, keep_head=True)
+    assert conversion.report.unused == {}
+    x = images(32, 32)
+    want = theirs(model, x).logits.numpy()
+    np.testing.assert_allclose(conversion.model(x), want, 0, ATOL)
+
+
+def test_a_deit_is_refused_for_its_token_of_distillation(tmp_path):
+    model = other_vit("DeiTForImageClassificationWithTeacher")
+    with pytest.raises(
+        ValueError, match=r"No place for: \['deit.*distillation_token'\]"
+    ):
+        converted(model, tmp_path)
+    report = converted(
+        model, tmp_path, allow_unused=["*distillation_token"]
+    ).report
+    assert report.changed.keys() == {"deit.embeddings.position_embeddings"}
 
 
 @pytest.mark.parametrize(

@@ -239,7 +239,7 @@ def test_a_bias_of_keys_may_be_missing_as_in_beit(vit):
     np.testing.assert_array_equal(got["blocks.1.attn.v_bias"], value)
 
 
-def test_names_of_deit_and_dinov2():
+def test_names_of_deit_beit_and_dinov2():
     block = "encoder.layer.0."
     renamed = {
         "embeddings.patch_embeddings.projection.weight": "patch_embed.proj"
@@ -248,6 +248,11 @@ def test_names_of_deit_and_dinov2():
         "embeddings.register_tokens": "reg_token",
         f"{block}norm1.weight": "blocks.0.norm1.weight",
         f"{block}layer_scale2.lambda1": "blocks.0.gamma_2",
+        # BEiT's, since transformers 5
+        "layers.0.relative_position_bias.relative_position_bias_table": "block"
+        "s.0.attn.relative_position_bias_table",
+        "shared_position_bias.relative_position_bias_table": "rel_pos_bias"
+        ".relative_position_bias_table",
         f"{block}mlp.fc2.bias": "blocks.0.mlp.fc2.bias",
         "cls_classifier.bias": "head.bias",
         "distillation_classifier.bias": "head_dist.bias",
@@ -255,7 +260,7 @@ def test_names_of_deit_and_dinov2():
     }
     weights = {name: np.full([2, 3], i) for i, name in enumerate(renamed)}
     want = {new: weights[name] for name, new in renamed.items()}
-    want["mask_token"] = np.full([1, 2, 3], 8)
+    want["mask_token"] = weights["embeddings.mask_token"][np.newaxis]
     assert_same(naming.reference_names(weights), want)
 
 

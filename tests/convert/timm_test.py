@@ -1,7 +1,7 @@
 """Models converted from timm's own, in PyTorch, beside them.
 
 Skipped where the extra `bench` is not installed. Run with timm 1.0.31 and
-PyTorch 2.14.1.
+PyTorch 2.13.0.
 """
 
 import numpy as np
@@ -27,9 +27,9 @@ def create(name, **options):
     return model.eval()
 
 
-def compare(model, known=None, keep_head=False):
+def compare(model, known=None, keep_head=False, **options):
     weights = {name: t.numpy() for name, t in model.state_dict().items()}
-    conversion = convert.convert_weights(weights, known, keep_head)
+    conversion = convert.convert_weights(weights, known, keep_head, **options)
     height, width = conversion.model.backbone.image_size
     x = np.random.default_rng(1).normal(size=[2, height, width, 3])
     x = x.astype(np.float32)
@@ -69,6 +69,40 @@ def test_classes_of_a_beit():
     assert compare(model, keep_head=True).missing == {}
 
 
+def test_features_of_a_deit_3_whose_class_token_has_no_position():
+    model = create("deit3_small_patch16_224", **VIT)
+    report = compare(model, convert.Known(num_heads=6))
+    assert report.changed.keys() == {"pos_embed"}
+
+
+def test_features_of_a_dinov2():
+    model = create("vit_small_patch14_dinov2", **{**VIT, "img_size": 56})
+    compare(model, convert.Known(num_heads=6))
+
+
+@pytest.mark.parametrize(
+    "name, options, allowed",
+    [
+        ("vit_small_patch14_reg4_dinov2", {"img_size": 56}, "reg_token"),
+        ("vit_small_patch16_224", {"reg_tokens": 4}, "reg_token"),
+        ("deit_small_distilled_patch16_224", {}, "dist_token"),
+    ],
+)
+def test_tokens_that_are_allowed_away_take_their_positions_along(
+    name, options, allowed
+):
+    model = create(name, **{**VIT, **options})
+    weights = {name: t.numpy() for name, t in model.state_dict().items()}
+    known = convert.Known(num_heads=6)
+    conversion = convert.convert_weights(weights, known, allow_unused=[allowed])
+    got = convert.reference_weights(conversion.model.backbone)["pos_embed"]
+    np.testing.assert_array_equal(got[:, 1:], weights["pos_embed"][:, -16:])
+    want = weights["pos_embed"][:, 0]
+    if "reg4" in name:
+        want = np.zeros_like(want)
+    np.testing.assert_array_equal(got[:, 0], want)
+
+
 @pytest.mark.parametrize("keep_head", [False, True])
 def test_a_swin(keep_head):
     model = create("swin_tiny_patch4_window7_224", window_size=3, **SWIN)
@@ -84,9 +118,10 @@ def test_features_of_a_swin_of_version_2():
 @pytest.mark.parametrize(
     "name, options, reason",
     [
-        ("deit_tiny_distilled_patch16_224", {}, "`image_size` must be that"),
+        ("deit_tiny_distilled_patch16_224", {}, r"No place for: \['dist_token"),
         ("vit_tiny_patch16_224", {"qk_norm": True}, "q_norm.weight"),
-        ("vit_tiny_patch16_224", {"reg_tokens": 4}, "pos_embed of shape"),
+        ("vit_tiny_patch16_224", {"reg_tokens": 4}, "No place for.*reg_token"),
+        ("vit_small_patch16_dinov3", {}, "must hold positions.*rotary"),
     ],
 )
 def test_what_has_no_equal_here_is_refused(name, options, reason):

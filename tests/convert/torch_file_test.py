@@ -49,7 +49,7 @@ def folder(tmp_path_factory):
 
 
 _MAKE_FILES = """
-import os, pathlib, sys, types
+import argparse, os, pathlib, sys, types
 import torch
 
 folder = pathlib.Path(sys.argv[1])
@@ -74,6 +74,7 @@ save("plain", weights)
 save("simmim", {
     "model": weights, "epoch": 3, "config": config,
     "optimizer": {"state": {0: {"step": 4}}}, "max_accuracy": 0.0,
+    "args": argparse.Namespace(lr=0.1),  # as MAE has it
 })
 save("others", {"state_dict": {**weights, "note": "text", 5: weights["t"]}})
 save("ema", {"model": {}, "ema": {"w": torch.ones(2)}})
@@ -103,6 +104,7 @@ def test_a_checkpoint_of_simmim_has_its_weights_beside_other_things(folder):
     weights, others = convert.read_torch(folder / "simmim.pth")
     assert weights.keys() == {"t", "bf", "index", "shared"}
     assert others == {
+        "args": "OrderedDict beside model",
         "config": "OrderedDict beside model",
         "epoch": "int beside model",
         "max_accuracy": "float beside model",

@@ -43,8 +43,8 @@ _HUGGING_FACE_BLOCK = (
     (r"(?:intermediate\.dense|mlp\.fc1)\.(.+)", r"mlp.fc1.\1"),
     (r"(?:output\.dense|mlp\.fc2)\.(.+)", r"mlp.fc2.\1"),
     (
-        r"attention\.(?:self\.|attention\.)?(?:relative_position_bias\.)?"
-        r"(relative_position_.+)",
+        r"(?:attention\.)?(?:self\.|attention\.)?"
+        r"(?:relative_position_bias\.)?(relative_position_.+)",
         r"attn.\1",
     ),
 )
@@ -61,7 +61,10 @@ _HUGGING_FACE_OTHERS = (
     (r"encoder\.layers\.(\d+)\.downsample\.(.+)", r"layers.\1.downsample.\2"),
     (r"embeddings\.distillation_token", "dist_token"),
     (r"embeddings\.register_tokens", "reg_token"),
-    (r"encoder\.relative_position_bias\.(.+)", r"rel_pos_bias.\1"),
+    (
+        r"(?:encoder\.relative|shared)_position_bias\.(.+)",
+        r"rel_pos_bias.\1",
+    ),
     (r"layernorm\.(.+)", r"norm.\1"),
     (r"pooler\.layernorm\.(.+)", r"fc_norm.\1"),
     (r"(?:cls_)?classifier\.(.+)", r"head.\1"),

@@ -20,9 +20,10 @@ import sys
 ENTRIES = ("model", "state_dict")
 # Of PyTorch. CVE-2025-32434 and CVE-2026-24747 are repaired in it.
 OLDEST = (2, 10)
-# SimMIM's own checkpoints hold their settings as an object of this class, a
-# dictionary with methods. As a dictionary it is harmless, and not used.
-_DICTIONARIES = ("yacs.config.CfgNode",)
+# SimMIM's own checkpoints hold their settings as an object of the first class, a
+# dictionary with methods; MAE's, DeiT's and BEiT's as one of the second. As
+# dictionaries they are harmless, and not used.
+_DICTIONARIES = ("yacs.config.CfgNode", "argparse.Namespace")
 _CPU_SECONDS = 600
 # Of all tensors, over the file's size: more is a small file that claims to be
 # large, since storages are not compressed. Some are shared between names.
