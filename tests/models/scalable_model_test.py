@@ -297,5 +297,33 @@ class PrecisionTest(tf.test.TestCase, parameterized.TestCase):
             self.assertEqual(weight.dtype, np.float32)
 
 
+class CompileTest(tf.test.TestCase, parameterized.TestCase):
+    @parameterized.parameters("loss", "loss_weights", "weighted_metrics")
+    def test_a_loss_of_keras_is_refused_with_what_to_use_instead(self, name):
+        with self.assertRaisesRegex(
+            ValueError, rf"`{name}` must be None.*Use `SimMIM\(reconstruction_l"
+        ):
+            create(**{name: ["mse"]})
+
+    def test_a_loss_in_second_place_is_not_taken_for_a_switch(self):
+        with self.assertRaisesRegex(ValueError, "must be a bool. Received: 'm"):
+            create().compile("adam", "mse")
+
+    def test_a_model_that_was_saved_with_a_loss_still_opens(self):
+        model = create()
+        config = {**model.get_compile_config(), "loss": "mse"}
+        model.compile_from_config(config)
+        self.assertIsInstance(model.optimizer, type(create().optimizer))
+
+    def test_weights_of_classes_and_images_are_refused_by_their_names(self):
+        model = create()
+        with self.assertRaisesRegex(ValueError, "`class_weight` must be None"):
+            model.fit(IMAGES, IMAGES, class_weight={0: 1.0, 1: 2.0})
+        for cls in (models.Segmenter, models.Detector):
+            model = cls(create().backbone, num_classes=2, width=4)
+            with self.assertRaisesRegex(ValueError, "`sample_weight` must be"):
+                model.train_step((IMAGES, IMAGES, tf.ones([B])))
+
+
 if __name__ == "__main__":
     tf.test.main()

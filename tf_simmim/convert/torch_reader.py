@@ -20,8 +20,8 @@ import sys
 ENTRIES = ("model", "state_dict")
 # Of PyTorch. CVE-2025-32434 and CVE-2026-24747 are repaired in it.
 OLDEST = (2, 10)
-# SimMIM's own checkpoints hold their settings as an object of the first class, a
-# dictionary with methods; MAE's, DeiT's and BEiT's as one of the second. As
+# SimMIM's own checkpoints hold their settings as an object of the first class,
+# a dictionary with methods; MAE's, DeiT's and BEiT's as one of the second. As
 # dictionaries they are harmless, and not used.
 _DICTIONARIES = ("yacs.config.CfgNode", "argparse.Namespace")
 _CPU_SECONDS = 600

@@ -13,6 +13,7 @@ from tf_simmim import metrics
 from tf_simmim import optimization
 from tf_simmim import randomness
 from tf_simmim.models import elements
+from tf_simmim.models import extra_metrics
 from tf_simmim.models import scalable_model
 
 _TOP_K = 5
@@ -73,6 +74,8 @@ class Classifier(scalable_model.ScalableModel):
         the largest target says, of mixed labels too. And `skipped_steps`, the
         number of steps whose loss or gradient was not finite, in all. Of
         evaluation: the cross-entropy without smoothing, and both accuracies.
+        Metrics of `compile` compare targets without smoothing, float32
+        [B, L], with probabilities; see `extra_metrics.update_of_classes`.
     Randomness: drop path of step t is a function of (`seed`, t, place in the
         global batch), t being `optimizer.iterations`.
 
@@ -81,6 +84,8 @@ class Classifier(scalable_model.ScalableModel):
         authors average before the norm: here the norm has been pretrained
         cell by cell.
     """
+
+    _instead_of_loss = "Use `Classifier(label_smoothing=)`, or mixed labels."
 
     def __init__(
         self,
@@ -165,14 +170,22 @@ class Classifier(scalable_model.ScalableModel):
         def loss_of(images, targets):
             logits = self(images, training=True, seed=seed)
             loss = losses.cross_entropy(logits, targets)
-            return loss, self._accuracies(logits, targets)
+            return loss, self._accuracies(logits, targets), [logits]
 
         def shares_of(images, targets):
             num_parts = images.shape[0]
             return tf.fill([num_parts], 1.0 / num_parts)
 
+        def compare(logits):
+            _, targets = self._unpack(data, label_smoothing=0.0)
+            extra_metrics.update_of_classes(self.extra_metrics, targets, logits)
+
         return self.take_step(
-            loss_of, [images, targets], shares_of, self.accuracy_metrics
+            loss_of,
+            [images, targets],
+            shares_of,
+            self.accuracy_metrics,
+            compare,
         )
 
     def test_step(self, data):
@@ -183,7 +196,8 @@ class Classifier(scalable_model.ScalableModel):
                 per replica.
 
         Returns:
-            dict with the results of the metrics `loss` and of accuracy.
+            dict with the results of the metrics `loss`, of accuracy, and of
+            `compile`.
 
         Raises:
             tf.errors.InvalidArgumentError: a label is no class and no
@@ -200,14 +214,17 @@ class Classifier(scalable_model.ScalableModel):
         def measure(images, targets):
             logits = self(images, training=False)
             loss = losses.cross_entropy(logits, targets)
-            return [loss, *self._accuracies(logits, targets)]
+            return [loss, *self._accuracies(logits, targets), logits]
 
         measure = optimization.compiled(measure, self.uses_xla)
         measured = [self.loss_metric, *self.accuracy_metrics]
-        values = elements.measures(measure, len(measured), images, targets)
+        *values, logits = elements.measures(
+            measure, len(measured), images, targets, like=[[self.num_classes]]
+        )
+        extra_metrics.update_of_classes(self.extra_metrics, targets, logits)
         for metric, value in zip(measured, values, strict=True):
             metric.update_state(value, sample_weight=tf.shape(images)[0])
-        return {metric.name: metric.result() for metric in measured}
+        return extra_metrics.results([*measured, *self.extra_metrics])
 
     def _accuracies(self, logits, targets):
         ks = (1, _TOP_K)[: len(self.accuracy_metrics)]

@@ -15,8 +15,11 @@ from tf_simmim import metrics
 from tf_simmim import optimization
 from tf_simmim import randomness
 from tf_simmim.models import elements
+from tf_simmim.models import extra_metrics
 from tf_simmim.models import pyramids
 from tf_simmim.models import scalable_model
+
+_OUTPUTS = ("box", "classification")
 
 
 @tf.keras.saving.register_keras_serializable(package="tf_simmim")
@@ -75,7 +78,9 @@ class Detector(scalable_model.ScalableModel):
 
     State: besides weights, the metrics of `ScalableModel` in training, with
         the two parts of the loss, `box_loss` and `classification_loss`; in
-        evaluation the loss and these.
+        evaluation the loss and these. Metrics of `compile` compare a dict of
+        the element's `boxes` and `classes` with what `detect` returns, which
+        costs time where there are any.
     Randomness: drop path of step t is a function of (`seed`, t, place in the
         global batch).
 
@@ -86,6 +91,9 @@ class Detector(scalable_model.ScalableModel):
         thinned out, as in https://arxiv.org/abs/1612.03144, footnote 1. See
         `heads.DetectionHead` and `losses.detection_losses`.
     """
+
+    _instead_of_loss = "Use `losses.detection_losses` in a loop of your own."
+    _num_predictions = 2
 
     def __init__(
         self,
@@ -186,7 +194,8 @@ class Detector(scalable_model.ScalableModel):
         def loss_of(images, *targets):
             outputs = self(images, training=True, seed=seed)
             parts = losses.detection_losses(**outputs, **_named(targets))
-            return tf.add_n(parts), list(parts)
+            predictions = [outputs[name] for name in _OUTPUTS]
+            return tf.add_n(parts), list(parts), predictions
 
         def shares_of(images, box_targets, class_targets):
             # Each anchor on an object of the global batch counts the same.
@@ -198,7 +207,11 @@ class Detector(scalable_model.ScalableModel):
             return counts * replicas.num_replicas_in_sync / total
 
         return self.take_step(
-            loss_of, [images, *targets], shares_of, self.part_metrics
+            loss_of,
+            [images, *targets],
+            shares_of,
+            self.part_metrics,
+            lambda *predictions: self._compare(data, predictions),
         )
 
     def test_step(self, data):
@@ -208,7 +221,8 @@ class Detector(scalable_model.ScalableModel):
             data: as of `train_step`.
 
         Returns:
-            dict with the results of `loss` and of its two parts.
+            dict with the results of `loss`, of its two parts, and of the
+            metrics of `compile`.
         """
         images, targets = self._unpack(data)
 
@@ -216,25 +230,30 @@ class Detector(scalable_model.ScalableModel):
             outputs = self(layers.and_a_spare(images), training=False)
             outputs = {name: value[:-1] for name, value in outputs.items()}
             parts = losses.detection_losses(**outputs, **_named(targets))
-            return [tf.add_n(parts), *parts]
+            return [tf.add_n(parts), *parts], [outputs[n] for n in _OUTPUTS]
 
         measure = optimization.compiled(measure, self.uses_xla)
         measured = [self.loss_metric, *self.part_metrics]
         weight = tf.reduce_sum(losses.count_positives(targets[1]))
-        values = measure(images, *targets)
+        values, predictions = measure(images, *targets)
+        if self.extra_metrics:
+            self._compare(data, predictions)
         for metric, value in zip(measured, values, strict=True):
             metric.update_state(value, sample_weight=weight)
-        return {metric.name: metric.result() for metric in measured}
+        return extra_metrics.results([*measured, *self.extra_metrics])
+
+    def _compare(self, data, predictions):
+        """Updates extra metrics, by what is there and what is found."""
+        element = _element(data)
+        truth = {"boxes": element["boxes"], "classes": element["box_classes"]}
+        outputs = dict(zip(_OUTPUTS, predictions, strict=True))
+        found = self.suppression(**outputs)
+        for metric in self.extra_metrics:
+            extra_metrics.update(metric, truth, found)
 
     def _unpack(self, data):
         """Returns (images, targets of anchors) of a batch in any form."""
-        inputs, truth, _ = tf.keras.utils.unpack_x_y_sample_weight(data)
-        element = {**elements.as_element(inputs), **(truth or {})}
-        if not {"boxes", "box_classes"} <= element.keys():
-            raise ValueError(
-                "An element must have the keys `boxes` and `box_classes` to "
-                f"learn from. Received keys: {sorted(element)}."
-            )
+        element = _element(data)
         images = elements.normalized_images(element, self.normalize)
         # Outside of what XLA compiles: it has no gradient, and needs no speed.
         return images, self._targets(element["boxes"], element["box_classes"])
@@ -254,6 +273,18 @@ class Detector(scalable_model.ScalableModel):
         """Recreates the model, and its backbone, from `get_config`."""
         backbone = tf.keras.saving.deserialize_keras_object(config["backbone"])
         return cls(**{**config, "backbone": backbone})
+
+
+def _element(data):
+    """Returns the element of a batch in any form."""
+    inputs, truth = elements.unpack(data)
+    element = {**elements.as_element(inputs), **(truth or {})}
+    if not {"boxes", "box_classes"} <= element.keys():
+        raise ValueError(
+            "An element must have the keys `boxes` and `box_classes` to "
+            f"learn from. Received keys: {sorted(element)}."
+        )
+    return element
 
 
 def _named(targets):

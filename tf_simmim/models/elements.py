@@ -3,6 +3,21 @@
 import tensorflow as tf
 
 
+def unpack(data) -> tuple:
+    """Returns (input, targets or None) of what `fit` hands over.
+
+    Raises:
+        ValueError: there are sample weights.
+    """
+    inputs, targets, weights = tf.keras.utils.unpack_x_y_sample_weight(data)
+    if weights is not None:
+        raise ValueError(
+            "`sample_weight` must be None: every image counts alike. "
+            f"Received: {weights}."
+        )
+    return inputs, targets
+
+
 def as_element(data) -> dict:
     """Returns the element dict of a batch.
 
@@ -14,12 +29,7 @@ def as_element(data) -> dict:
     Raises:
         ValueError: a dict without `image`; or sample weights.
     """
-    data, label, weights = tf.keras.utils.unpack_x_y_sample_weight(data)
-    if weights is not None:
-        raise ValueError(
-            "`sample_weight` must be None: every image counts alike. "
-            f"Received: {weights}."
-        )
+    data, label = unpack(data)
     element = data if isinstance(data, dict) else {"image": data}
     if "image" not in element:
         raise ValueError(
@@ -54,27 +64,30 @@ def normalized_images(element, normalize) -> tf.Tensor:
     return images
 
 
-def measures(function, count, images, *others):
-    """Returns means over images; zeros where there are none.
+def measures(function, count, images, *others, like=()):
+    """Returns means over images, and predictions; zeros where there are none.
 
     Of the last batch of an evaluation, a replica may have no part, of which
     convolutions make something else: see `layers.and_a_spare`, for what is no
     mean.
 
     Args:
-        function: callable of `images` and `others` that returns scalars,
-            float32 [].
-        count: int. How many.
+        function: callable of `images` and `others` that returns a list:
+            scalars, float32 [], and then predictions, float32 [B, ...].
+        count: int. How many scalars.
         images: [B, H, W, C], B >= 0.
         *others: tensors [B, ...].
+        like: shapes of the predictions, each without the B.
 
     Returns:
-        list of float32 [].
+        list of float32 [], and of float32 [B, ...].
     """
     if images.shape[0]:
         return function(images, *others)
+    zeros = [tf.zeros([])] * count
+    zeros += [tf.zeros([0, *shape]) for shape in like]
     return tf.cond(
         tf.shape(images)[0] > 0,
         lambda: function(images, *others),
-        lambda: [tf.zeros([])] * count,
+        lambda: zeros,
     )

@@ -8,6 +8,10 @@ import tensorflow as tf
 
 from tf_simmim import metrics
 from tf_simmim import optimization
+from tf_simmim.models import extra_metrics
+
+# Of `compile`, for models that have no loss of their own.
+_NOT_HERE = ("loss", "loss_weights", "weighted_metrics")
 
 
 class ScalableModel(tf.keras.Model):
@@ -23,7 +27,14 @@ class ScalableModel(tf.keras.Model):
         accumulation_steps: int, 1 before `compile`.
         loss_metric, gradient_norm_metric: `metrics.FiniteMean`.
         skipped_steps: `metrics.SkippedSteps`.
+        extra_metrics: list of the metrics that `compile` was given.
     """
+
+    # Of a subclass: what to use where Keras has `loss`; what it reports under
+    # names that no metric has; and how many predictions it compares.
+    _instead_of_loss = ""
+    _other_results = ()
+    _num_predictions = 1
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -36,6 +47,12 @@ class ScalableModel(tf.keras.Model):
         # They are those of all replicas already; Keras would add them up over
         # the workers once more.
         self.distribute_reduction_method = "first"
+        self._untracked = _Untracked()
+
+    @property
+    def extra_metrics(self):
+        """The metrics that `compile` was given."""
+        return self._untracked.metrics
 
     @property
     def metrics(self):
@@ -44,6 +61,7 @@ class ScalableModel(tf.keras.Model):
             self.loss_metric,
             self.gradient_norm_metric,
             self.skipped_steps,
+            *self.extra_metrics,
         ]
 
     def compile(
@@ -51,6 +69,7 @@ class ScalableModel(tf.keras.Model):
         optimizer="rmsprop",
         jit_compile=False,
         accumulation_steps=1,
+        metrics=None,
         **kwargs,
     ):
         """Configures training.
@@ -66,12 +85,30 @@ class ScalableModel(tf.keras.Model):
                 one update still, of the whole gradient, and its numbers are
                 those of the whole batch (but for BatchNorm, which normalises
                 each micro-batch by itself).
+            metrics: list of Keras metrics, functions or names of either, to
+                report in training and evaluation beside the model's own; see
+                the model for what they compare. A step that is skipped counts
+                for none of them.
             **kwargs: passed to `tf.keras.Model.compile`.
 
         Raises:
-            ValueError: `accumulation_steps` is not a positive int, or
-                `jit_compile` comes with `run_eagerly`.
+            ValueError: `accumulation_steps` is not a positive int,
+                `jit_compile` is no bool or comes with `run_eagerly`, a metric
+                is none, or has a name that is taken; or `loss`,
+                `loss_weights` or `weighted_metrics` is given: the loss is the
+                model's own.
         """
+        for name in _NOT_HERE:
+            if kwargs.pop(name, None) is not None:
+                raise ValueError(
+                    f"`{name}` must be None: the loss of a "
+                    f"{type(self).__name__} is its own. {self._instead_of_loss}"
+                )
+        if jit_compile not in (True, False, None):
+            raise ValueError(
+                f"`jit_compile` must be a bool. Received: {jit_compile!r}. (A "
+                "loss is no argument: it is the model's own.)"
+            )
         if not isinstance(accumulation_steps, int) or accumulation_steps < 1:
             raise ValueError(
                 "`accumulation_steps` must be a positive int. "
@@ -82,9 +119,15 @@ class ScalableModel(tf.keras.Model):
                 "`jit_compile` and `run_eagerly` exclude each other. Received: "
                 "both."
             )
-        super().compile(optimizer, jit_compile=False, **kwargs)
+        self._untracked.metrics = []
+        own_names = {metric.name for metric in self.metrics}
         with self.distribute_strategy.scope():
+            created = extra_metrics.create(
+                metrics, own_names.union(self._other_results)
+            )
             self._update_mark = optimization.UpdateMark()
+        super().compile(optimizer, jit_compile=False, metrics=metrics, **kwargs)
+        self._untracked.metrics = created
         self.uses_xla = bool(jit_compile)
         self.accumulation_steps = accumulation_steps
 
@@ -99,8 +142,26 @@ class ScalableModel(tf.keras.Model):
 
     def compile_from_config(self, config):
         """Compiles the model as `get_compile_config` says."""
-        self.compile(**tf.keras.saving.deserialize_keras_object(config))
+        config = tf.keras.saving.deserialize_keras_object(config)
+        # Earlier versions took a loss, and did not use it.
+        self.compile(**{k: v for k, v in config.items() if k not in _NOT_HERE})
         self.optimizer.build(self.trainable_variables)
+
+    def fit(self, *args, class_weight=None, **kwargs):
+        """Trains as Keras does.
+
+        Raises:
+            ValueError: `class_weight` is given.
+        """
+        if class_weight is not None:
+            raise ValueError(
+                "`class_weight` must be None: every image counts alike. Show "
+                "images of rare classes more often instead "
+                "(`tf.data.Dataset.rejection_resample`); a Segmenter weighs "
+                "pixels with `Segmenter(class_weights=)`. "
+                f"Received: {class_weight}."
+            )
+        return super().fit(*args, **kwargs)
 
     def evaluate(self, *args, **kwargs):
         """Evaluates as Keras does, on averaged weights if there are any."""
@@ -119,7 +180,9 @@ class ScalableModel(tf.keras.Model):
         """
         return self._update_mark is not None and self._update_mark.is_set()
 
-    def take_step(self, loss_function, batch, shares_of, measures=()):
+    def take_step(
+        self, loss_function, batch, shares_of, measures=(), compare=None
+    ):
         """Takes one optimizer step, unless its numbers are not finite.
 
         The gradient is that of the mean loss over all replicas, accumulated
@@ -132,15 +195,18 @@ class ScalableModel(tf.keras.Model):
         put back, see `optimization.restore_if`.
 
         Args:
-            loss_function: function (*micro-batch) -> float32 []. The mean
-                loss of tensors [b, ...], for training. With `measures`,
-                -> (float32 [], list of float32 []), one for each of them.
+            loss_function: function (*micro-batch) -> (float32 [], list of
+                float32 [], list of float32 [b, ...]): the mean loss of tensors
+                [b, ...], for training; one number for each of `measures`; and
+                predictions, where there are extra metrics.
             batch: list of tensors [B, ...]; per replica.
             shares_of: function (*micro-batches) -> float32 [K]. How much the
                 loss of each micro-batch counts in the replica's, of tensors
                 [K, b, ...].
             measures: metrics of what else to report of a step, which count as
                 the loss does.
+            compare: function (*predictions of the batch) that updates the
+                extra metrics.
 
         Returns:
             dict of the metrics' results.
@@ -155,7 +221,7 @@ class ScalableModel(tf.keras.Model):
         parts = optimization.split_batch(batch, self.accumulation_steps)
         shares = shares_of(*parts) / replicas.num_replicas_in_sync
         variables = self.trainable_variables
-        loss, values, gradients = optimization.loss_and_gradients(
+        loss, values, gradients, predictions = optimization.loss_and_gradients(
             loss_function,
             parts,
             shares,
@@ -163,6 +229,7 @@ class ScalableModel(tf.keras.Model):
             self.optimizer,
             self.uses_xla,
             len(measures),
+            self._num_predictions if self.extra_metrics else 0,
         )
         if replicas.num_replicas_in_sync > 1:
             loss, *sums = replicas.all_reduce(
@@ -187,7 +254,9 @@ class ScalableModel(tf.keras.Model):
             value = tf.where(is_skipped, float("nan"), value)
             metric.update_state(value, share)
         self.skipped_steps.update_state(is_skipped, step + 1)
-        return {metric.name: metric.result() for metric in self.metrics}
+        if self.extra_metrics:
+            tf.cond(is_skipped, lambda: None, lambda: compare(*predictions))
+        return extra_metrics.results(self.metrics)
 
     def _moving_statistics(self):
         # Keras counts the variables of metrics among the model's.
@@ -197,3 +266,10 @@ class ScalableModel(tf.keras.Model):
             for variable in self.non_trainable_variables
             if variable.ref() not in of_metrics
         ]
+
+
+class _Untracked:
+    """Keeps metrics of `compile` from becoming a part of the model."""
+
+    def __init__(self):
+        self.metrics = []

@@ -14,6 +14,7 @@ from tf_simmim import metrics
 from tf_simmim import optimization
 from tf_simmim import randomness
 from tf_simmim.models import elements
+from tf_simmim.models import extra_metrics
 from tf_simmim.models import pyramids
 from tf_simmim.models import scalable_model
 
@@ -66,7 +67,8 @@ class Segmenter(scalable_model.ScalableModel):
             size than the backbone's.
 
     State: besides weights, the metrics of `ScalableModel` in training; in
-        evaluation `loss`, `accuracy` and `mean_iou`.
+        evaluation `loss`, `accuracy` and `mean_iou`. Metrics of `compile`
+        compare the pixels that have a class, as of a `Classifier`'s images.
     Randomness: drop path of step t is a function of (`seed`, t, place in the
         global batch).
 
@@ -74,6 +76,9 @@ class Segmenter(scalable_model.ScalableModel):
         https://arxiv.org/abs/1901.02446; for a ViT, Li et al., 2022,
         https://arxiv.org/abs/2203.16527. See `heads.SegmentationHead`.
     """
+
+    _instead_of_loss = "Use `Segmenter(class_weights=)`."
+    _other_results = ("accuracy", "mean_iou")
 
     def __init__(
         self,
@@ -132,8 +137,8 @@ class Segmenter(scalable_model.ScalableModel):
                 per replica.
 
         Returns:
-            dict of the results of `loss`, `gradient_norm` and
-            `skipped_steps`.
+            dict of the results of `loss`, `gradient_norm`, `skipped_steps`
+            and of the metrics of `compile`.
         """
         images, segmentation = self._unpack(data)
         step = tf.identity(self.optimizer.iterations)
@@ -141,9 +146,10 @@ class Segmenter(scalable_model.ScalableModel):
 
         def loss_of(images, segmentation):
             logits = self(images, training=True, seed=seed)
-            return losses.segmentation_loss(
+            loss = losses.segmentation_loss(
                 logits, segmentation, self.ignore_label, self.class_weights
             )
+            return loss, [], [logits]
 
         def shares_of(images, segmentations):
             # A pixel counts as much as its class does, whatever part of the
@@ -156,10 +162,14 @@ class Segmenter(scalable_model.ScalableModel):
             mean = total / replicas.num_replicas_in_sync
             return tf.math.divide_no_nan(counts, mean)
 
-        logs = self.take_step(loss_of, [images, segmentation], shares_of)
-        # Of evaluation alone.
-        logs.pop(self.scores.name)
-        return logs
+        logs = self.take_step(
+            loss_of,
+            [images, segmentation],
+            shares_of,
+            compare=lambda logits: self._compare(segmentation, logits),
+        )
+        # Scores are of evaluation alone.
+        return {k: v for k, v in logs.items() if k not in self._other_results}
 
     def test_step(self, data):
         """Measures loss and scores on a batch, without drop path.
@@ -177,14 +187,31 @@ class Segmenter(scalable_model.ScalableModel):
             loss = losses.segmentation_loss(
                 logits, segmentation, self.ignore_label, self.class_weights
             )
-            return loss, tf.argmax(logits, -1, output_type=tf.int32)
+            prediction = tf.argmax(logits, -1, output_type=tf.int32)
+            # Large, so handed out where it is wanted alone.
+            return loss, prediction, [logits] if self.extra_metrics else []
 
         predict = optimization.compiled(predict, self.uses_xla)
-        loss, prediction = predict(images, segmentation)
+        loss, prediction, logits = predict(images, segmentation)
         count = tf.reduce_sum(self._count(segmentation))
         self.loss_metric.update_state(loss, sample_weight=count)
         self.scores.update_state(segmentation, prediction)
-        return {"loss": self.loss_metric.result(), **self.scores.result()}
+        if self.extra_metrics:
+            self._compare(segmentation, *logits)
+        return extra_metrics.results(
+            [self.loss_metric, self.scores, *self.extra_metrics]
+        )
+
+    def _compare(self, segmentation, logits):
+        """Updates extra metrics, of pixels that have a class."""
+        labels = tf.reshape(tf.cast(segmentation, tf.int32), [-1])
+        has_class = tf.cast(labels != self.ignore_label, tf.float32)
+        extra_metrics.update_of_classes(
+            self.extra_metrics,
+            tf.one_hot(labels, self.num_classes),
+            tf.reshape(logits, [-1, self.num_classes]),
+            has_class,
+        )
 
     def _count(self, segmentation):
         """Returns how much the pixels of each first index count."""
@@ -194,7 +221,7 @@ class Segmenter(scalable_model.ScalableModel):
 
     def _unpack(self, data):
         """Returns (images, segmentation) of a batch in any form."""
-        inputs, segmentation, _ = tf.keras.utils.unpack_x_y_sample_weight(data)
+        inputs, segmentation = elements.unpack(data)
         element = elements.as_element(inputs)
         if segmentation is None:
             segmentation = element.get("segmentation")

@@ -17,6 +17,7 @@ from tf_simmim import optimization
 from tf_simmim import randomness
 from tf_simmim.heads import cells as cells_lib
 from tf_simmim.models import elements
+from tf_simmim.models import extra_metrics
 from tf_simmim.models import scalable_model
 
 
@@ -79,7 +80,9 @@ class SimMIM(scalable_model.ScalableModel):
         norm of the gradients of all replicas, before clipping), each the mean
         of finite ones since they were last reset (NaN without any); and
         `skipped_steps`, the number of steps whose loss or gradient was not
-        finite, in all.
+        finite, in all. Metrics of `compile` compare images, float32
+        [B, H, W, C], with themselves where hidden pixels are predicted ones;
+        predictions are then computed at all cells, which costs time.
     Randomness: masks and drop path of step t are functions of (`seed`, t,
         place in the global batch), t being `optimizer.iterations`. Evaluation
         draws the same masks for every batch.
@@ -87,6 +90,10 @@ class SimMIM(scalable_model.ScalableModel):
     Source: Xie et al., SimMIM: A Simple Framework for Masked Image Modeling,
         2021, https://arxiv.org/abs/2111.09886.
     """
+
+    _instead_of_loss = (
+        "Use `SimMIM(reconstruction_loss=)` and `SimMIM(target=)`."
+    )
 
     def __init__(
         self,
@@ -190,12 +197,20 @@ class SimMIM(scalable_model.ScalableModel):
         seed = randomness.seed_for(self.seed, randomness.DROP_PATH, step)
 
         def loss_of(images, patch_mask):
-            return self._step_loss(images, patch_mask, True, seed)
+            if not self.extra_metrics:
+                loss = self._step_loss(images, patch_mask, True, seed)
+                return loss, [], []
+            return self._compared(images, patch_mask, True, seed)
 
         def shares_of(images, patch_masks):
             return losses.shares_of_loss(patch_masks, self.backbone.patch_size)
 
-        return self.take_step(loss_of, [images, patch_mask], shares_of)
+        return self.take_step(
+            loss_of,
+            [images, patch_mask],
+            shares_of,
+            compare=lambda inpainted: self._compare(images, inpainted),
+        )
 
     def test_step(self, data):
         """Measures the loss on a batch, without drop path.
@@ -204,19 +219,44 @@ class SimMIM(scalable_model.ScalableModel):
             data: float [B, H, W, C], or an element dict; per replica.
 
         Returns:
-            dict with the result of the metric `loss`.
+            dict with the results of `loss` and of the metrics of `compile`.
         """
         images, patch_mask = self._unpack(data)
         if patch_mask is None:
             patch_mask = self._draw_mask(images, step=0)
 
         def loss_of(images, patch_mask):
-            return [self._step_loss(images, patch_mask, training=False)]
+            if not self.extra_metrics:
+                return [self._step_loss(images, patch_mask, training=False)]
+            loss, _, inpainted = self._compared(images, patch_mask, False)
+            return [loss, *inpainted]
 
         loss_of = optimization.compiled(loss_of, self.uses_xla)
-        (loss,) = elements.measures(loss_of, 1, images, patch_mask)
+        like = [images.shape[1:]] if self.extra_metrics else []
+        loss, *inpainted = elements.measures(
+            loss_of, 1, images, patch_mask, like=like
+        )
         self.loss_metric.update_state(loss, sample_weight=tf.shape(images)[0])
-        return {"loss": self.loss_metric.result()}
+        if self.extra_metrics:
+            self._compare(images, *inpainted)
+        return extra_metrics.results([self.loss_metric, *self.extra_metrics])
+
+    def _compared(self, images, patch_mask, training, seed=None):
+        """Returns (loss, [], [images with predictions at hidden pixels])."""
+        _, prediction = self._predict(images, patch_mask, training, seed)
+        loss = self._loss(images, patch_mask, prediction)
+        pixel_mask = masking.to_pixel_mask(patch_mask, self.backbone.patch_size)
+        inpainted = tf.where(
+            tf.cast(pixel_mask, tf.bool)[..., tf.newaxis],
+            self._to_pixels(images, prediction),
+            tf.cast(images, tf.float32),
+        )
+        return loss, [], [inpainted]
+
+    def _compare(self, images, inpainted):
+        """Updates extra metrics."""
+        for metric in self.extra_metrics:
+            extra_metrics.update(metric, tf.cast(images, tf.float32), inpainted)
 
     def _draw_mask(self, images, step):
         seed = randomness.seed_for(self.seed, randomness.MASK, step)

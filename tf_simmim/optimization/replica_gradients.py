@@ -69,6 +69,7 @@ def loss_and_gradients(
     optimizer,
     jit_compile=False,
     num_measures=0,
+    num_predictions=0,
 ):
     """Returns a weighted sum of the losses of micro-batches, and its gradient.
 
@@ -82,9 +83,9 @@ def loss_and_gradients(
     batch; see `randomness.part_of_batch`.
 
     Args:
-        loss_function: function (*micro-batch) -> float32 []. Or, where
-            `num_measures` is not 0, -> (float32 [], list of as many float32
-            []): the loss, and what to report beside it.
+        loss_function: function (*micro-batch) -> (float32 [], list of float32
+            [], list of float32 [b, ...]): the loss, what to report beside it,
+            and predictions.
         batch: list of tensors [K, b, ...], from `split_batch`.
         shares: float32 [K], with a known K.
         variables: list of float32 variables.
@@ -93,12 +94,14 @@ def loss_and_gradients(
         jit_compile: bool. Whether XLA compiles loss and gradient of a
             micro-batch. The loop stays outside: on processors, XLA runs the
             operations in a loop on one thread.
-        num_measures: int >= 0.
+        num_measures: int >= 0. How many of them are wanted, the first ones.
+        num_predictions: int >= 0. The same of predictions.
 
     Returns:
-        (float32 [], list of float32 [], list of float32 like `variables`):
-        loss, measures (summed with the same weights) and gradient, unscaled;
-        zeros for a variable that the loss does not depend on.
+        (float32 [], list of float32 [], list of float32 like `variables`, list
+        of float32 [B, ...]): loss, measures (summed with the same weights),
+        gradient, unscaled, with zeros for a variable that the loss does not
+        depend on, and predictions.
     """
     num_parts = shares.shape[0]
     scale = tf.constant(1.0)
@@ -109,39 +112,55 @@ def loss_and_gradients(
         # The gradient as well: what it computes anew draws the same numbers.
         with randomness.part_of_batch(part, num_parts):
             with tf.GradientTape() as tape:
-                loss, measures = loss_function(*micro_batch), []
-                if num_measures:
-                    loss, measures = loss
+                loss, measures, predictions = loss_function(*micro_batch)
                 loss = share * loss
                 objective = scale * loss
             gradients = tape.gradient(
                 objective, variables, unconnected_gradients="zero"
             )
-        return [loss, *(share * m for m in measures), *gradients]
+        measures = [share * measure for measure in measures[:num_measures]]
+        return [
+            [loss, *measures, *gradients],
+            list(predictions[:num_predictions]),
+        ]
 
     # Made anew for every trace, since it holds the variables of one replica.
     of_part = compiled(of_part, jit_compile)
 
-    def add_part(part, sums):
-        terms = of_part(part, shares[part], scale, *[x[part] for x in batch])
-        return part + 1, [s + t for s, t in zip(sums, terms, strict=True)]
+    def add_part(part, sums, arrays):
+        terms, predictions = of_part(
+            part, shares[part], scale, *[x[part] for x in batch]
+        )
+        return (
+            part + 1,
+            [s + t for s, t in zip(sums, terms, strict=True)],
+            [
+                array.write(part, prediction)
+                for array, prediction in zip(arrays, predictions, strict=True)
+            ],
+        )
 
     # A loop rather than K copies of the graph, which would be traced for K
     # times as long, and whose parts could run, and take memory, side by side.
     if num_parts == 1:
-        sums = of_part(0, shares[0], scale, *[x[0] for x in batch])
+        sums, predictions = of_part(0, shares[0], scale, *[x[0] for x in batch])
     else:
         zeros = [tf.constant(0.0)] * (1 + num_measures)
         zeros += [tf.zeros(variable.shape) for variable in variables]
-        _, sums = tf.while_loop(
-            lambda part, sums: part < num_parts,
+        arrays = [
+            tf.TensorArray(tf.float32, num_parts)
+            for _ in range(num_predictions)
+        ]
+        _, sums, arrays = tf.while_loop(
+            lambda part, *_: part < num_parts,
             add_part,
-            (tf.constant(0), zeros),
+            (tf.constant(0), zeros, arrays),
             parallel_iterations=1,
             maximum_iterations=num_parts,
         )
+        predictions = [array.concat() for array in arrays]  # [B, ...]
     loss, measures = sums[0], sums[1 : 1 + num_measures]
     gradients = sums[1 + num_measures :]
     if guarded_update.scales_loss(optimizer):
         gradients = optimizer.get_unscaled_gradients(gradients)
-    return loss, measures, gradients
+    return loss, measures, gradients, predictions
