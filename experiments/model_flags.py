@@ -12,7 +12,7 @@ from tf_simmim import models
 from tf_simmim import sizes
 from tf_simmim.backbones import convolutional
 from tf_simmim.backbones import vit
-from tf_simmim.layers import multi_head_attention
+from tf_simmim.layers import self_attention
 
 _BACKBONE = flags.DEFINE_enum(
     "backbone", "vit_base", sorted(backbones.PRESETS), "Network to pretrain."
@@ -78,7 +78,7 @@ _RELATIVE_POSITION = flags.DEFINE_enum(
 _QKV_BIAS = flags.DEFINE_enum(
     "qkv_bias",
     None,
-    multi_head_attention.QKV_BIASES,
+    self_attention.QKV_BIASES,
     "Biases of attention, of a ViT or Swin. Default: the reference's.",
 )
 _MLP_RATIO = flags.DEFINE_float(

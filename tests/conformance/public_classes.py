@@ -100,9 +100,9 @@ CASES = [
         {"tokens": TOKENS},
     ),
     Case(
-        "MultiHeadAttention",
+        "SelfAttention",
         _bind(
-            layers.MultiHeadAttention,
+            layers.SelfAttention,
             num_heads=K,
             qkv_bias="query_key_value",
             output_stddev=0.1,

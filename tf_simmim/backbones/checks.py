@@ -39,7 +39,14 @@ def require_one_of(name: str, value, choices) -> None:
 
 
 def require_images(images, image_size, channels: int) -> None:
-    """Refuses images of another size than the backbone was made for."""
+    """Refuses pixels, and images of another size than the backbone's."""
+    dtype = tf.as_dtype(images.dtype)
+    if not dtype.is_floating:
+        raise ValueError(
+            "`images` must be float and normalised; "
+            "`data.Normalization().normalize` makes them so from pixels. "
+            f"Received dtype: {dtype.name}."
+        )
     if tuple(images.shape[1:]) != (*image_size, channels):
         raise ValueError(
             f"`images` must be [batch, {image_size[0]}, {image_size[1]}, "

@@ -12,6 +12,7 @@ from tf_simmim import layers
 from tf_simmim import masking as masking_lib
 from tf_simmim import randomness
 from tf_simmim import sizes
+from tf_simmim.backbones import backbone
 from tf_simmim.backbones import checks
 from tf_simmim.backbones import extractors
 from tf_simmim.backbones import layer_graph
@@ -22,7 +23,7 @@ MASKINGS = ("color", "stem_token")
 
 
 @tf.keras.saving.register_keras_serializable(package="tf_simmim")
-class Convolutional(tf.keras.Model):
+class Convolutional(backbone.Backbone):
     """A convolutional network of Keras, without its head, with a mask.
 
     The layers are those of `tf.keras.applications` (ConvNeXt, ResNet 50 and

@@ -4,9 +4,10 @@ import tensorflow as tf
 
 from tf_simmim import layers
 from tf_simmim.backbones import layer_graph
+from tf_simmim.layers import unconnected
 
 
-class ResidualBlock(tf.keras.layers.Layer):
+class ResidualBlock(unconnected.Unconnected, tf.keras.layers.Layer):
     """Adds a branch to its shortcut, both computed by copies of Keras layers.
 
         y = activation(shortcut(x) + drop_path(branch(x)))

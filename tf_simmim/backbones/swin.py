@@ -13,6 +13,7 @@ import tensorflow as tf
 from tf_simmim import layers
 from tf_simmim import randomness
 from tf_simmim import sizes
+from tf_simmim.backbones import backbone
 from tf_simmim.backbones import checks
 from tf_simmim.backbones import rematerialization
 
@@ -21,7 +22,7 @@ _QKV_BIASES = {1: "query_key_value", 2: "query_value"}
 
 
 @tf.keras.saving.register_keras_serializable(package="tf_simmim")
-class Swin(tf.keras.Model):
+class Swin(backbone.Backbone):
     """Swin Transformer: a pyramid of maps, attention inside shifted windows.
 
     With a mask, the embeddings of hidden patches are replaced by one learned

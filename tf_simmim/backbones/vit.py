@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tf_simmim import randomness
 from tf_simmim import sizes
+from tf_simmim.backbones import backbone
 from tf_simmim.backbones import checks
 from tf_simmim.backbones import rematerialization
 from tf_simmim.backbones import visible_tokens
@@ -21,7 +22,7 @@ RELATIVE_POSITIONS = ("none", "shared", "per_block")
 
 
 @tf.keras.saving.register_keras_serializable(package="tf_simmim")
-class ViT(tf.keras.Model):
+class ViT(backbone.Backbone):
     """Vision Transformer: images to a map of features, with or without a mask.
 
     With a mask, the embeddings of hidden patches are replaced by one learned

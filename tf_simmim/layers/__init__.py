@@ -12,13 +12,13 @@ from tf_simmim.layers.learned_position_embedding import LearnedPositionEmbedding
 from tf_simmim.layers.mask_color import MaskColor
 from tf_simmim.layers.mask_token import MaskToken
 from tf_simmim.layers.mlp import MLP
-from tf_simmim.layers.multi_head_attention import MultiHeadAttention
 from tf_simmim.layers.normalized_convolution import NormalizedConvolution
 from tf_simmim.layers.patch_embedding import PatchEmbedding
 from tf_simmim.layers.patch_merging import PatchMerging
 from tf_simmim.layers.random_masking import RandomMasking
 from tf_simmim.layers.relative_position_bias import RelativePositionBias
 from tf_simmim.layers.scaled_cosine_attention import ScaledCosineAttention
+from tf_simmim.layers.self_attention import SelfAttention
 from tf_simmim.layers.simple_feature_pyramid import SimpleFeaturePyramid
 from tf_simmim.layers.sincos_position_embedding import SinCosPositionEmbedding
 from tf_simmim.layers.spare import and_a_spare
@@ -40,7 +40,7 @@ __all__ = [
     "LearnedPositionEmbedding",
     "MaskColor",
     "MaskToken",
-    "MultiHeadAttention",
+    "SelfAttention",
     "NormalizedConvolution",
     "PatchEmbedding",
     "PatchMerging",

@@ -9,42 +9,42 @@ import math
 
 import tensorflow as tf
 
-from tf_simmim.layers import multi_head_attention
+from tf_simmim.layers import self_attention
 
 _FIRST_SCALE = 10.0
 _LARGEST_SCALE = 100.0
 
 
 @tf.keras.saving.register_keras_serializable(package="tf_simmim")
-class ScaledCosineAttention(multi_head_attention.MultiHeadAttention):
+class ScaledCosineAttention(self_attention.SelfAttention):
     """Self-attention whose logits are cosines times a learned scale a head.
 
         logits[b, k] = cos(q[b, k], k[b, k]) * min(exp(s[k]), 100) + bias
 
     for the learned `logit_scale` s, which begins at log 10; everything else is
-    as in `MultiHeadAttention`. No pair of tokens can dominate by its length,
+    as in `SelfAttention`. No pair of tokens can dominate by its length,
     which keeps large models stable.
 
     Args:
         num_heads: int > 0, K. Divides D.
         qkv_bias: "query_value" (as in the official code), "query_key_value"
             or "none".
-        output_stddev: see `MultiHeadAttention`.
-        kernel_bound: see `MultiHeadAttention`; not cut in the official code.
+        output_stddev: see `SelfAttention`.
+        kernel_bound: see `SelfAttention`; not cut in the official code.
         **kwargs: passed to `tf.keras.layers.Layer`.
 
     Call arguments:
         tokens: float [B, M, D].
         position_bias: float [K, M, M], or [W, K, M, M]; or None. See
-            `MultiHeadAttention`.
-        queries: int32 [B, n] or None. See `MultiHeadAttention`.
-        hidden_tokens: bool [B, M] or None. See `MultiHeadAttention`.
+            `SelfAttention`.
+        queries: int32 [B, n] or None. See `SelfAttention`.
+        hidden_tokens: bool [B, M] or None. See `SelfAttention`.
 
     Returns:
         float [B, n, D], in the layer's compute dtype.
 
     Raises:
-        ValueError: see `MultiHeadAttention`.
+        ValueError: see `SelfAttention`.
 
     Source: Liu et al., Swin Transformer V2, 2021,
         https://arxiv.org/abs/2111.09883, section 3.2, equation 2. First value

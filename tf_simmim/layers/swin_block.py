@@ -12,8 +12,9 @@ from tf_simmim import randomness
 from tf_simmim import sizes
 from tf_simmim.layers import drop_path as drop_path_lib
 from tf_simmim.layers import mlp
-from tf_simmim.layers import multi_head_attention
 from tf_simmim.layers import relative_position_bias
+from tf_simmim.layers import self_attention
+from tf_simmim.layers import unconnected
 from tf_simmim.layers import windows
 
 # Added to the logits (in float32) of cells that are no neighbours: their weight
@@ -22,7 +23,7 @@ _NEVER = -1e4
 
 
 @tf.keras.saving.register_keras_serializable(package="tf_simmim")
-class SwinBlock(tf.keras.layers.Layer):
+class SwinBlock(unconnected.Unconnected, tf.keras.layers.Layer):
     """Window attention, then an MLP, each on a residual branch.
 
         x = x + drop_path(window_attention(norm_1(x)))
@@ -37,7 +38,7 @@ class SwinBlock(tf.keras.layers.Layer):
         window_size: int or (height, width), cells. 6 or 7 in the reference.
         shifted: bool. Whether windows lie half a window off.
         mlp_ratio: float > 0. Hidden width of the MLP over D.
-        qkv_bias: see `MultiHeadAttention`.
+        qkv_bias: see `SelfAttention`.
         drop_path: float in [0, 1). Probability of leaving a branch out.
         epsilon: float > 0. Of both norms; 1e-5 in the reference.
         **kwargs: passed to `tf.keras.layers.Layer`.
@@ -144,7 +145,7 @@ class SwinBlock(tf.keras.layers.Layer):
         return x
 
     def _create_attention(self):
-        return multi_head_attention.MultiHeadAttention(
+        return self_attention.SelfAttention(
             self.num_heads,
             self.qkv_bias,
             kernel_bound=5.0,

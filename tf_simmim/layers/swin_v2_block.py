@@ -30,7 +30,7 @@ class SwinV2Block(swin_block.SwinBlock):
         window_size: int or (height, width), cells. 12 in SimMIM's recipes.
         shifted: bool. Whether windows lie half a window off.
         mlp_ratio: float > 0. Hidden width of the MLP over D.
-        qkv_bias: see `MultiHeadAttention`.
+        qkv_bias: see `SelfAttention`.
         drop_path: float in [0, 1). Probability of leaving a branch out.
         epsilon: float > 0. Of both norms; 1e-5 in the official code.
         **kwargs: passed to `tf.keras.layers.Layer`.

@@ -11,11 +11,12 @@ from tf_simmim import randomness
 from tf_simmim.layers import drop_path as drop_path_lib
 from tf_simmim.layers import layer_scale
 from tf_simmim.layers import mlp
-from tf_simmim.layers import multi_head_attention
+from tf_simmim.layers import self_attention
+from tf_simmim.layers import unconnected
 
 
 @tf.keras.saving.register_keras_serializable(package="tf_simmim")
-class TransformerBlock(tf.keras.layers.Layer):
+class TransformerBlock(unconnected.Unconnected, tf.keras.layers.Layer):
     """Attention, then an MLP, each on a residual branch.
 
         x = x + drop_path(gamma_1 * attention(norm_1(x), bias))
@@ -24,7 +25,7 @@ class TransformerBlock(tf.keras.layers.Layer):
     Args:
         num_heads: int > 0. Divides D.
         mlp_ratio: float > 0. Hidden width of the MLP over D.
-        qkv_bias: see `MultiHeadAttention`.
+        qkv_bias: see `SelfAttention`.
         layer_scale_init: float, the first gamma, or None for no LayerScale.
         drop_path: float in [0, 1). Probability of leaving a branch out.
         epsilon: float > 0. Of both norms; 1e-6 for ViT.
@@ -75,7 +76,7 @@ class TransformerBlock(tf.keras.layers.Layer):
         self.attention_norm = tf.keras.layers.LayerNormalization(
             epsilon=epsilon, dtype=policy, name="attention_norm"
         )
-        self.attention = multi_head_attention.MultiHeadAttention(
+        self.attention = self_attention.SelfAttention(
             num_heads, qkv_bias, output_stddev, dtype=policy, name="attention"
         )
         self.mlp_norm = tf.keras.layers.LayerNormalization(

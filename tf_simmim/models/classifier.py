@@ -14,6 +14,7 @@ from tf_simmim import optimization
 from tf_simmim import randomness
 from tf_simmim.models import elements
 from tf_simmim.models import extra_metrics
+from tf_simmim.models import pyramids
 from tf_simmim.models import scalable_model
 
 _TOP_K = 5
@@ -132,7 +133,8 @@ class Classifier(scalable_model.ScalableModel):
             metrics.FiniteMean(name=name)
             for name in ("accuracy", f"top_{_TOP_K}_accuracy")
         ][: 2 if num_classes > _TOP_K else 1]
-        self.built = True
+        # Keras saves a model in a folder by the images of its first call.
+        self(pyramids.blank(backbone))
 
     @property
     def metrics(self):

@@ -6,6 +6,7 @@ Dimension key:
 
 import tensorflow as tf
 
+from tf_simmim import freezing
 from tf_simmim import metrics
 from tf_simmim import optimization
 from tf_simmim.models import extra_metrics
@@ -14,7 +15,7 @@ from tf_simmim.models import extra_metrics
 _NOT_HERE = ("loss", "loss_weights", "weighted_metrics")
 
 
-class ScalableModel(tf.keras.Model):
+class ScalableModel(freezing.KeepsFrozen, tf.keras.Model):
     """A Keras model whose steps know replicas, XLA and accumulation.
 
     A base class: the `train_step` of a subclass ends in `take_step`.

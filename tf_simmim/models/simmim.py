@@ -18,6 +18,7 @@ from tf_simmim import randomness
 from tf_simmim.heads import cells as cells_lib
 from tf_simmim.models import elements
 from tf_simmim.models import extra_metrics
+from tf_simmim.models import pyramids
 from tf_simmim.models import scalable_model
 
 
@@ -147,7 +148,8 @@ class SimMIM(scalable_model.ScalableModel):
         )
         feature_map = [side // backbone.stride for side in backbone.image_size]
         self.head(tf.zeros([1, *feature_map, backbone.num_features]))
-        self.built = True
+        # Keras saves a model in a folder by the images of its first call.
+        self(pyramids.blank(backbone))
 
     def call(self, inputs, patch_mask=None, training=None, seed=None):
         images, element_mask = self._unpack(inputs)

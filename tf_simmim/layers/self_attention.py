@@ -15,7 +15,7 @@ _HIDDEN_LOGIT = -1e9
 
 
 @tf.keras.saving.register_keras_serializable(package="tf_simmim")
-class MultiHeadAttention(tf.keras.layers.Layer):
+class SelfAttention(tf.keras.layers.Layer):
     """Self-attention whose logits may carry a relative position bias.
 
         q, k, v = split(x W + [b_q, b_k, b_v])              each [B, K, M, E]
@@ -202,3 +202,10 @@ def _add_bias(logits, bias, queries):
     shape = [-1, num_windows, num_heads, num_tokens, num_tokens]
     by_image = tf.reshape(logits, shape) + bias  # [B, W, K, M, M]
     return tf.reshape(by_image, [-1, num_heads, num_tokens, num_tokens])
+
+
+# Under this name, which is also one of Keras' own, it is in what version 0.1.0
+# has saved.
+tf.keras.saving.get_custom_objects()["tf_simmim>MultiHeadAttention"] = (
+    SelfAttention
+)

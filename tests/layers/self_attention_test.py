@@ -1,10 +1,10 @@
-"""Tests for tf_simmim.layers.multi_head_attention."""
+"""Tests for tf_simmim.layers.self_attention."""
 
 import numpy as np
 import tensorflow as tf
 from absl.testing import parameterized
 
-from tf_simmim.layers import multi_head_attention
+from tf_simmim.layers import self_attention
 
 B, M, D, K = 2, 5, 12, 3
 E = D // K
@@ -36,7 +36,7 @@ def attend(layer, x, position_bias=None):
     return y @ w_o + b_o
 
 
-class MultiHeadAttentionTest(tf.test.TestCase, parameterized.TestCase):
+class SelfAttentionTest(tf.test.TestCase, parameterized.TestCase):
     def setUp(self):
         super().setUp()
         self.rng = np.random.default_rng(0)
@@ -45,7 +45,7 @@ class MultiHeadAttentionTest(tf.test.TestCase, parameterized.TestCase):
         self.bias = self.rng.normal(size=[K, M, M]).astype(np.float32)
 
     def _layer(self, num_heads=K, **kwargs):
-        layer = multi_head_attention.MultiHeadAttention(num_heads, **kwargs)
+        layer = self_attention.SelfAttention(num_heads, **kwargs)
         layer(self.x)
         layer.set_weights(
             [0.4 * self.rng.normal(size=w.shape) for w in layer.weights]
@@ -99,7 +99,7 @@ class MultiHeadAttentionTest(tf.test.TestCase, parameterized.TestCase):
     def test_qkv_bias_chooses_the_biases_and_they_start_at_zero(
         self, qkv_bias, shapes
     ):
-        layer = multi_head_attention.MultiHeadAttention(K, qkv_bias)
+        layer = self_attention.SelfAttention(K, qkv_bias)
         layer(self.x)
         self.assertEqual({k: b.shape for k, b in layer.biases.items()}, shapes)
         self.assertLen(layer.weights, 3 + len(shapes))
@@ -187,7 +187,7 @@ class MultiHeadAttentionTest(tf.test.TestCase, parameterized.TestCase):
             self.assertGreater(np.abs(grad).max(), 1e-3)
 
     def test_output_stddev_bounds_the_output_projection_alone(self):
-        layer = multi_head_attention.MultiHeadAttention(K, output_stddev=0.5)
+        layer = self_attention.SelfAttention(K, output_stddev=0.5)
         layer(tf.zeros([B, M, 24]))
         qkv = np.abs(layer.qkv_kernel).max()
         output = np.abs(layer.projection.kernel).max()
@@ -197,7 +197,7 @@ class MultiHeadAttentionTest(tf.test.TestCase, parameterized.TestCase):
 
     def test_kernel_bound_cuts_both_kernels(self):
         for bound, low in ((0.5, 0.45), (5.0, 2.5)):
-            layer = multi_head_attention.MultiHeadAttention(
+            layer = self_attention.SelfAttention(
                 K, output_stddev=0.5, kernel_bound=bound
             )
             layer(tf.zeros([B, M, 24]))
@@ -210,7 +210,7 @@ class MultiHeadAttentionTest(tf.test.TestCase, parameterized.TestCase):
 
     @parameterized.parameters(5, 0, -3)
     def test_num_heads_that_does_not_divide_is_refused(self, num_heads):
-        layer = multi_head_attention.MultiHeadAttention(num_heads)
+        layer = self_attention.SelfAttention(num_heads)
         with self.assertRaisesRegex(
             ValueError, "`num_heads` must be positive and divide embed_dim"
         ):
@@ -219,7 +219,7 @@ class MultiHeadAttentionTest(tf.test.TestCase, parameterized.TestCase):
     @parameterized.parameters("key", "qkv", "", True)
     def test_unknown_qkv_bias_is_refused(self, qkv_bias):
         with self.assertRaisesRegex(ValueError, "`qkv_bias` must be one of"):
-            multi_head_attention.MultiHeadAttention(K, qkv_bias=qkv_bias)
+            self_attention.SelfAttention(K, qkv_bias=qkv_bias)
 
 
 if __name__ == "__main__":
