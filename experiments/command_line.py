@@ -100,7 +100,9 @@ def resolve(argv: list[str]) -> list[str]:
 
     A relative `--flagfile` that is not in the working directory is looked up
     in `experiments/` and `experiments/flags/`. (One inside a flagfile is not:
-    it is relative to the working directory, as absl has it.)
+    it is relative to the working directory, as absl has it.) And an empty
+    value, `--num_labels=`, from here on stands for the default of a flag that
+    has none, such as after a flagfile that sets it.
 
     Args:
         argv: list of str. A command line, program name first.
@@ -109,6 +111,10 @@ def resolve(argv: list[str]) -> list[str]:
         SystemExit: a flagfile is nowhere; the message says where it was
             looked for.
     """
+    for name in flags.FLAGS:
+        flag = flags.FLAGS[name]
+        if flag.default is None and flag.flag_type() != "string":
+            flag.parser = _OrNone(flag.parser)
     resolved = []
     names_a_file = False
     for argument in argv:
@@ -120,6 +126,20 @@ def resolve(argv: list[str]) -> list[str]:
         names_a_file = argument in ("--flagfile", "-flagfile")
         resolved.append(argument)
     return resolved
+
+
+class _OrNone(flags.ArgumentParser):
+    """A parser of absl that takes nothing for None."""
+
+    def __init__(self, parser):
+        self._parser = parser
+        self.syntactic_help = parser.syntactic_help
+
+    def parse(self, argument):
+        return None if argument == "" else self._parser.parse(argument)
+
+    def flag_type(self):
+        return self._parser.flag_type()
 
 
 def _find(name):

@@ -27,7 +27,7 @@ _NUM_LABELS = flags.DEFINE_integer(
     "num_labels",
     None,
     "Train on so many images alone, as many of each class, drawn from --seed. "
-    "Default: all.",
+    "Default, and where it is empty: all.",
     lower_bound=1,
 )
 _RAND_AUGMENT_OPERATIONS = flags.DEFINE_integer(

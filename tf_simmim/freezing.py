@@ -34,9 +34,20 @@ class KeepsFrozen:
                 part.trainable = path not in frozen
 
 
-def _parts(layer, path=""):
-    """Yields (names from the outermost on, layer) of a layer and all in it."""
-    yield path, layer
-    for part in layer._flatten_layers(recursive=False, include_self=False):
-        if not isinstance(part, tf.keras.metrics.Metric):
-            yield from _parts(part, f"{path}/{part.name}")
+def _parts(layer):
+    """Yields (attributes that lead to it, layer) of a layer and all in it.
+
+    Not by their names, of which Keras makes others for each instance.
+    """
+    seen = set()
+
+    def walk(part, path):
+        if id(part) in seen or isinstance(part, tf.keras.metrics.Metric):
+            return
+        seen.add(id(part))
+        if isinstance(part, tf.keras.layers.Layer):
+            yield path, part
+        for name, child in tf.train.TrackableView.children(part).items():
+            yield from walk(child, f"{path}/{name}")
+
+    yield from walk(layer, "")

@@ -77,6 +77,52 @@ class BackboneContract:
         # Every feature, those of hidden patches included, sees the rest.
         self.assertAllGreater(np.abs(after - before).max(axis=-1), 1e-3)
 
+    def test_what_is_frozen_stays_so_where_it_is_serialized(self):
+        backbone = self.create()
+        block = next(x for x in backbone.layers if "block" in x.name)
+        next(block._flatten_layers(include_self=False)).trainable = False
+        backbone.norm.trainable = False
+
+        def names(backbone):  # without its own, which Keras counts up
+            variables = backbone.trainable_variables
+            return [v.name.partition("/")[2] for v in variables]
+
+        self.assertLess(len(names(backbone)), len(backbone.variables))
+        serialized = tf.keras.saving.serialize_keras_object(backbone)
+        copy = tf.keras.saving.deserialize_keras_object(serialized)
+        self.assertEqual(names(copy), names(backbone))
+
+    def test_pixels_are_refused_wherever_they_come_in(self):
+        backbone = self.create()
+        pixels = np.zeros(self.images.shape, np.uint8)
+        for run in (
+            backbone,
+            backbone.pyramid,
+            lambda images: backbone.block_features(images, [0]),
+        ):
+            with self.assertRaisesRegex(
+                ValueError, "float and normalised.*Received dtype: uint8"
+            ):
+                run(pixels)
+
+    def test_features_from_inside_are_had_by_their_function(self):
+        backbone = self.create()
+        block = next(x for x in backbone.layers if "block" in x.name)
+        for layer in (backbone, block):
+            for name in ("input", "output"):
+                with self.assertRaisesRegex(
+                    AttributeError, rf"no `{name}`.*block_features\(images"
+                ):
+                    getattr(layer, name)
+        images = tf.keras.Input([*self.size, self.channels])
+        model = tf.keras.Model(images, backbone.block_features(images, [1]))
+        self.assertAllEqual(
+            model(self.images), backbone.block_features(self.images, [1])[0]
+        )
+        # Where there are such tensors, they are Keras' own.
+        features = backbone(images)
+        self.assertIs(backbone.output, features)
+
     def test_no_mask_is_a_mask_that_hides_nothing(self):
         backbone = self.create_random()
         without = backbone(self.images)

@@ -3,6 +3,8 @@
 What holds for every backbone is in `contract.py`.
 """
 
+import os
+
 import numpy as np
 import tensorflow as tf
 from absl.testing import parameterized
@@ -240,6 +242,26 @@ class ViTTest(
     def test_impossible_options_are_refused(self, options, message):
         with self.assertRaisesRegex(ValueError, message):
             self.create(**options)
+
+    def test_a_keras_file_of_a_model_on_it_keeps_what_is_frozen(self):
+        """As with `tf.keras.applications`."""
+        vit = self.create(depth=1)
+        images = tf.keras.Input([*SIZE, C])
+        head = tf.keras.layers.Dense(3, kernel_initializer="ones")
+        model = tf.keras.Model(images, head(vit(images)))
+        file = os.path.join(self.get_temp_dir(), "model.keras")
+        vit.blocks[0].mlp.trainable = False
+        model.save(file)
+        loaded = tf.keras.models.load_model(file)
+        num_trainable = len(model.weights) - 4
+        self.assertLen(model.trainable_weights, num_trainable)
+        self.assertLen(loaded.trainable_weights, num_trainable)
+        vit.trainable = False
+        model.save(file)
+        loaded = tf.keras.models.load_model(file)
+        self.assertLen(loaded.trainable_weights, 2)
+        x = np.ones([B, *SIZE, C])
+        self.assertAllEqual(loaded(x), model(x))
 
 
 if __name__ == "__main__":

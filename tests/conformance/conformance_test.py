@@ -97,6 +97,11 @@ class ConformanceTest(tf.test.TestCase, parameterized.TestCase):
         }
         self.assertEqual(public - listed, set())
 
+    def test_no_layer_has_the_name_of_one_of_keras(self):
+        """Which Keras would warn of whenever it saves one in a folder."""
+        names = {case.name for case in public_classes.CASES}
+        self.assertEqual(names & set(dir(tf.keras.layers)), set())
+
     @parameterized.named_parameters(
         (name, name) for name in public_classes.CONFIG_ONLY
     )

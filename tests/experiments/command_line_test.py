@@ -44,6 +44,24 @@ def test_every_flagfile_parses_and_leaves_nothing_over(path):
     assert FLAGS.name != "pretrain"  # every recipe has a folder of its own
 
 
+def test_an_empty_value_stands_for_a_default_of_nothing():
+    """So that what a flagfile sets can be taken back."""
+    finetune_digits = "--flagfile=digits_finetune.flags"
+    parse(*command_line.resolve([finetune_digits]))
+    assert FLAGS.num_labels == 100
+    names = ("num_labels", "depth", "num_heads", "absolute_position")
+    empty = [f"--{name}=" for name in (*names, "final_norm")]
+    parse(*command_line.resolve([finetune_digits, *empty]))
+    assert [FLAGS[name].value for name in names] == [None] * 4
+    assert FLAGS.final_norm is None
+    assert "--num_labels" not in command_line.resolved_text()
+    given = ["--depth=3", "--num_heads=1,2"]
+    parse(*command_line.resolve([finetune_digits, *given]))
+    assert (FLAGS.depth, FLAGS.num_heads) == (3, ["1", "2"])
+    with pytest.raises(flags.IllegalFlagValueError, match="--depth=x"):
+        parse(*command_line.resolve([finetune_digits, "--depth=x"]))
+
+
 def test_there_are_the_promised_flagfiles():
     names = {path.stem for path in FLAGFILES}
     assert {"demo", "vitb", "vits", "vit_tiny_cifar"} <= names

@@ -36,6 +36,19 @@ def attend(layer, x, position_bias=None):
     return y @ w_o + b_o
 
 
+def test_what_version_0_1_0_has_saved_still_opens():
+    """Under the name of a layer of Keras, which it had."""
+    saved = {
+        "module": "tf_simmim.layers.multi_head_attention",
+        "class_name": "MultiHeadAttention",
+        "config": {"name": "a", "num_heads": 3, "qkv_bias": "none"},
+        "registered_name": "tf_simmim>MultiHeadAttention",
+    }
+    layer = tf.keras.saving.deserialize_keras_object(saved)
+    assert type(layer) is self_attention.SelfAttention
+    assert layer.qkv_bias == "none"
+
+
 class SelfAttentionTest(tf.test.TestCase, parameterized.TestCase):
     def setUp(self):
         super().setUp()

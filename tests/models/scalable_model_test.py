@@ -297,6 +297,47 @@ class PrecisionTest(tf.test.TestCase, parameterized.TestCase):
             self.assertEqual(weight.dtype, np.float32)
 
 
+class SavingTest(tf.test.TestCase, parameterized.TestCase):
+    def test_a_keras_file_keeps_what_is_frozen(self):
+        model = models.Classifier(create().backbone, num_classes=3)
+        model.backbone.trainable = False
+        file = os.path.join(self.get_temp_dir(), "model.keras")
+        model.save(file)
+        loaded = tf.keras.models.load_model(file)
+        self.assertLen(model.trainable_weights, 2)
+        self.assertLen(loaded.trainable_weights, 2)
+        model.head.trainable = False
+        model.save(file)
+        self.assertEmpty(tf.keras.models.load_model(file).trainable_weights)
+
+    @parameterized.parameters("SimMIM", "Classifier", "Segmenter", "Detector")
+    @pytest.mark.slow
+    def test_a_folder_gives_the_outputs_of_a_model_that_was_trained(self, kind):
+        data = {
+            "SimMIM": {},
+            "Classifier": {"label": np.arange(B) % 3},
+            "Segmenter": {"segmentation": np.zeros([B, H, W, 1], int)},
+            "Detector": {
+                "boxes": np.float32([[[1, 2, 9, 9]]] * B),
+                "box_classes": np.ones([B, 1], np.int64),
+            },
+        }[kind]
+        options = {"SimMIM": {"mask_patch_size": 8}, "Classifier": {}}
+        options = options.get(kind, {"width": 4})
+        if kind != "SimMIM":
+            options["num_classes"] = 3
+        backbone = backbones.ViT((H, W), 8, 6, 1, 3, channels=C)
+        model = getattr(models, kind)(backbone, **options)
+        model.compile("sgd", run_eagerly=True)
+        element = {"image": IMAGES, **data}
+        model.fit(replicas_lib.repeated(element, 1), verbose=0)
+        folder = os.path.join(self.get_temp_dir(), kind)
+        model.save(folder)
+        loaded = tf.keras.models.load_model(folder)
+        self.assertIsInstance(loaded, getattr(models, kind))
+        self.assertAllClose(loaded(IMAGES), model(IMAGES), rtol=0, atol=1e-6)
+
+
 class CompileTest(tf.test.TestCase, parameterized.TestCase):
     @parameterized.parameters("loss", "loss_weights", "weighted_metrics")
     def test_a_loss_of_keras_is_refused_with_what_to_use_instead(self, name):
