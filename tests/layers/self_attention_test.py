@@ -1,5 +1,7 @@
 """Tests for tf_simmim.layers.self_attention."""
 
+import zipfile
+
 import numpy as np
 import tensorflow as tf
 from absl.testing import parameterized
@@ -36,17 +38,20 @@ def attend(layer, x, position_bias=None):
     return y @ w_o + b_o
 
 
-def test_what_version_0_1_0_has_saved_still_opens():
-    """Under the name of a layer of Keras, which it had."""
-    saved = {
-        "module": "tf_simmim.layers.multi_head_attention",
-        "class_name": "MultiHeadAttention",
-        "config": {"name": "a", "num_heads": 3, "qkv_bias": "none"},
-        "registered_name": "tf_simmim>MultiHeadAttention",
-    }
-    layer = tf.keras.saving.deserialize_keras_object(saved)
-    assert type(layer) is self_attention.SelfAttention
-    assert layer.qkv_bias == "none"
+def test_a_file_of_version_0_1_0_opens_with_its_weights(tmp_path):
+    """In which the class has the name of a layer of Keras."""
+    tokens = tf.keras.Input([M, D])
+    old = self_attention.MultiHeadAttention(K, name="a")
+    model = tf.keras.Model(tokens, old(tokens))
+    model.save(tmp_path / "old.keras")
+    with zipfile.ZipFile(tmp_path / "old.keras") as file:
+        # What the file had it under: see its configuration and its weights.
+        assert b'"tf_simmim>MultiHeadAttention"' in file.read("config.json")
+        weights = file.read("model.weights.h5")
+        assert b"multi_head_attention" in weights
+    loaded = tf.keras.models.load_model(tmp_path / "old.keras").get_layer("a")
+    assert isinstance(loaded, self_attention.SelfAttention)
+    np.testing.assert_array_equal(loaded.qkv_kernel, old.qkv_kernel)
 
 
 class SelfAttentionTest(tf.test.TestCase, parameterized.TestCase):

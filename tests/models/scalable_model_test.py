@@ -355,6 +355,9 @@ class CompileTest(tf.test.TestCase, parameterized.TestCase):
         config = {**model.get_compile_config(), "loss": "mse"}
         model.compile_from_config(config)
         self.assertIsInstance(model.optimizer, type(create().optimizer))
+        # As Keras calls it for a folder.
+        model.compile("sgd", loss="mse", from_serialized=True)
+        self.assertIsInstance(model.optimizer, tf.keras.optimizers.SGD)
 
     def test_weights_of_classes_and_images_are_refused_by_their_names(self):
         model = create()

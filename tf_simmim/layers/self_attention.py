@@ -204,8 +204,10 @@ def _add_bias(logits, bias, queries):
     return tf.reshape(by_image, [-1, num_heads, num_tokens, num_tokens])
 
 
-# Under this name, which is also one of Keras' own, it is in what version 0.1.0
-# has saved.
-tf.keras.saving.get_custom_objects()["tf_simmim>MultiHeadAttention"] = (
-    SelfAttention
-)
+@tf.keras.saving.register_keras_serializable(package="tf_simmim")
+class MultiHeadAttention(SelfAttention):
+    """The same under its name in version 0.1.0, for files of that version.
+
+    Keras has a layer of this name, and finds weights in files by it. Not
+    public: make a `SelfAttention`.
+    """

@@ -99,8 +99,10 @@ class ScalableModel(freezing.KeepsFrozen, tf.keras.Model):
                 `loss_weights` or `weighted_metrics` is given: the loss is the
                 model's own.
         """
+        # Earlier versions took a loss, did not use it, and saved it in folders.
+        is_saved = kwargs.get("from_serialized", False)
         for name in _NOT_HERE:
-            if kwargs.pop(name, None) is not None:
+            if kwargs.pop(name, None) is not None and not is_saved:
                 raise ValueError(
                     f"`{name}` must be None: the loss of a "
                     f"{type(self).__name__} is its own. {self._instead_of_loss}"
