@@ -71,6 +71,8 @@ def create(kind, learning_rate=0.0, **options):
     arguments = arguments.get(kind, {"width": 4})
     if kind != "SimMIM":
         arguments["num_classes"] = L
+    if kind == "Detector":
+        arguments["num_convolutions"] = 0
     model = getattr(models, kind)(backbone, **arguments)
     model.compile(
         tf.keras.optimizers.SGD(learning_rate),
