@@ -2,6 +2,7 @@
 
 import json
 
+import command_line
 import data_flags
 import run_flags
 import strategy_flags
@@ -13,6 +14,7 @@ from tf_simmim import training
 from tf_simmim import visualization
 
 
+@command_line.plain_errors()
 @strategy_flags.lost_workers()
 @data_flags.named_errors()
 def evaluate(run, model, held_out, strategy, workers):

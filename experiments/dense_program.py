@@ -87,7 +87,10 @@ def _set_up(task):
     checkpoint = tf.train.Checkpoint(model=model, optimizer=optimizer)
     stream = task.training_stream(source)
 
-    run, store = training_program.open_run(workers)
+    run, store = training_program.open_run(
+        workers,
+        results=("evaluation.json", "detection.json", "predictions.png"),
+    )
     step = training_program.go_on(
         run, store, lambda: checkpoint, strategy, workers, source
     )
@@ -119,6 +122,7 @@ def _set_up(task):
     return [(model, batches, total_steps - step, callbacks)], workers, finish
 
 
+@command_line.plain_errors()
 @strategy_flags.lost_workers()
 @data_flags.named_errors()
 def _evaluate(task, run, model, held_out, strategy, workers):

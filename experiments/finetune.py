@@ -101,7 +101,9 @@ def set_up():
     checkpoint = tf.train.Checkpoint(model=model, optimizer=optimizer)
     stream = finetune_flags.training_stream(source)
 
-    run, store = training_program.open_run(workers)
+    run, store = training_program.open_run(
+        workers, results=("evaluation.json", "confusion_matrix.png")
+    )
     step = training_program.go_on(
         run, store, lambda: checkpoint, strategy, workers, source
     )

@@ -7,10 +7,11 @@ of hidden pixels to the nearest visible one) as a table. The picture and the
 table of docs/masking.md are made by it.
 """
 
+import sys
+
 import command_line
 import numpy as np
 import sklearn.datasets
-from absl import app
 from absl import flags
 from PIL import Image
 
@@ -133,4 +134,4 @@ def _table():
 
 
 if __name__ == "__main__":
-    app.run(main)
+    command_line.run(main, sys.argv)

@@ -86,13 +86,18 @@ def has_checkpoints():
     return any(folder.glob("step-*"))
 
 
-def open_run(workers):
-    """Returns the run's folder, locked, and its store of checkpoints."""
+def open_run(workers, results=()):
+    """Returns the run's folder, locked, and its store of checkpoints.
+
+    Args:
+        workers: `training.Workers`.
+        results: as of `training.RunDirectory.sweep`.
+    """
     with workers.together():
         run = run_flags.run_directory()
         if workers.is_chief:
             run.lock()
-            run.sweep()
+            run.sweep(results)
     store = training.SharedCheckpointStore(
         training.CheckpointStore(
             run.checkpoints,

@@ -135,11 +135,15 @@ class RunDirectory:
         """
         run_lock.lock_for_life(self.path / "lock")
 
-    def sweep(self) -> None:
+    def sweep(self, results=()) -> None:
         """Removes what a killed trainer has left half written.
 
         For the process that holds the lock. What readers write beside it, such
         as `evaluate.py`, may be under way, and stays.
+
+        Args:
+            results: sequence of str. Names of files in the run's folder that
+                the trainer writes at the end, and nobody else.
         """
         for file in (
             self.flags_file,
@@ -148,6 +152,7 @@ class RunDirectory:
             self.skipped_steps_file,
             self.model_file,
             self.committed_file,
+            *map(self.path.joinpath, results),
         ):
             atomic_file.remove_leftovers(self.path, file.name)
         atomic_file.remove_leftovers(self.reconstructions)
