@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 
+import exact_pixels
 import numpy as np
 import turns
 from absl import app
@@ -33,7 +34,6 @@ from spread import spread
 import tf_simmim  # noqa: F401  (sets TensorFlow up; before TensorFlow itself)
 from tf_simmim import backbones
 from tf_simmim import convert
-from tf_simmim import masking
 from tf_simmim import models
 from tf_simmim import optimization
 
@@ -59,8 +59,6 @@ _PEER = pathlib.Path(__file__).with_name("peer_torch.py")
 _SGEMM = pathlib.Path(__file__).with_name("sgemm.py")
 _LOSS_TOLERANCE = 1e-5  # relative
 _GRADIENT_TOLERANCE = 1e-4  # of each tensor, relative L2
-# Nearer to its prediction, a hidden pixel's sign may be rounding's.
-_CLOSE = 1e-3  # in deviations of an image
 # What Hugging Face's ViT has, where it differs from SimMIM's.
 _VIT_OPTIONS = dict(
     absolute_position="learned",
@@ -132,7 +130,7 @@ def create_problem(name):
     shape = [_BATCH_SIZE.value, *model.backbone.image_size, 3]
     images = rng.normal(size=shape).astype(np.float32)
     mask = model.masking(images, seed=tf.constant([0, 0], tf.int64))
-    images = without_exact_pixels(model, images, mask)
+    images = exact_pixels.without_exact_pixels(model, images, mask)
     theirs = {
         "options": json.dumps(options),
         "images": np.ascontiguousarray(images.transpose(0, 3, 1, 2)),
@@ -141,20 +139,6 @@ def create_problem(name):
     for weight, array in convert.reference_weights(model).items():
         theirs[f"weights/{weight}"] = array
     return model, {"image": tf.constant(images), "patch_mask": mask}, theirs
-
-
-def without_exact_pixels(model, images, mask):
-    """Returns images of which no hidden pixel is predicted (almost) exactly.
-
-    The gradient of such a pixel's L1 is a sign that rounding decides, so two
-    correct sides may differ in it. Hidden pixels are targets only: to move them
-    changes no prediction.
-    """
-    prediction = model.reconstruct(images, mask)["reconstruction"].numpy()
-    hidden = masking.to_pixel_mask(mask, model.backbone.patch_size).numpy()
-    is_close = np.abs(images - prediction) < _CLOSE
-    moved = is_close & (hidden[..., np.newaxis] == 1)
-    return images + np.float32(2 * _CLOSE) * moved
 
 
 def require_agreement(model, element, family, path):

@@ -128,7 +128,9 @@ class CheckpointingTest(tf.test.TestCase):
             directory / "checkpoints", mark=directory / "mark"
         )
         self.assertFalse(store.mark.exists())
-        model = tf.keras.Sequential([tf.keras.layers.Dense(3)])
+        model = tf.keras.Sequential(
+            [tf.keras.layers.Dense(3, kernel_initializer="ones")]
+        )
         model.compile("sgd", "mse")
         checkpoint = tf.train.Checkpoint(model=model)
         saving = callbacks.Checkpointing(
@@ -169,7 +171,9 @@ class CheckpointingTest(tf.test.TestCase):
                     shutil.rmtree(store.directory)
 
         store = checkpoints.CheckpointStore(Path(self.get_temp_dir()) / "c")
-        model = tf.keras.Sequential([tf.keras.layers.Dense(3)])
+        model = tf.keras.Sequential(
+            [tf.keras.layers.Dense(3, kernel_initializer="ones")]
+        )
         model.compile("sgd", "mse")
         checkpoint = tf.train.Checkpoint(model=model)
         saving = callbacks.Checkpointing(store, checkpoint, 4, 6, {})
@@ -180,7 +184,9 @@ class CheckpointingTest(tf.test.TestCase):
 
     def test_step_whose_metrics_log_alone_failed_is_saved(self):
         store = checkpoints.CheckpointStore(Path(self.get_temp_dir()) / "log")
-        model = tf.keras.Sequential([tf.keras.layers.Dense(3)])
+        model = tf.keras.Sequential(
+            [tf.keras.layers.Dense(3, kernel_initializer="ones")]
+        )
         model.compile("sgd", "mse")
 
         def fail(step):
