@@ -1,6 +1,7 @@
 """Programs that train under kill -9: nothing is lost, repeated or different."""
 
 import concurrent.futures
+import dataclasses
 import random
 import time
 
@@ -49,13 +50,12 @@ def kill_each(folder, reference, kills):
     return len(results) - 1, [result for result in results if result[1]]
 
 
-def test_a_run_killed_twice_equals_the_uninterrupted_one(reference, tmp_path):
-    workdir, seconds = reference
-    kills = [
-        f"before {COMMIT} 3",
-        random.Random(0).uniform(0.5, 0.9) * seconds,
-    ]
-    assert kill_each(tmp_path, workdir, kills) == (2, [])
+def test_a_run_killed_at_a_commit_equals_the_uninterrupted_one(tmp_path):
+    job = dataclasses.replace(killing.PRETRAINING, total_steps=5)
+    killing.train_uninterrupted(tmp_path / "reference", job)
+    run = killing.Run(tmp_path / "killed", tmp_path / "reference", job)
+    assert (run.start(f"before {COMMIT} 2"), run.is_complete) == ([], False)
+    assert (run.start(), run.is_complete) == ([], True)
 
 
 @pytest.mark.slow

@@ -181,6 +181,7 @@ class SegmenterTest(tf.test.TestCase, parameterized.TestCase):
         for a, b in zip(weights, wanted_weights, strict=True):
             self.assertAllClose(a, b, rtol=0, atol=1e-6)
 
+    @pytest.mark.slow
     def test_weights_of_classes_hold_however_a_step_is_taken(self):
         weights = [0.1, 1.0, 0.7, 3.0, 1.0]
         wanted, wanted_weights = train(run_eagerly=True, class_weights=weights)
