@@ -45,9 +45,7 @@ def test_a_new_run_writes_its_rules_down_and_goes_on_with_them(
     (tmp_path / "run").mkdir()
     (tmp_path / "run/flags.txt").write_text(text)
     assert held_out(*arguments) == "val"
-    command_line.require_same_settings(
-        tmp_path / "run/flags.txt", run_flags.CHANGEABLE
-    )
+    command_line.require_same_settings(text, run_flags.CHANGEABLE)
 
 
 @pytest.mark.parametrize("given", [(), ("--split_rules=1",)])
@@ -64,13 +62,15 @@ def test_a_run_from_before_the_rules_keeps_those_of_then(
 
     assert held_out(*arguments) == "test"
     assert "began before --split_rules had numbers" in caplog.text
-    command_line.require_same_settings(file, run_flags.CHANGEABLE)
+    command_line.require_same_settings(file.read_text(), run_flags.CHANGEABLE)
     assert "split_rules" not in command_line.resolved_text()
 
     # Others are other images, which is refused like any other setting.
     assert held_out(*arguments, "--split_rules=2") == "val"
     with pytest.raises(ValueError, match="Received: --split_rules=2"):
-        command_line.require_same_settings(file, run_flags.CHANGEABLE)
+        command_line.require_same_settings(
+            file.read_text(), run_flags.CHANGEABLE
+        )
 
 
 def test_test_can_be_asked_for(images):
