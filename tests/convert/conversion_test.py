@@ -376,6 +376,13 @@ def test_other_precisions():
     with pytest.raises(ValueError, match=r"finite in float32.*bias up to 1e\+"):
         convert.convert_weights(doubles, KNOWN["vit"])
 
+    # What is left out may be anything.
+    weights["dino_loss.center"] = np.float32([0, np.nan])
+    conversion = convert.convert_weights(
+        weights, KNOWN["vit"], allow_unused=["dino_loss.*"]
+    )
+    assert conversion.report.unused.keys() == {"dino_loss.center"}
+
 
 @pytest.mark.parametrize(
     "size, patch, want",

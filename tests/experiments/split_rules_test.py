@@ -1,5 +1,7 @@
 """Tests for experiments/split_rules.py: old runs go on with their images."""
 
+import json
+
 import command_line
 import data_flags
 import pretrain  # noqa: F401  (defines the other flags)
@@ -71,6 +73,26 @@ def test_a_run_from_before_the_rules_keeps_those_of_then(
         command_line.require_same_settings(
             file.read_text(), run_flags.CHANGEABLE
         )
+
+
+@pytest.mark.parametrize(
+    "metadata, folder",
+    [
+        ({"flags": "--split_rules=2\n"}, "val"),
+        ({"flags": "--seed=0\n"}, "test"),
+        ({}, "test"),
+    ],
+)
+def test_a_run_without_its_flags_goes_by_its_checkpoints(
+    metadata, folder, images, tmp_path
+):
+    checkpoint = tmp_path / "run/checkpoints/step-00000003"
+    checkpoint.mkdir(parents=True)
+    manifest = json.dumps({"metadata": metadata})
+    (checkpoint / "manifest.json").write_text(manifest)
+    assert held_out(images, f"--workdir={tmp_path / 'run'}") == folder
+    has_rules = "split_rules" in command_line.resolved_text()
+    assert has_rules == (folder == "val")
 
 
 def test_test_can_be_asked_for(images):

@@ -97,7 +97,7 @@ def convert_weights(
             a weight is missing; the message lists all of them. Or the weights
             are of another network, or do not say enough.
     """
-    weights, rounded = _as_float32(weights)
+    weights, rounded, not_finite = _as_float32(weights)
     named = naming.reference_names(weights, prefix)
     known = known or Known()
     positions, changed = position_rows.with_own_rows(named.weights, known)
@@ -119,6 +119,12 @@ def convert_weights(
         for name in given
         if any(_is_allowed(source, allow_unused) for source in sources[name])
     }
+    for name in sorted(given.keys() & fresh.keys() - ignored):
+        for source in not_finite.keys() & set(sources[name]):
+            raise ValueError(
+                "`weights` must be finite in float32. "
+                f"Received: {source} up to {not_finite[source]}."
+            )
     for name in given.keys() - fresh.keys() | ignored:
         why = _UNUSED.get(name.removeprefix(_ENCODER))
         if name in ignored:
@@ -213,23 +219,25 @@ def _few(names):
 
 
 def _as_float32(weights):
-    """Returns arrays whose floats are float32, and names of rounded ones."""
-    arrays, rounded = {}, []
+    """Returns arrays whose floats are float32, and what became of them.
+
+    Returns:
+        ({name: array}; list of names that were rounded; {name: largest value}
+        of those that are not finite, of which none may be used).
+    """
+    arrays, rounded, not_finite = {}, [], {}
     for name, array in weights.items():
         array = np.asarray(array)
         if array.dtype.kind == "f":
             with np.errstate(over="ignore"):
                 single = array.astype(np.float32)
             if not np.isfinite(single).all():
-                raise ValueError(
-                    "`weights` must be finite in float32. "
-                    f"Received: {name} up to {np.abs(array).max()}."
-                )
-            if (single != array).any():
+                not_finite[name] = np.abs(array).max()
+            elif (single != array).any():
                 rounded.append(name)
             array = single
         arrays[name] = array
-    return arrays, rounded
+    return arrays, rounded, not_finite
 
 
 def _mask_patch_size(backbone):

@@ -93,14 +93,17 @@ class NonFiniteWatch(tf.keras.callbacks.Callback):
         self._num_reported = skipped.count()
 
     def _report(self, step):
-        indices, bad = self._images_of(step)
+        indices, bad, has_labels = self._images_of(step)
         logging.error(
             "Step %d was skipped: its loss or its gradient was not finite. "
             "Its images have the indices %s; with such numbers in the image "
-            "itself: %s.",
+            "itself: %s.%s",
             step,
             _shortened(indices),
             _shortened(bad) or "none",
+            ""
+            if bad or not has_labels
+            else " Or a label of theirs is no class.",
         )
         self._file.append(
             {"step": step, "indices": indices, "non_finite_images": bad}
@@ -114,7 +117,7 @@ class NonFiniteWatch(tf.keras.callbacks.Callback):
         element = next(iter(batches))
         finite = np.isfinite(element["image"].numpy()).all(axis=(1, 2, 3))
         indices = element["index"].numpy()
-        return indices.tolist(), indices[~finite].tolist()
+        return indices.tolist(), indices[~finite].tolist(), "label" in element
 
 
 def _shortened(indices):
