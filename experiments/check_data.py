@@ -173,7 +173,7 @@ def check(name, validation_name):
             f"Manifest: {manifest}\nTrain on its good files with "
             f"--data_manifest={manifest}"
         )
-    show("\n\n".join(filter(None, [*parts, report.verdict()])))
+    print("\n\n".join(filter(None, [*parts, report.verdict()])))
     return report.is_clean
 
 
@@ -206,15 +206,6 @@ def plain_writing(flag, path):
         raise ValueError(
             f"--{flag} cannot be written: {error.strerror}. Received: {path}."
         ) from error
-
-
-def show(text):
-    """Prints, also for a reader such as `head` that does not read it all."""
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:
-        # Python would flush the rest when it ends, and fail again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def with_bar(tally, items):

@@ -42,7 +42,7 @@ _FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _OPERATION = re.compile(r"^\{\{.*?\}\}\s*|\s*\[(\[\{\{|Op:).*")
 
 
-def run(main, argv: list[str]) -> None:
+def run(main, argv: list[str], may_lose_output: bool = False) -> None:
     """Runs a program as `app.run` does, with what every program here needs.
 
     Flagfiles are looked up (`resolve`). What it prints and logs must not end
@@ -52,6 +52,11 @@ def run(main, argv: list[str]) -> None:
     Args:
         main: function of the arguments that are left over.
         argv: list of str. The command line, program name first.
+        may_lose_output: whether it has done what it is for also where what it
+            printed was lost, on a full disk: what it leaves are files.
+
+    Raises:
+        SystemExit: it has ended.
     """
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
@@ -61,7 +66,23 @@ def run(main, argv: list[str]) -> None:
     logging.get_absl_handler().python_handler.stream = sys.stderr
     argv = resolve(argv)
     require_utf_8(argv)
-    app.run(main, argv=argv)
+
+    def main_with_output(arguments):
+        code = None
+        try:
+            code = main(arguments)
+        except SystemExit as ended:
+            if ended.code:
+                raise
+        sys.stdout.flush()
+        if sys.stdout.loss is not None and not may_lose_output:
+            sys.exit(
+                "Error: what was printed could not be written "
+                f"({sys.stdout.loss})."
+            )
+        return code
+
+    app.run(main_with_output, argv=argv)
 
 
 def require_utf_8(argv: list[str]) -> None:
@@ -81,9 +102,15 @@ def require_utf_8(argv: list[str]) -> None:
     if encoding == "utf-8":
         return
     given = [os.fsencode(argument) for argument in argv]
-    for argument in given[:]:
-        name, _, file = argument.partition(b"=")
-        if name.lstrip(b"-") == b"flagfile" and os.path.isfile(file):
+    seen = set()
+    for i, argument in enumerate(given):  # which grows
+        name, separator, file = argument.strip().partition(b"=")
+        if name.lstrip(b"-") != b"flagfile":
+            continue
+        if not separator:
+            file = b"".join(given[i + 1 : i + 2])
+        if os.path.isfile(file) and file not in seen:
+            seen.add(file)
             given += pathlib.Path(os.fsdecode(file)).read_bytes().splitlines()
     for argument in given:
         if not argument.isascii():
@@ -140,6 +167,9 @@ class _OrNone(flags.ArgumentParser):
 
     def flag_type(self):
         return self._parser.flag_type()
+
+    def __getattr__(self, name):
+        return getattr(self._parser, name)
 
 
 def _find(name):

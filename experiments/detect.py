@@ -56,4 +56,4 @@ def main(argv):
 
 if __name__ == "__main__":
     detect_flags.configure()
-    command_line.run(main, sys.argv)
+    command_line.run(main, sys.argv, may_lose_output=True)

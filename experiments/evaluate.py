@@ -80,10 +80,7 @@ def main(argv):
     run = run_flags.run_directory()
     store = training.CheckpointStore(run.checkpoints)
     if store.latest() is None:
-        raise ValueError(
-            f"{run.path} has no checkpoint yet: the run has to reach the first "
-            "of --checkpoint_every_steps, or its end."
-        )
+        training.refuse_before_first_checkpoint(run)
     manifest = store.newest_valid()
     phase = curriculum_flags.phase_to_evaluate(manifest)
     model = curriculum_flags.create_simmim(phase, train_source.channels, seed)

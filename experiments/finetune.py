@@ -147,4 +147,4 @@ if __name__ == "__main__":
         print("No flags given: --flagfile=digits_finetune.flags.")
         sys.argv.append("--flagfile=digits_finetune.flags")
     finetune_flags.configure()
-    command_line.run(main, sys.argv)
+    command_line.run(main, sys.argv, may_lose_output=True)

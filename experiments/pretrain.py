@@ -165,4 +165,4 @@ if __name__ == "__main__":
     if len(sys.argv) == 1:
         print("No flags given: running the demo, --flagfile=demo.flags.")
         sys.argv.append("--flagfile=demo.flags")
-    command_line.run(main, sys.argv)
+    command_line.run(main, sys.argv, may_lose_output=True)

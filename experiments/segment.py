@@ -54,4 +54,4 @@ def main(argv):
 
 if __name__ == "__main__":
     segment_flags.configure()
-    command_line.run(main, sys.argv)
+    command_line.run(main, sys.argv, may_lose_output=True)

@@ -24,7 +24,10 @@ _OPTIONS = [
     ("grpc.max_receive_message_length", -1),
 ]
 # gRPC would take any name, and look for a server at a port of its own.
-_ADDRESS = re.compile(r"unix:.+|(\[[^\]/]+\]|[^:/\s]+):0*[1-9]\d{0,4}")
+_ADDRESS = re.compile(
+    r"unix:.+|(?:dns:(?:///)?)?(?:\[[^\]/]+\]|[^:/\s]+):(?P<port>\d{1,5})"
+)
+_LARGEST_PORT = 65535
 
 
 class GrpcTransport:
@@ -33,7 +36,8 @@ class GrpcTransport:
     Owns a channel: `close` ends it. The connection is not encrypted.
 
     Args:
-        address: str. "host:port" or "unix:/path".
+        address: str. "host:port", "dns:///host:port" (for all servers of that
+            name in turn) or "unix:/path".
         model_name: str.
         version: int or None.
         label: str or None.
@@ -44,9 +48,12 @@ class GrpcTransport:
     """
 
     def __init__(self, address, model_name, version, label, timeout_seconds):
-        if not _ADDRESS.fullmatch(address):
+        found = _ADDRESS.fullmatch(address)
+        port = found and found["port"]
+        if not found or port and not 0 < int(port) <= _LARGEST_PORT:
             raise ValueError(
-                "`address` must be host:port or unix:/path for gRPC, which is "
+                "`address` must be host:port, dns:///host:port or unix:/path "
+                "for gRPC, which is "
                 "at port 8500 unless the server was told otherwise. "
                 f"Received: {address!r}."
             )

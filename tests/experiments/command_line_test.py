@@ -1,5 +1,6 @@
 """Tests for experiments/command_line.py, and for every flagfile."""
 
+import io
 import pathlib
 import sys
 from unittest import mock
@@ -60,6 +61,9 @@ def test_an_empty_value_stands_for_a_default_of_nothing():
     assert (FLAGS.depth, FLAGS.num_heads) == (3, ["1", "2"])
     with pytest.raises(flags.IllegalFlagValueError, match="--depth=x"):
         parse(*command_line.resolve([finetune_digits, "--depth=x"]))
+    out = io.StringIO()  # what --helpxml writes
+    FLAGS.write_help_in_xml_format(out)
+    assert "<name>absolute_position</name>" in out.getvalue()
 
 
 def test_there_are_the_promised_flagfiles():
@@ -303,8 +307,15 @@ def test_the_flags_that_a_run_writes_are_flags_of_a_run(tmp_path):
 def test_letters_that_tensorflow_would_take_for_others_are_named(tmp_path):
     file = tmp_path / "a.flags"
     file.write_text("--seed=1\n--workdir=runs/größe\n", encoding="utf-8")
-    for argument in ("--workdir=runs/größe", f"--flagfile={file}"):
-        refuse_where_the_locale_is_not_utf_8(["program", argument])
+    outer = tmp_path / "b.flags"
+    outer.write_text(f"--flagfile={file}\n")
+    for arguments in (
+        ["--workdir=runs/größe"],
+        [f"--flagfile={file}"],
+        ["--flagfile", str(file)],
+        [f"--flagfile={outer}"],
+    ):
+        refuse_where_the_locale_is_not_utf_8(["program", *arguments])
 
 
 def refuse_where_the_locale_is_not_utf_8(argv):

@@ -58,6 +58,12 @@ def test_a_run_of_pretraining_brings_its_normalisation_and_its_numbers(
         "metrics": {"step": 7, "loss": 1.0},
         "evaluation": {"step": 7, "validation_loss": 0.25},
     }
+
+    # Rows are facts for people: without them it is the same model.
+    (path / "metrics.jsonl").write_text("no rows\n")
+    again = export.export_run(path, verify=False)
+    told_again = json.loads((again / "manifest.json").read_text())
+    assert told_again["run"] == {**told["run"], "metrics": {}}
     assert told["input"]["mean"] == [0.1, 0.2, 0.3]
     assert told["input"]["std"] == [0.4, 0.5, 0.6]
     assert told["input"]["max_pixels"] == 99

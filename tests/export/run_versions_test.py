@@ -54,6 +54,14 @@ def test_the_newest_export_is_compared_with_the_last_checkpoint(run):
     assert not export.is_current(run)[0]
 
 
+def test_an_export_that_has_lost_a_file_is_not_current(run):
+    folder = write(run, 1, step=1200)
+    (folder / "saved_model.pb").write_bytes(b"other")
+    is_current, said = export.is_current(run)
+    assert not is_current
+    assert said.startswith(f"{folder} is not whole: saved_model.pb has other ")
+
+
 def test_another_training_up_to_the_same_step_is_noticed(run):
     sha256 = save(run, 1300)
     folder = write(run, 1, step=1300, checkpoint=sha256)

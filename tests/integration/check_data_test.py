@@ -167,6 +167,19 @@ def test_a_reader_that_stops_early_changes_nothing(tmp_path):
 
 
 @pytest.mark.slow
+def test_a_report_that_cannot_be_printed_is_an_error(tmp_path):
+    process = programs.start(
+        *("check_data.py", "builtin:digits"),
+        stdout="/dev/full",
+        stderr=tmp_path / "stderr",
+    )
+    assert process.wait(120) == 1
+    text = (tmp_path / "stderr").read_text()
+    assert "Error: what was printed could not be written (" in text
+    assert "No space left on device" in text and "Traceback" not in text
+
+
+@pytest.mark.slow
 def test_ctrl_c_leaves_no_manifest(tmp_path):
     odd_files.write(tmp_path / "pets", {"0.jpg": JPEG})
     for number in range(1, 20000):

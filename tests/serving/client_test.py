@@ -262,6 +262,7 @@ def test_an_address_without_a_port_is_refused(protocol):
     addresses += ["localhost:0", "10.0.0.1", "::1", "localhost:123456"]
     if protocol == "rest":
         addresses += ["http://localhost", "https://localhost/"]
+    addresses.append("localhost:99999")
     for address in addresses:
         with pytest.raises(ValueError, match="must be host:port") as caught:
             serving_client.Client(address, protocol=protocol)
@@ -271,7 +272,8 @@ def test_an_address_without_a_port_is_refused(protocol):
 
 
 def test_a_socket_of_the_machine_is_an_address_of_grpc():
-    serving_client.Client("unix:/tmp/socket", protocol="grpc").close()
+    for address in ("unix:/tmp/socket", "dns:///localhost:8500"):
+        serving_client.Client(address, protocol="grpc").close()
 
 
 def test_a_client_of_rest_does_not_import_tensorflow():

@@ -53,6 +53,16 @@ class CheckpointStoreTest(tf.test.TestCase):
         self.assertEqual(manifest["step"], 123)
         self.assertEqual(manifest["metadata"], {"seed": 3})
 
+    def test_going_on_marks_a_run_from_before_there_were_marks(self):
+        self.save(2, 5)
+        mark = self.directory.with_name("mark")
+        self.addCleanup(mark.unlink)
+        store = checkpoints.CheckpointStore(self.directory, mark=mark)
+        store.restore(make_checkpoint(), set_aside=False)
+        self.assertFalse(mark.exists())  # a reader's
+        store.restore(make_checkpoint())
+        self.assertEqual(json.loads(mark.read_text()), {"first_checkpoint": 5})
+
     def test_the_newest_valid_manifest_comes_without_renaming_anything(self):
         self.save(1, 2, 3)
         damage(self.directory / "step-00000003")

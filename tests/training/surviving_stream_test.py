@@ -1,5 +1,6 @@
 """Tests for tf_simmim.training.surviving_stream, on real broken streams."""
 
+import errno
 import io
 import os
 import subprocess
@@ -56,9 +57,32 @@ def test_what_can_be_written_is_written():
     assert text.getvalue() == "one\ntwo\n"
     assert not stream.isatty()
     assert stream.closed is False
+    assert stream.loss is None
     text.close()
     assert stream.write("lost") == 4
     assert not stream.isatty()
+    assert "closed file" in str(stream.loss)
+
+
+class Failing(io.StringIO):
+    """A stream that takes nothing, as a disk or a pipe may be."""
+
+    def __init__(self, error):
+        super().__init__()
+        self.error = error
+
+    def write(self, text):
+        raise self.error
+
+
+def test_a_full_disk_loses_something_and_a_reader_who_has_had_enough_nothing():
+    full = OSError(errno.ENOSPC, "No space left on device")
+    stream = surviving_stream.SurvivingStream(Failing(full))
+    stream.write("lost")
+    assert stream.loss is full
+    stream = surviving_stream.SurvivingStream(Failing(BrokenPipeError()))
+    stream.write("unread")
+    assert stream.loss is None
 
 
 def test_a_letter_that_cannot_be_written_is_no_broken_stream():

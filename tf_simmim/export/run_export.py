@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+from absl import logging
+
 from tf_simmim import training
 from tf_simmim.export import batching
 from tf_simmim.export import run_settings
@@ -68,8 +70,7 @@ def read_run(path, max_pixels=MAX_PIXELS):
 
     Raises:
         ValueError, NoValidCheckpointError: as `training.load_pretrained`.
-        ValueError: the run's flags.txt or metrics.jsonl are not what a run
-            writes.
+        ValueError: the run's flags.txt is not what a run writes.
     """
     model, checkpoint = _load(path)
     run = training.RunDirectory(path, create=False)
@@ -100,7 +101,11 @@ def _checkpoints(path):
 def _describe(run, checkpoint):
     """Returns where the weights come from."""
     step = checkpoint["step"]
-    rows = training.JsonLines(run.metrics_file).rows(step)
+    rows = []
+    try:
+        rows = training.JsonLines(run.metrics_file).rows(step)
+    except (OSError, ValueError) as error:
+        logging.warning("The export has no metrics: %s", error)
     trained = _read_json(run.environment_file)
     evaluation = _read_json(run.path / "evaluation.json")
     if evaluation.get("step") != step:

@@ -31,10 +31,12 @@ def is_current(path, directory=None) -> tuple[bool, str]:
         return True, f"{newest} is not compared with its run: {error}"
     last = checkpoint["step"]
     try:
-        facts = manifests.read(newest)["run"]
-        step, weights = facts["step"], facts.get("checkpoint")
+        told = manifests.read(newest)
+        step, weights = told["run"]["step"], told["run"].get("checkpoint")
     except (ValueError, LookupError, TypeError, AttributeError):
         return False, f"{newest} does not say of which step it is."
+    if problems := manifests.problems(newest, told):
+        return False, f"{newest} is not whole: {problems[0]}."
     if step != last:
         return False, (
             f"{newest} is of step {step:,}, and the run's last checkpoint is "

@@ -16,6 +16,7 @@ from tf_simmim.training.model_folder import write_model_folder
 from tf_simmim.training.no_valid_checkpoint_error import NoValidCheckpointError
 from tf_simmim.training.non_finite_steps_error import NonFiniteStepsError
 from tf_simmim.training.pretrained import load_pretrained
+from tf_simmim.training.pretrained import refuse_before_first_checkpoint
 from tf_simmim.training.run_directory import RunDirectory
 from tf_simmim.training.shared_checkpoints import SharedCheckpointStore
 from tf_simmim.training.strategy import STRATEGIES
@@ -44,6 +45,7 @@ __all__ = [
     "last_step",
     "load_pretrained",
     "phase_at",
+    "refuse_before_first_checkpoint",
     "warn_if_changed",
     "write_model_folder",
 ]

@@ -236,6 +236,8 @@ class CheckpointStore:
                 fate,
                 folder.name,
             )
+        if set_aside:  # the run may be from before there were marks
+            self._leave_mark(manifest["step"])
         return manifest
 
     def restore_averages(self, variables, manifest) -> bool:

@@ -1,5 +1,6 @@
 """The model of a run, with what it has learned."""
 
+import os
 import re
 from pathlib import Path
 
@@ -43,7 +44,13 @@ def load_pretrained(path) -> model_file.Model:
         NoValidCheckpointError: there is no checkpoint any more, or all are
             damaged.
     """
-    if not (Path(path) / "model.json").is_file():
+    file = Path(path) / "model.json"
+    if os.path.lexists(file) and not file.is_file():
+        raise ValueError(
+            f"{file} must be a file, as the run has written it. Received: "
+            "something else by that name."
+        )
+    if not file.is_file():
         raise ValueError(
             "`path` must be the folder of a run, with a model.json; files of "
             "whole models (.h5, .keras, .pth, SavedModel) are programs, and "
@@ -53,7 +60,7 @@ def load_pretrained(path) -> model_file.Model:
     num_bytes = _largest_checkpoint(run.checkpoints)
     store = checkpoints.CheckpointStore(run.checkpoints)
     if store.latest() is None:
-        _require_lost(run)
+        refuse_before_first_checkpoint(run)
     manifest = store.newest_valid()
     metadata = manifest.get("metadata")
     if isinstance(metadata, dict) and "model" in metadata:
@@ -69,10 +76,16 @@ def load_pretrained(path) -> model_file.Model:
     return model
 
 
-def _require_lost(run):
-    """Refuses a run without checkpoints that never had one.
+def refuse_before_first_checkpoint(run):
+    """Refuses a run that has not come to its first checkpoint.
 
-    Of one that is further than its first, they were lost.
+    One without checkpoints that is further than that has lost them.
+
+    Args:
+        run: `RunDirectory` without checkpoints.
+
+    Raises:
+        ValueError: it says at which step the first one comes.
     """
     flags = ""
     if run.flags_file.is_file():

@@ -3,18 +3,6 @@
 import contextlib
 
 
-@contextlib.contextmanager
-def _surviving():
-    try:
-        yield
-    except UnicodeError:  # what is written is to blame
-        raise
-    except (OSError, ValueError):
-        # A pipe without a reader, a full disk, a terminal that was closed; a
-        # file that was.
-        pass
-
-
 class SurvivingStream:
     """Writes to a stream for as long as it can be written to.
 
@@ -25,21 +13,26 @@ class SurvivingStream:
     Args:
         stream: text stream, or None for nowhere (as Python has it where there
             is no standard output).
+
+    Attributes:
+        loss: Exception or None, the first with which something was lost. A pipe
+            whose reader has had enough, as `head`, loses nothing.
     """
 
     def __init__(self, stream):
         self._stream = stream
+        self.loss = None
 
     def write(self, text):
         """Writes as far as possible; returns the number of characters."""
-        with _surviving():
+        with self._surviving():
             if self._stream is not None:
                 self._stream.write(text)
         return len(text)
 
     def flush(self):
         """Flushes as far as possible."""
-        with _surviving():
+        with self._surviving():
             if self._stream is not None:
                 self._stream.flush()
 
@@ -50,9 +43,21 @@ class SurvivingStream:
 
     def isatty(self):
         """Whether the stream is a terminal."""
-        with _surviving():
+        with self._surviving():
             return self._stream is not None and self._stream.isatty()
         return False
+
+    @contextlib.contextmanager
+    def _surviving(self):
+        try:
+            yield
+        except UnicodeError:  # what is written is to blame
+            raise
+        except BrokenPipeError:
+            pass
+        except (OSError, ValueError) as error:
+            # A full disk, a terminal that was closed; a file that was.
+            self.loss = self.loss or error
 
     def __getattr__(self, name):
         return getattr(self._stream, name)

@@ -128,7 +128,7 @@ class GracefulStopTest(tf.test.TestCase, parameterized.TestCase):
         process.send_signal(signal.SIGINT)
         self.assertEqual(process.wait(10), -signal.SIGINT)
 
-    @parameterized.parameters(*SIGNALS)
+    @parameterized.parameters(signal.SIGTERM, signal.SIGINT)
     def test_after_one_signal_a_second_ends_it_unless_it_is_a_hangup(
         self, number
     ):
@@ -136,6 +136,15 @@ class GracefulStopTest(tf.test.TestCase, parameterized.TestCase):
         fit(kill, callbacks.GracefulStop())
         ends = [signal.SIG_DFL, signal.SIG_DFL, signal.SIG_IGN]
         self.assertEqual(kill.handlers, ends)
+
+    def test_after_a_hangup_the_first_signal_does_not_end_it_at_once(self):
+        """As a session sends both when it ends."""
+        stop = callbacks.GracefulStop()
+        signals = Kill(signal.SIGHUP, batch=1), Kill(signal.SIGTERM, batch=1)
+        self.assertEqual(fit(*signals, stop), 2)
+        self.assertEqual(stop.exit_code, 143)
+        ends = [signal.SIG_DFL, signal.SIG_DFL, signal.SIG_IGN]
+        self.assertEqual(signals[1].handlers, ends)
 
     def test_a_terminal_that_hangs_up_twice_ends_after_the_step(self):
         stop = callbacks.GracefulStop()

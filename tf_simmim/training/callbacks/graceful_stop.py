@@ -19,8 +19,9 @@ class GracefulStop(tf.keras.callbacks.Callback):
     told to ignore, as `nohup` does with SIGHUP, is ignored here too.
 
     A second SIGTERM or SIGINT ends the process at once. That does no harm: a
-    checkpoint is there as a whole or not at all. A second SIGHUP does nothing:
-    shell and system both send one to a terminal's programs.
+    checkpoint is there as a whole or not at all. SIGHUP counts for neither:
+    shell and system both send one to a terminal's programs, and a session that
+    ends may send SIGTERM after it.
 
     The handlers are in place while `fit` runs, and the former ones before and
     after. Keras does not tell its callbacks when `fit` raises, so put it
@@ -105,5 +106,7 @@ class GracefulStop(tf.keras.callbacks.Callback):
         # in the middle of a log line too.
         self._own_code = 128 + number
         for each in self._former_handlers:
-            is_hangup = each == signal.SIGHUP
-            signal.signal(each, signal.SIG_IGN if is_hangup else signal.SIG_DFL)
+            if each == signal.SIGHUP:
+                signal.signal(each, signal.SIG_IGN)
+            elif number != signal.SIGHUP:
+                signal.signal(each, signal.SIG_DFL)
