@@ -61,6 +61,17 @@ def require_classes(source, held_out, advice):
             "There must be two classes or more, to tell one from another. "
             f"Received: {len(names)}, {', '.join(names)!r}, in {where}.{hint}"
         )
+    counts = None if held_out is None else source.class_counts()
+    if (
+        folder is not None
+        and counts is not None
+        and counts.max() == 1
+        and not counts.min()
+    ):  # So `holdout.by_class` took the only image of some.
+        raise ValueError(
+            "Each class needs two images, to hold one out. Received: one in "
+            f"each of {len(names):,} classes, in {folder}."
+        )
     if held_out is not None and held_out.class_names != names:
         raise ValueError(
             "The held-out images must have labels of the classes of the "
@@ -94,6 +105,12 @@ def _difference(source, held_out):
             return (
                 f"{where}, with images of classes that no training image is "
                 f"of: {_some(strangers)}"
+            )
+        loose = getattr(held_out, "loose", [])
+        if loose:
+            return (
+                f"{where}, whose images have no labels, since some lie in no "
+                f"folder of a class: {_some(loose)}"
             )
         return f"{where}, whose images have no labels"
     theirs, ours = held_out.class_names, source.class_names

@@ -29,6 +29,14 @@ class BitDepthTest(tf.test.TestCase, parameterized.TestCase):
             bit_depth.range_of_16_bits(png(low, high)), (low, high)
         )
 
+    def test_a_hot_and_a_dead_pixel_are_no_part_of_it(self):
+        image = np.linspace(30000, 31999, 2000).astype(np.uint16)
+        image[[700, 900]] = 65535, 0
+        contents = tf.io.encode_png(image.reshape(40, 50, 1)).numpy()
+        low, high = bit_depth.range_of_16_bits(contents)
+        self.assertBetween(low, 30000, 30010)
+        self.assertBetween(high, 31990, 31999)
+
     def test_transparency_is_no_part_of_it(self):
         for channels, shade in ((2, 300), (4, 700)):
             image = np.full([6, 9, channels], shade, np.uint16)
@@ -87,6 +95,9 @@ class BitDepthTest(tf.test.TestCase, parameterized.TestCase):
         )
         self.assertIn(f"{form}:", line)
         self.assertEmpty(self.warned([4095, 65535], form))
+        (line,) = self.warned([4095, 65535, 3000], form)
+        self.assertIn("2 of the 4 that were looked at, with values from", line)
+        self.assertIn("from 0 to 4,095", line)
         self.assertEmpty(self.warned([], form))
 
 

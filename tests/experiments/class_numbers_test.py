@@ -66,6 +66,10 @@ def test_one_class_is_refused_with_its_folder(tmp_path):
         (["val/cat/c.png", "val/yak/d.png"], "no training image is of: .*/yak"),
         (["val/c.png"], "/val, whose images have no labels"),
         (["TEST/c.png"], "/TEST, whose images have no labels"),
+        (
+            ["val/cat/c.png", "val/cat/d.png", "val/e.png"],
+            "class: .*/val/e.png",
+        ),
     ],
 )
 def test_held_out_images_of_other_classes_are_named(names, message, tmp_path):
@@ -73,6 +77,14 @@ def test_held_out_images_of_other_classes_are_named(names, message, tmp_path):
     sources = (data.FolderSource(path, s) for s in ("train", "validation"))
     with pytest.raises(ValueError, match=f"or go. Received: .*{message}"):
         class_numbers.require_classes(*sources, "or go")
+
+
+def test_classes_of_one_image_each_are_refused_if_some_are_held_out(tmp_path):
+    path = folder(tmp_path, "ant/a.png", "bee/b.png", "cow/c.png")
+    train, held_out = (data.FolderSource(path, s) for s in ("train", "test"))
+    with pytest.raises(ValueError, match="two images.* one in each of 3 cl"):
+        class_numbers.require_classes(train, held_out, "")
+    class_numbers.require_classes(data.FolderSource(path, "all"), None, "")
 
 
 def test_classes_without_images_are_logged_with_their_folder(tmp_path, caplog):

@@ -4,6 +4,7 @@ Dimension key:
   H W: image, px   C: channels
 """
 
+import numpy as np
 import tensorflow as tf
 from absl import logging
 
@@ -14,10 +15,14 @@ _NUM_IMAGES = 8  # of a source that are looked at
 _LARGEST = 65535
 # Values in less than half of the range leave less than 7 of the 8 bits.
 _ENOUGH = 32768
+# Of the values, one in a thousand at either end: hot and dead pixels.
+_PERCENTILES = ((0.1, "lower"), (99.9, "higher"))
 
 
 def range_of_16_bits(contents: bytes, max_pixels=decoding.MAX_PIXELS):
-    """Returns the least and the greatest value of a PNG file of 16 bits.
+    """Returns the range of values in a PNG file of 16 bits.
+
+    The least and the greatest value, but for one in a thousand at either end.
 
     Args:
         contents: bytes of a file of any kind.
@@ -43,7 +48,10 @@ def range_of_16_bits(contents: bytes, max_pixels=decoding.MAX_PIXELS):
     except tf.errors.InvalidArgumentError:
         return None
     colours = image.numpy()[..., : 1 if image.shape[-1] < 3 else 3]
-    return int(colours.min()), int(colours.max())
+    return tuple(
+        int(np.percentile(colours, part, method=method))
+        for part, method in _PERCENTILES
+    )
 
 
 def is_narrow(values) -> bool:
@@ -57,9 +65,9 @@ def text(values) -> str:
 
 
 def warn(source, max_pixels=decoding.MAX_PIXELS) -> None:
-    """Logs a warning if a source's 16-bit images use a part of their range.
+    """Logs a warning if most 16-bit images use a part of their range each.
 
-    It looks at a few of them.
+    It looks at a few images of a source.
 
     Args:
         source: `Source`.
@@ -72,18 +80,17 @@ def warn(source, max_pixels=decoding.MAX_PIXELS) -> None:
     except tf.errors.OpError:
         pass  # Training says what is damaged, and where.
     found = [values for values in ranges if values is not None]
-    if not found:
+    narrow = [values for values in found if is_narrow(values)]
+    if 2 * len(narrow) <= len(found):
         return
-    whole = min(low for low, _ in found), max(high for _, high in found)
-    if not is_narrow(whole):
-        return
+    whole = min(low for low, _ in narrow), max(high for _, high in narrow)
     logging.warning(
         "%s has images of 16 bits a channel, %d of the %d that were looked at, "
         "with %s. The high 8 bits are kept, so they are nearly black or "
         "without contrast: spread their values over the whole range first "
         "(docs/own_data.md).",
         source.name,
-        len(found),
+        len(narrow),
         len(ranges),
         text(whole),
     )

@@ -41,7 +41,7 @@ ODD = (
     ("16_bit", "a.png", odd_files.png_16_bit(), "16_bit", ""),
     (
         *("12_bit", "a.png", odd_files.png_16_bit(1), "16_bit_part"),
-        "values from 0 to 2,239 of 65,535",
+        "values from 2 to 2,237 of 65,535",
     ),
     ("alpha", "a.png", odd_files.encoded("PNG", "RGBA"), "alpha", ""),
     ("animated", "a.gif", odd_files.animated(), "animated", ""),

@@ -161,6 +161,30 @@ class FolderSurveyTest(tf.test.TestCase):
             ],
         )
 
+    def test_links_to_folders_that_are_gone_are_named(self):
+        for name in ("train/cow", "val"):
+            (self.root / name).parent.mkdir(exist_ok=True)
+            os.symlink("/gone/it", self.root / name)
+        survey = self.survey("train/a/0.jpg", "train/a/1.jpg", "train/b/2.jpg")
+        self.assertContainsSubset(
+            [
+                ("dangling_link", "train/cow", "to /gone/it"),
+                ("dangling_link", "val", "to /gone/it"),
+            ],
+            self.found(survey),
+        )
+
+    def test_images_that_take_the_labels_away_are_named(self):
+        survey = self.survey("a/0.jpg", "a/1.jpg", "b/2.jpg", "sheet.jpg")
+        self.assertEqual(self.found(survey), [("no_class", "sheet.jpg", "")])
+
+    def test_a_validation_split_without_labels_is_named(self):
+        names = [f"train/{c}/{n}.jpg" for c in "ab" for n in range(2)]
+        survey = self.survey(*names, "val/4.jpg", "val/5.jpg")
+        self.assertEqual(
+            self.found(survey), [("no_labels_in_validation", "val", "2 images")]
+        )
+
     def test_linked_classes_are_examined_in_every_split_that_has_them(self):
         odd_files.write(self.root, {"pool/a/0.jpg": JPEG, "pool/b/1.jpg": JPEG})
         for split in ("train", "val"):
@@ -180,6 +204,9 @@ class FolderSurveyTest(tf.test.TestCase):
     def test_unclear_splits_are_refused(self):
         with self.assertRaisesRegex(ValueError, "Which images to train on"):
             self.survey("test/0.jpg", "val/1.jpg")
+        (self.root / "test").rename(self.root / "seg_train")
+        with self.assertRaisesRegex(ValueError, "which folders are splits"):
+            self.survey("seg_train/0.jpg")
 
     def test_a_file_is_said_to_be_one(self):
         odd_files.write(self.root, {"pets.zip": b"x"})

@@ -77,11 +77,65 @@ class FolderSplitsTest(ImageFolderTestCase, parameterized.TestCase):
 
     def test_what_is_beside_train_and_not_used_is_named(self):
         self.write_all(
-            "train/a.png", "bus/b.png", "car/c.png", "d.png", "e.png"
+            *("train/it/a.png", "bus/b.png", "car/c.png", "d.png", "e.png")
         )
         text = self.logged("train")
         self.assertIn(f"not used: {self.root}/bus, {self.root}/car.", text)
         self.assertIn(f"2 images in {self.root} itself", text)
+
+    @parameterized.parameters("train", "validation", "all")
+    def test_a_class_called_train_is_refused(self, split):
+        self.write_all("Train/a.png", "Train/d.png", "Car/b.png", "Bus/c.png")
+        with self.assertRaisesRegex(
+            ValueError,
+            f"what {self.root}/Train is. If it is a class, rename it.*"
+            f"{self.root}/Bus, {self.root}/Car beside it",
+        ):
+            self.open(split)
+
+    @parameterized.parameters(
+        ("seg_train", "seg_test", "seg_pred"),
+        ("trainA", "testA"),
+        ("train_clean", "val"),
+    )
+    def test_splits_by_a_part_of_their_names_are_refused(self, *names):
+        self.write_all(*(f"{name}/cat/{n}.png" for name in names for n in "ab"))
+        for split in ("train", "validation", "all"):
+            with self.assertRaisesRegex(
+                ValueError,
+                f"rename them train and val, .*{self.root}/{names[0]}",
+            ):
+                self.open(split)
+        path = str(self.root / names[0])
+        self.assertEqual(folder.FolderSource(path).class_names, ("cat",))
+
+    def test_the_way_past_an_empty_folder_is_named(self):
+        self.write_all("train/cat/a.png", "test/cat/b.png", "val/notes.txt")
+        with self.assertRaisesRegex(
+            ValueError,
+            f"No images in {self.root}/val .*Not used: {self.root}/test. To "
+            "hold such images out, pass --validation_split=test, or remove "
+            f"{self.root}/val.",
+        ):
+            self.open("validation")
+        self.assertEqual(self.names(self.open("test")), ["test/cat/b.png"])
+
+    @parameterized.parameters("", "train/")
+    def test_an_image_beside_class_folders_is_named(self, start):
+        names = ("cat/a.png", "dog/b.png", "dog/c.png", "sheet.png", "x.png")
+        self.write_all(*(f"{start}{name}" for name in names))
+        self.assertIn(
+            f"no folder of a class, 2 in all: {self.root}/{start}sheet.png.",
+            self.logged("train"),
+        )
+        path = f"{self.root}/{start}sheet.png"
+        for split in ("train", "validation", "all"):
+            self.assertEqual(self.open(split).loose[0], path)
+
+    def test_most_images_in_no_folder_are_nothing_to_warn_of(self):
+        self.write_all("a.png", "b.png", "old/c.png")
+        with self.assertNoLogs("absl", "WARNING"):
+            self.assertEqual(self.open().loose, [])
 
     def test_one_folder_for_training_and_validation_is_refused(self):
         self.write_all("train/a.png")

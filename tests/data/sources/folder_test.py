@@ -72,6 +72,10 @@ class FolderSourceTest(ImageFolderTestCase, parameterized.TestCase):
         source = folder.FolderSource(str(self.root))
         self.assertIsNone(source.class_names)
         self.assertNotIn("label", self.read(source, 0))
+        with self.assertRaisesRegex(
+            ValueError, f"with 1 in none, the first of them {self.root}/b.png"
+        ):
+            source.labels()
 
     @parameterized.parameters("test", "val", "validation")
     def test_train_and_test_folders_are_the_splits(self, name):
@@ -89,8 +93,10 @@ class FolderSourceTest(ImageFolderTestCase, parameterized.TestCase):
         self.assertEqual(self.read(test, 0)["label"], 1)
 
     def test_a_train_folder_alone_is_split_by_the_fixed_hold_out(self):
-        for name in ("train/a.png", "train/b.png", "other/c.png"):
-            self.write(name)
+        for name in ("train/a.png", "train/b.png", "new/.x/c.png", "new/d.txt"):
+            path = self.root / name
+            path.parent.mkdir(exist_ok=True, parents=True)
+            path.write_bytes(b"")
         train = folder.FolderSource(str(self.root))
         test = folder.FolderSource(str(self.root), "test")
         self.assertEqual(self.names(train), ["train/a.png"])
@@ -308,15 +314,16 @@ class FolderSourceTest(ImageFolderTestCase, parameterized.TestCase):
         ("pets.tfrecord", "give tfrecord:"),
         ("pets.JSON", "give coco:"),
         ("cat.png", "give the folder that it lies in"),
+        ("cat.png/", "give the folder that it lies in"),
+        ("pets.tfrecord/", "give tfrecord:.*pets.tfrecord[.]"),
     )
     def test_a_file_in_the_place_of_a_folder_is_said_to_be_one(
         self, name, advice
     ):
-        path = self.root / name
-        path.write_bytes(b"")
+        (self.root / name.rstrip("/")).write_bytes(b"")
         for scheme in ("folder", "segmentation"):
             with self.assertRaisesRegex(ValueError, f"is a file: .*{advice}"):
-                data.open_source(f"{scheme}:{path}")
+                data.open_source(f"{scheme}:{self.root}/{name}")
 
     def test_a_folder_without_images_says_what_is_there_in_numbers(self):
         (self.root / "a.tiff").write_bytes(b"II")
@@ -331,11 +338,11 @@ class FolderSourceTest(ImageFolderTestCase, parameterized.TestCase):
         self.assertIn("end in .jpg, .jpeg, .png, .bmp, .gif. ", message)
         self.assertIn(
             "Received: 5 other files (2 .webp, 1 .tiff, 1 .npy, 1 without an "
-            "ending), 1 hidden files or folders, 1 links to folders that are "
-            "not followed, in 2 folders. From Python, arrays",
+            "ending), 1 hidden name, 1 folder link, not followed, in 2 "
+            "folders. From Python, arrays",
             message,
         )
-        self.assertIn("Convert images to one of these.", message)
+        self.assertIn("Convert images to JPEG, PNG, GIF or BMP.", message)
 
     def test_an_empty_folder_is_said_to_be_empty(self):
         with self.assertRaisesRegex(ValueError, "no files at all, in 1 folder"):

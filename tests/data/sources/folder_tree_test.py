@@ -77,9 +77,38 @@ class FolderTreeTest(ImageFolderTestCase, parameterized.TestCase):
         for name in ("c.png", "b.png"):
             (self.root / name).symlink_to("nowhere")
         with self.assertRaisesRegex(
-            ValueError, f"2 that lead nowhere.* {self.root}/b.png"
+            ValueError, f"2 links to nowhere.* {self.root}/b.png -> nowhere"
         ):
             folder.FolderSource(str(self.root))
+
+    @parameterized.parameters(
+        ("cow", "cat/a.png"),
+        ("St. Bernard", "cat/a.png"),
+        ("v1.2", "cat/a.png"),
+        ("cat/2019", "cat/a.png"),
+        ("val", "train/cat/a.png"),
+        ("train", "val/a.png"),
+    )
+    def test_a_link_to_a_folder_that_is_gone_is_an_error(self, name, image):
+        self.write(image)
+        (self.root / name).symlink_to("/gone/it")
+        for split in ("train", "validation", "all"):
+            with self.assertRaisesRegex(
+                ValueError,
+                f"1 link to nowhere.* {self.root}/{name} -> /gone/it",
+            ):
+                folder.FolderSource(str(self.root), split)
+
+    def test_a_link_to_a_file_of_another_kind_may_lead_nowhere(self):
+        self.write("a.png")
+        (self.root / "notes.txt").symlink_to("/gone/notes.txt")
+        (self.root / "notes").symlink_to("/gone/notes.md")
+        (self.root / "self").symlink_to("self")
+        source = folder.FolderSource(str(self.root))
+        self.assertEqual(self.names(source), ["a.png"])
+        (self.root / "cow").symlink_to("/gone/cow")
+        source = folder.FolderSource(str(self.root), rules=1)
+        self.assertEqual(self.names(source), ["a.png"])
 
     def test_a_folder_that_may_not_be_read_is_an_error_that_names_it(self):
         self.write("cat/a.png")

@@ -30,6 +30,47 @@ def test_the_usual_name_comes_first_of_those_that_mean_the_same():
     }
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        "seg_train seg_test seg_pred",
+        "ILSVRC2012_img_train ILSVRC2012_img_val",
+        "images_train images_val",
+        "my_train my_val",
+        "01_train 02_val",
+        "train_01 val_01",
+        "train-224 val-224",
+        "train256 val256",
+        "trainA testA",
+        "TrainClean ValClean",
+        "train_clean val_clean",
+        "train_split1 val_split1",
+        "train_labeled test_unlabeled",
+        "catsTraining catsTesting other1 other2",
+    ],
+)
+def test_one_word_of_a_name_may_look_like_a_split(names):
+    names = [name.encode() for name in names.split()]
+    assert split_names.unclear(names)[:2] == names[:2]
+
+
+def test_classes_with_such_a_word_stay_classes():
+    assert split_names.unclear([b"Train (1)", b"Val (1)"])
+    for names in (
+        [b"training_wheels", b"test_tube", b"cat", b"dog", b"cow"],
+        [b"training_wheels", b"wheel"],
+        [b"test_tube", b"val_d_isere"],
+        [
+            b"contest",
+            b"trainer",
+            b"Orval",
+            "entraîné".encode(),
+            "testé".encode(),
+        ],
+    ):
+        assert split_names.unclear(names) == []
+
+
 def test_splits_inside_of_classes_are_found():
     files = [b"cat/a.png", b"cat/Train/a.png", b"cat/Train/b/c.png"]
     files += [b"dog/test/a.png", b"dog/old/test/b.png", b"test/a.png"]

@@ -16,7 +16,7 @@ REASONS = {
     "too_large": (BAD, "too many pixels"),
     "dangling_link": (
         BAD,
-        "link to a file that is not there: training does not start",
+        "link to what is not there: training does not start",
     ),
     "unreadable": (BAD, "cannot be read"),
     "damaged_shard": (BAD, "damaged record: what follows it is unread"),
@@ -53,6 +53,14 @@ REASONS = {
     "not_in_train": (
         ODD,
         "class without training images: validation has no labels",
+    ),
+    "no_class": (
+        ODD,
+        "image in no class folder, unlike most: training has no labels",
+    ),
+    "no_labels_in_validation": (
+        ODD,
+        "images in no class folder, unlike in train: validation has no labels",
     ),
     "not_in_validation": (ODD, "class without an image for validation"),
     "empty_class": (ODD, "class folder without an image"),

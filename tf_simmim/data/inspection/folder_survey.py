@@ -72,6 +72,8 @@ class FolderSurvey:
             for path, what in sorted(left_out)
             if what in _LEFT_OUT
         ]
+        for file in found[TRAIN].loose if TRAIN in found else ():
+            self._add("no_class", os.path.join(found[TRAIN].folder, file))
         if TRAIN in found and found[TRAIN].class_names is not None:
             linked = {p for p, what in left_out if what == folder_tree.LINKED}
             self._look_at_classes(found, linked)
@@ -118,8 +120,12 @@ class FolderSurvey:
             return
         for name in held_out.strangers:
             self._add("not_in_train", os.path.join(held_out.folder, name))
+        there = folder_tree.classes(held_out.files)
+        if None in there:
+            loose = [folder_tree.class_of(f) for f in held_out.files]
+            count = _number(loose.count(None), "image")
+            self._add("no_labels_in_validation", held_out.folder, count)
         if held_out.class_names is not None:
-            there = folder_tree.classes(held_out.files)
             for name in train.class_names:
                 if name not in there:
                     path = os.path.join(folder, name)

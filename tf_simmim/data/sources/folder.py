@@ -24,9 +24,10 @@ class FolderSource(source.Source):
     Files are ordered by path, byte by byte, whatever their names' encoding.
     A file counts if its name ends in .jpg, .jpeg, .png, .bmp or .gif, in
     upper or lower case; what it is, its first bytes say. Links are followed,
-    each folder once, so that a loop of links does no harm; a link to a file
-    that leads nowhere is an error. What is hidden (its name starts with a dot,
-    as ._A.JPG) is left out, and so are pipes and devices.
+    each folder once, so that a loop of links does no harm; a link to an
+    image or a folder that leads nowhere is an error. What is hidden (its
+    name starts with a dot, as ._A.JPG) is left out, and so are pipes and
+    devices.
 
     If there is a folder `train`, it is the train split; `val` and `test` are
     the splits of these names, and each stands for the other where that is
@@ -60,6 +61,8 @@ class FolderSource(source.Source):
         folder: str. Where they lie, printable.
         strangers: list of str. Folders of classes that a held-out split has,
             and the train split has not.
+        loose: list of str. Files in no folder of a class, where most lie in
+            one: because of them there are no labels.
 
     Raises:
         ValueError: the folder is missing or holds no images of that split, it
@@ -121,6 +124,10 @@ class FolderSource(source.Source):
             folder_tree.printable(os.path.join(folder, name))
             for name in found.strangers
         ]
+        self.loose = [
+            folder_tree.printable(os.path.join(folder, file))
+            for file in found.loose
+        ]
         super().__init__(
             name=f"folder:{path}",
             num_images=len(files),
@@ -152,6 +159,13 @@ class FolderSource(source.Source):
 
     def labels(self):
         if self._labels is None:
+            if self.loose:
+                raise ValueError(
+                    "The images must have labels, so each must lie in the "
+                    f"folder of a class. Received: {self.name}, with "
+                    f"{len(self.loose):,} in none, the first of them "
+                    f"{self.loose[0]}. Move such images into one, or away."
+                )
             return super().labels()
         return self._labels.numpy()
 

@@ -36,6 +36,8 @@ class FolderSplit:
             training images, so that it has no labels.
         warnings: list of str, sentences for a person; most folders give none.
         facts: list of str, likewise, of what is as it should be.
+        loose: list of bytes, files in no folder of a class, where most files
+            lie in one: because of them there are no labels.
     """
 
     folder: bytes
@@ -45,6 +47,7 @@ class FolderSplit:
     strangers: list = _none()
     warnings: list = _none()
     facts: list = _none()
+    loose: list = _none()
 
 
 def split_files(
@@ -64,7 +67,7 @@ def split_files(
     """
     if rules == 1:
         return FolderSplit(*folder_rules_1.split_files(root, split, strict))
-    names, loose = _look(root)
+    names, loose = _look(root, strict)
     found = split_names.find(names)
     train = found[split_names.TRAIN]
     if len(train) > 1:
@@ -73,11 +76,21 @@ def split_files(
             f"{_list(root, train)}, which are named so both; put all into one, "
             "or name one of them in the place of the whole folder."
         )
+    unclear = [] if train else split_names.unclear(names)
+    if unclear:
+        raise ValueError(
+            "It must be clear which folders are splits: rename them train and "
+            f"val, or give one of them, such as {_list(root, unclear[:1])}, in "
+            f"the place of the whole folder. Received: {_list(root, unclear)}, "
+            "which look like splits by a part of their names."
+        )
     order = [split_names.VALIDATION, split_names.TEST]
     if split == "test":
         order.reverse()
     held_out = [name for kind in order for name in found[kind]]
     if train:
+        if not held_out:
+            _require_no_class(root, train[0], names)
         found = _beside_train(root, split, strict, train[0], held_out, names)
         if loose and split in ("train", "all"):
             found.warnings.append(
@@ -120,13 +133,12 @@ def log(found: FolderSplit) -> None:
         logging.info("%s", sentence)
 
 
-def _look(root):
+def _look(root, strict=False):
     """Returns the folders in a folder, links included, and a count of images.
 
-    Returns:
-        (list of bytes, sorted; int, images that lie in no folder below).
+    With `strict`, links to folders that are gone are refused.
     """
-    folders, loose = [], 0
+    folders, loose, broken = [], 0, []
     try:
         with os.scandir(root) as entries:
             for entry in entries:
@@ -136,11 +148,14 @@ def _look(root):
                     folders.append(entry.name)
                 elif entry.name.lower().endswith(tuple(folder_tree.SUFFIXES)):
                     loose += 1
+                elif strict and folder_tree.is_broken(entry):
+                    broken.append(entry.path)
     except OSError as error:
         raise ValueError(
             "Every folder must be readable. Received: "
             f"{folder_tree.printable(root)}, {error.strerror}."
         ) from error
+    folder_tree.require_no_broken(broken)
     return sorted(folders), loose
 
 
@@ -150,6 +165,25 @@ def _leads_back(entry, root):
         return False
     target = os.path.join(os.path.realpath(entry.path), b"")
     return os.path.join(os.path.realpath(root), b"").startswith(target)
+
+
+def _require_no_class(root, train, names):
+    """Refuses a flat folder `train` that may be a class among others."""
+    folder = os.path.join(root, train)
+    others = [
+        name
+        for name in names
+        if name != train and folder_tree.has_images(os.path.join(root, name))
+    ]
+    if others and folder_tree.classes(
+        folder_tree.image_files(folder, strict=False)
+    ) == {None}:
+        raise ValueError(
+            f"It must be clear what {folder_tree.printable(folder)} is. If it "
+            "is a class, rename it; if it holds all training images, give it "
+            "in the place of the whole folder. Received: images in it and in "
+            f"{_list(root, others)} beside it, which is no split by its name."
+        )
 
 
 def _beside_train(root, split, strict, train, held_out, names):
@@ -162,6 +196,7 @@ def _beside_train(root, split, strict, train, held_out, names):
         found = FolderSplit(
             *(folder, files, class_names, others if split == "all" else ()),
             warnings=_warnings_of_classes(folder, files, class_names),
+            loose=_loose(files),
         )
         if split == "train" and not held_out:
             found = _part(found, split)
@@ -176,7 +211,10 @@ def _beside_train(root, split, strict, train, held_out, names):
             found.facts.append(f"Not trained on: {_list(root, rest)}.")
         return found
     if not held_out:
-        return _part(FolderSplit(folder, files, class_names, others), split)
+        whole = FolderSplit(
+            folder, files, class_names, others, loose=_loose(files)
+        )
+        return _part(whole, split)
     test = os.path.join(root, held_out[0])
     if os.path.samefile(test, folder):
         raise ValueError(
@@ -184,9 +222,10 @@ def _beside_train(root, split, strict, train, held_out, names):
             f"Received: {_list(root, [train, held_out[0]])}, which are one "
             "folder."
         )
-    test_files = folder_tree.image_files(test, strict)
     unused = [name for name in others if name != held_out[0]]
     rest = [name for name in unused if name in held_out]
+    advice = _way_to_others(root, held_out)
+    test_files = folder_tree.image_files(test, strict, advice=advice)
     facts, warnings = [], []
     if rest:
         facts.append(
@@ -200,7 +239,8 @@ def _beside_train(root, split, strict, train, held_out, names):
         if None in strangers:
             warnings.append(
                 f"{folder_tree.printable(test)} has no labels: images in it "
-                "lie in no folder of a class."
+                "lie in no folder of a class, "
+                f"{_first_loose(test, test_files)}."
             )
         elif strangers:
             warnings.append(
@@ -212,7 +252,20 @@ def _beside_train(root, split, strict, train, held_out, names):
             class_names = None
     strangers = sorted(strangers - {None}) if strangers else []
     return FolderSplit(
-        *(test, test_files, class_names, unused, strangers, warnings, facts)
+        *(test, test_files, class_names, unused, strangers, warnings, facts),
+        loose=_loose(test_files),
+    )
+
+
+def _way_to_others(root, held_out):
+    """Says how to hold out other folders than the first one."""
+    if len(held_out) < 2:
+        return ""
+    first, other = (split_names.meaning(held_out[i]) for i in (0, -1))
+    asked = other != first and f"pass --validation_split={other}, or "
+    return (
+        f"Not used: {_list(root, held_out[1:])}. To hold such images out, "
+        f"{asked or ''}remove {_list(root, held_out[:1])}."
     )
 
 
@@ -237,7 +290,9 @@ def _without_train(root, split, strict, held_out, loose):
             f"{_list(root, unused)}."
         )
     class_names = folder_tree.class_names(files)
-    return FolderSplit(folder, files, class_names, unused, facts=facts)
+    return FolderSplit(
+        *(folder, files, class_names, unused), facts=facts, loose=_loose(files)
+    )
 
 
 def _divided(root, split, strict, held_out):
@@ -253,7 +308,9 @@ def _divided(root, split, strict, held_out):
                 "the name, since there is no folder train beside; its images "
                 "are images like the others."
             )
-    found = FolderSplit(root, files, class_names, warnings=warnings)
+    found = FolderSplit(
+        root, files, class_names, warnings=warnings, loose=_loose(files)
+    )
     return found if split == "all" else _part(found, split)
 
 
@@ -306,6 +363,13 @@ def _how_many(whole, chosen):
 
 
 def _warnings_of_classes(folder, files, class_names):
+    loose = _loose(files)
+    if loose:
+        return [
+            f"{folder_tree.printable(folder)} has no labels, in spite of its "
+            "sub-folders: images in it lie in no folder of a class, "
+            f"{_first_loose(folder, files)}. Move them for labels."
+        ]
     below = split_names.below_classes(files) if class_names else []
     if not below:
         return []
@@ -314,6 +378,17 @@ def _warnings_of_classes(folder, files, class_names):
         f"{_list(folder, below)}. All images in a class are trained on. For "
         "splits, begin with them: train/CLASS, val/CLASS."
     ]
+
+
+def _loose(files):
+    """Returns the files in no folder, if they are less than half of all."""
+    loose = [file for file in files if folder_tree.class_of(file) is None]
+    return loose if 2 * len(loose) < len(files) else []
+
+
+def _first_loose(folder, files):
+    loose = [file for file in files if folder_tree.class_of(file) is None]
+    return f"{len(loose):,} in all: {_list(folder, loose[:1])}"
 
 
 def _list(folder, names):

@@ -4,7 +4,9 @@ Names are bytes throughout: one that is not UTF-8 must not hide the rest.
 """
 
 import collections
+import errno
 import os
+import re
 
 from absl import logging
 
@@ -39,9 +41,13 @@ UNFOLLOWED = "a link to a folder"
 OTHER = "another ending"
 NO_FILE = "no file"
 _MOST_NAMED = 5
+_ENDING = re.compile(rb"\.[a-z][a-z0-9]{0,8}$")
 # What to do with files that are there in the place of images.
 _ADVICE = {
-    **{suffix: "Convert images to one of these." for suffix in _OTHER_SUFFIXES},
+    **{
+        suffix: f"Convert images to {decoding.FORMATS}."
+        for suffix in _OTHER_SUFFIXES
+    },
     **{
         suffix: "From Python, arrays are a source too: data.ArraySource."
         for suffix in (b".npy", b".npz")
@@ -71,7 +77,9 @@ def require_folder(path: str, scheme: str = "") -> bytes:
     if os.path.isdir(root):
         return root
     where = os.path.abspath(printable(root))
+    root = root.rstrip(b"/") or root  # A file is none with a slash after it.
     if os.path.exists(root):
+        path = path.rstrip("/")
         suffix = os.path.splitext(root)[1].lower()
         advice = "give the folder that it lies in"
         if suffix in (b".tfrecord", b".tfrecords"):
@@ -91,7 +99,7 @@ def require_folder(path: str, scheme: str = "") -> bytes:
 
 
 def image_files(
-    folder: bytes, strict=True, follow=True, note=None
+    folder: bytes, strict=True, follow=True, note=None, advice=""
 ) -> list[bytes]:
     """Returns the image files below a folder, relative to it, in order.
 
@@ -106,6 +114,7 @@ def image_files(
         follow: bool. False: no link to a folder is followed.
         note: callable (what, path) that is told what is passed over, one of
             the constants above and a path, bytes; or None.
+        advice: str. What to do if there are no images; or empty.
 
     Raises:
         ValueError: there are none, a folder cannot be read, or a link leads
@@ -113,19 +122,14 @@ def image_files(
     """
     walk = _Walk(folder, follow, note)
     broken = walk.odd.pop(DANGLING, [])
-    if broken and strict:
-        raise ValueError(
-            "Every link to an image must lead to a file. Received: "
-            f"{len(broken)} that lead nowhere, the first of them "
-            f"{printable(min(broken))}. Remove them, or bring back what "
-            "they point to."
-        )
+    if strict:
+        require_no_broken(broken)
     if not walk.files:
         suffixes = ", ".join(os.fsdecode(suffix) for suffix in SUFFIXES)
         raise ValueError(
             f"No images in {os.path.abspath(printable(folder))} or in the "
             f"folders below it: put files there that end in {suffixes}. "
-            f"Received: {walk.summary(len(broken))}"
+            f"Received: {walk.summary(len(broken))}{advice and ' '}{advice}"
         )
     for what, paths in walk.odd.items() if strict else ():
         paths = sorted(paths)
@@ -138,6 +142,39 @@ def image_files(
             ", ..." if len(paths) > _MOST_NAMED else "",
         )
     return sorted(walk.files)
+
+
+def require_no_broken(links) -> None:
+    """Refuses links that lead nowhere: list of bytes, their paths."""
+    if links:
+        first = min(links)
+        raise ValueError(
+            "Every link to an image or a folder must lead to one. Received: "
+            f"{_number(len(links), 'link')} to nowhere, the first of them "
+            f"{printable(first)} -> {printable(os.readlink(first))}. Bring "
+            "back what they lead to (is a disk missing?), or remove them."
+        )
+
+
+def is_broken(entry) -> bool:
+    """Whether an `os.DirEntry` is a link to an image or a folder that is gone.
+
+    A folder is what has, and leads to, no name with the ending of a file. A
+    link to itself is not one to a folder.
+    """
+    if not entry.is_symlink():
+        return False
+    try:
+        os.stat(entry.path)
+        return False
+    except OSError as error:
+        is_loop = error.errno == errno.ELOOP
+    if os.path.splitext(entry.name)[1].lower() in SUFFIXES:
+        return True
+    names = (entry.name, os.readlink(entry.path))
+    return not is_loop and not any(
+        _ENDING.match(os.path.splitext(name)[1].lower()) for name in names
+    )
 
 
 def files_of_folders(root: bytes, names, note=None) -> list[bytes]:
@@ -194,7 +231,10 @@ class _Walk:
         count = self._counts
         endings = [
             f"{n} {printable(kind) or 'without an ending'}"
-            for kind, n in self._endings.most_common()
+            for kind, n in sorted(
+                self._endings.items(),
+                key=lambda each: (each[0] not in _OTHER_SUFFIXES, -each[1]),
+            )
         ]
         shown = ", ".join(endings[:_MOST_NAMED])
         if len(endings) > _MOST_NAMED:
@@ -203,13 +243,17 @@ class _Walk:
             self.odd.get(UNFOLLOWED, ())
         )
         parts = [
-            (sum(self._endings.values()), f"other files ({shown})"),
-            (count[HIDDEN], "hidden files or folders"),
-            (linked, "links to folders that are not followed"),
-            (num_broken, "links that lead nowhere"),
-            (count[NO_FILE], "pipes or devices"),
+            (sum(self._endings.values()), "other file", f" ({shown})"),
+            (count[HIDDEN], "hidden name", ""),
+            (linked, "folder link", ", not followed"),
+            (num_broken, "dead link", ""),
+            (count[NO_FILE], "special file", ""),
         ]
-        parts = [f"{number} {what}" for number, what in parts if number]
+        parts = [
+            _number(number, noun) + more
+            for number, noun, more in parts
+            if number
+        ]
         found = ", ".join(parts) or "no files at all"
         advice = dict.fromkeys(
             _ADVICE[kind] for kind in sorted(self._endings) if kind in _ADVICE
@@ -257,11 +301,12 @@ class _Walk:
 
     def _take(self, entry, name):
         suffix = os.path.splitext(entry.name)[1].lower()
+        if (self._follow or suffix in SUFFIXES) and is_broken(entry):
+            self._pass_over(DANGLING, name)
+            return
         if suffix in SUFFIXES:
             if os.path.isfile(entry.path):
                 self.files.append(name)
-            elif entry.is_symlink() and not os.path.exists(entry.path):
-                self._pass_over(DANGLING, name)
             else:
                 self._pass_over(NO_FILE, name)
             return
@@ -278,6 +323,17 @@ class _Walk:
             self.odd[what].append(path)
         if self._note is not None:
             self._note(what, path)
+
+
+def has_images(folder: bytes) -> bool:
+    """Whether a folder or one below it has a file with an image's ending."""
+    endings = tuple(SUFFIXES)
+    for _, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(b".")]
+        for name in names:
+            if name.lower().endswith(endings) and not name.startswith(b"."):
+                return True
+    return False
 
 
 def _identity(path):

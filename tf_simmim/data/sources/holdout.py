@@ -41,7 +41,8 @@ def by_class(names, classes) -> list[bool]:
     which none would be, the one with the lowest hash is held out; of a class
     of which all would be, the one with the highest is not. So each class has an
     image to train on, and a file that is added to a class of five or more
-    takes no other one from the training images.
+    takes no other one from the training images. Where every class has a single
+    image, they count as no classes, and every twentieth image is held out.
 
     Args:
         names: list of bytes, different ones: the file below its split.

@@ -29,6 +29,7 @@ _MEANINGS = {
 }
 _NO_LETTERS = re.compile(rb"[^a-z0-9]+")
 _YEAR = re.compile(rb"(19|20)\d\d$")
+_TOKENS = re.compile(rb"[A-Z]*[a-z\x80-\xff]+|[A-Z]+")
 _KINDS = re.compile(rb"(sets?|splits?|data|images?|imgs?|folder)$")
 
 
@@ -54,6 +55,32 @@ def find(names) -> dict:
     for of_split in found.values():
         of_split.sort(key=lambda name: (_found(name)[1], name))
     return found
+
+
+def unclear(names) -> list[bytes]:
+    """Returns folders that look like splits by one word of their names.
+
+    As `seg_train` and `seg_test`, or `trainA` and `testA`, where no folder is
+    the train split by its whole name. Classes such as `training_wheels` and
+    `test_tube` among others are none: at least half of all folders must have
+    such a word, and both a word for training and one for holding out occur.
+
+    Args:
+        names: list of bytes, all folders.
+
+    Returns:
+        list of bytes, those with a word for training first; or an empty one.
+    """
+    train, held_out = [], []
+    for name in names:
+        words = {meaning(w) for w in _TOKENS.findall(name) if len(w) > 1}
+        if TRAIN in words:
+            train.append(name)
+        elif words - {None}:
+            held_out.append(name)
+    found = train + held_out
+    is_one = train and held_out and 2 * len(found) >= len(names)
+    return found if is_one else []
 
 
 def below_classes(files) -> list[bytes]:
