@@ -114,6 +114,7 @@ class TFLiteTest(tf.test.TestCase, parameterized.TestCase):
             values = [told[kind][key] for kind in order]
             self.assertEqual(values, sorted(values))
 
+    @pytest.mark.slow
     def test_the_verifier_runs_each_and_finds_one_of_other_weights(self):
         checks = list(export.verify_export(self.folder, disable_xla=False))
         self.assertEqual([c.line() for c in checks if not c.passed], [])

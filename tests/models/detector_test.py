@@ -186,6 +186,7 @@ class DetectorTest(tf.test.TestCase, parameterized.TestCase):
         for name, value in want.items():
             self.assertAllClose(scores[name], value, rtol=1e-5, msg=name)
 
+    @pytest.mark.slow
     def test_a_share_without_images_changes_nothing_of_an_evaluation(self):
         model = create("swin")
         batch = {"image": IMAGES, **TRUTH}

@@ -117,6 +117,7 @@ class SimMIMVisibleOnlyTest(tf.test.TestCase, parameterized.TestCase):
         self.assertAllClose(loss, want_loss, rtol=1e-6)
         self.assertLess(np.linalg.norm(vector - want), 1e-5)
 
+    @pytest.mark.slow
     def test_a_step_refuses_masks_of_another_number(self):
         model = create(depth=1)
         for mask in (self.fewer, self.more):

@@ -178,6 +178,7 @@ class TPUTest(tf.test.TestCase, parameterized.TestCase):
 
         self.assertTrue(is_dynamic(hlo_of(positive, tf.ones([3, 2]))))
 
+    @pytest.mark.slow
     def test_pixels_are_normalised_in_the_step(self):
         model = create("vit")
         images = pixels(model)
