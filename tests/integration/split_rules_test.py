@@ -4,6 +4,7 @@ import pytest
 
 from tests.data.inspection import odd_files
 from tests.integration import programs
+from tf_simmim.training import manifests
 
 
 @pytest.mark.slow
@@ -28,12 +29,18 @@ def test_a_run_from_before_the_rules_goes_on_with_its_images(
     # flags.txt of a run that began before there were rules to choose from.
     text = pretrain("--split_rules=1")
     assert "23 training images" in text and "Held out of" not in text
-    assert "values from 0 to 2,239 of 65,535" in text
+    assert "values from 2 to 2,237 of 65,535" in text
     file = tmp_path / "run/flags.txt"
     lines = file.read_text().splitlines(keepends=True)
     assert "--split_rules=1\n" in lines
     lines.remove("--split_rules=1\n")
     file.write_text("".join(lines))
+    # Nor did its checkpoints know its flags.
+    for folder in (tmp_path / "run/checkpoints").glob("step-*"):
+        metadata = manifests.read(folder)["metadata"]
+        del metadata["flags"]
+        step = int(folder.name.removeprefix("step-"))
+        manifests.write(folder, list(folder.glob("state.*")), step, metadata)
 
     text = pretrain("--train_epochs=2")
     assert "run began before --split_rules had numbers" in text
