@@ -112,7 +112,7 @@ def test_two_learn_like_one(kind, pretrained, whole, tmp_path):
     [
         (["--dataset=builtin:digits"], "must have classes"),
         (["--mixup_alpha=1"], "Unknown command line flag 'mixup_alpha'"),
-        (["--dataset=segmentation:nowhere"], "needs the folders images"),
+        (["--dataset=segmentation:nowhere"], "needs a folder of images, and"),
     ],
 )
 def test_a_mistake_is_one_sentence(words, message, tmp_path):
