@@ -7,6 +7,7 @@ import data_flags
 import pretrain  # noqa: F401  (defines the other flags)
 import pytest
 import run_flags
+import split_rules
 from absl import flags
 from absl.testing import flagsaver
 
@@ -93,6 +94,22 @@ def test_a_run_without_its_flags_goes_by_its_checkpoints(
     assert held_out(images, f"--workdir={tmp_path / 'run'}") == folder
     has_rules = "split_rules" in command_line.resolved_text()
     assert has_rules == (folder == "val")
+
+
+@pytest.mark.parametrize(
+    "text, rules", [("--split_rules=2\n", 2), ("--seed=0\n", None)]
+)
+def test_a_program_that_looks_at_a_run_takes_its_rules(
+    text, rules, tmp_path, monkeypatch
+):
+    (tmp_path / "flags.txt").write_text(text)
+    values = flags.FlagValues()
+    flags.DEFINE_string("run", str(tmp_path), "", flag_values=values)
+    flags.DEFINE_integer("split_rules", None, "", flag_values=values)
+    values.mark_as_parsed()
+    monkeypatch.setattr(split_rules.flags, "FLAGS", values)
+    split_rules.choose(values["split_rules"], "folder:pets")
+    assert values.split_rules == rules
 
 
 def test_test_can_be_asked_for(images):

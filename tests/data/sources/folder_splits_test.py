@@ -205,6 +205,15 @@ class ByClassTest(tf.test.TestCase, parameterized.TestCase):
         for label in range(4):
             self.assertBetween(sum(is_held_out[label::4]), 70, 130)
 
+    def test_which_images_are_held_out_never_changes(self):
+        """Or every run would go on with other images than it began with."""
+        names = [
+            b"%s/%02d" % (c, n) for c in (b"ant", b"bee") for n in range(40)
+        ]
+        is_held_out = holdout.by_class(names, [{name[:3]} for name in names])
+        found = [n for n, held in zip(names, is_held_out, strict=True) if held]
+        self.assertEqual(b" ".join(found), b"ant/04 ant/12 bee/39")
+
     @parameterized.parameters(2, 3, 5, 11)
     def test_every_class_keeps_an_image_and_five_give_one(self, size):
         for draw in range(40):

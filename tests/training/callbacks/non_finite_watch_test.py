@@ -36,12 +36,12 @@ class Spoiling:
         return tf.where(is_bad, np.nan, tf.cast(image, tf.float32))
 
 
-def create_stream(bad_images):
+def create_stream(bad_images, labels=None):
     """Returns a stream in the order of its images; image i has the value i."""
     images = np.random.default_rng(0).integers(100, 256, [NUM_IMAGES, H, W, C])
     images[:, 0, 0] = np.arange(NUM_IMAGES)[:, None]
     return data.ImageStream(
-        data.ArraySource(images.astype(np.uint8)),
+        data.ArraySource(images.astype(np.uint8), labels),
         Spoiling(np.array(bad_images, np.uint8)),
         data.Normalization(),
         masking.RandomPatchMask((H, W), 8, 8, 0.5),
@@ -94,6 +94,18 @@ class NonFiniteWatchTest(tf.test.TestCase, parameterized.TestCase):
     def rows(self, directory=None):
         text = ((directory or self.directory) / "skipped.jsonl").read_text()
         return [json.loads(line) for line in text.splitlines()]
+
+    @parameterized.parameters(
+        (None, [], False), ([0] * NUM_IMAGES, [], True), ([0] * 14, [2], False)
+    )
+    def test_a_label_is_suspected_where_no_image_is(self, labels, bad, is_so):
+        file = self.fresh_directory() / "skipped.jsonl"
+        stream = create_stream(bad, labels)
+        watch = callbacks.NonFiniteWatch(file, stream, B, 7)
+        with self.assertLogs("absl", "ERROR") as logs:
+            watch._report(2)
+        hint = "Or a label of theirs is no class."
+        self.assertEqual(hint in logs.output[0], is_so)
 
     @pytest.mark.slow
     def test_names_step_and_images_and_goes_on(self):
