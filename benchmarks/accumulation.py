@@ -18,17 +18,18 @@ import sys
 import time
 
 ROOT = pathlib.Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "experiments")]
+sys.path.insert(0, str(ROOT))
 
-import command_line  # noqa: E402
-import compute_flags  # noqa: E402
-import data_flags  # noqa: E402
-import model_flags  # noqa: E402
-import optimization_flags  # noqa: E402
-import run_flags  # noqa: E402, F401  (flagfiles set its flags)
 import tensorflow as tf  # noqa: E402
 from absl import app  # noqa: E402
 from absl import flags  # noqa: E402
+
+from tf_simmim.programs import command_line  # noqa: E402
+from tf_simmim.programs.flags import compute_flags  # noqa: E402
+from tf_simmim.programs.flags import data_flags  # noqa: E402
+from tf_simmim.programs.flags import model_flags  # noqa: E402
+from tf_simmim.programs.flags import optimization_flags  # noqa: E402
+from tf_simmim.programs.flags import run_flags  # noqa: E402, F401  (flagfiles set its flags)
 
 _MICRO_BATCH_SIZE = flags.DEFINE_integer(
     "micro_batch_size", 8, "Images of a micro-batch.", lower_bound=1

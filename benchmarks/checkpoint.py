@@ -21,18 +21,18 @@ import time
 from unittest import mock
 
 ROOT = pathlib.Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "experiments")]
+sys.path.insert(0, str(ROOT))
 
-import command_line  # noqa: E402
-import data_flags  # noqa: E402
-import model_flags  # noqa: E402
-import optimization_flags  # noqa: E402
-import run_flags  # noqa: E402
 import tensorflow as tf  # noqa: E402
 from absl import app  # noqa: E402
 from absl import flags  # noqa: E402
 
 from tf_simmim import training  # noqa: E402
+from tf_simmim.programs import command_line  # noqa: E402
+from tf_simmim.programs.flags import data_flags  # noqa: E402
+from tf_simmim.programs.flags import model_flags  # noqa: E402
+from tf_simmim.programs.flags import optimization_flags  # noqa: E402
+from tf_simmim.programs.flags import run_flags  # noqa: E402
 from tf_simmim.training import checkpoint_folders  # noqa: E402
 from tf_simmim.training import files  # noqa: E402
 from tf_simmim.training import manifests  # noqa: E402

@@ -1,57 +1,8 @@
-"""Trains a network to tell the class of every pixel, and says how well it does.
-
-    python experiments/segment.py --flagfile=digit_scenes_segment.flags
-    python experiments/segment.py --pretrained=runs/mine \
-        --dataset=segmentation:PATH --backbone=vit_small --image_size=224
-
---pretrained is the folder of a run of pretrain.py; without it, the network
-learns from scratch. The same command, given again, continues the run from its
-last checkpoint. At the end, evaluation.json and predictions.png are in the
-run's folder. See docs/segmentation.md.
-
-Ctrl-C, SIGTERM and a closed terminal (SIGHUP) end it after the current step,
-with a checkpoint; its exit code is then 130, 143 or 129. Under `nohup` it
-outlives the terminal.
-"""
+"""Launches tf_simmim/programs/segment.py; see its --help."""
 
 import sys
 
-import command_line
-import compute_flags
-import data_flags
-import dense_flags
-import dense_program
-import finetune_flags
-import model_flags
-import optimization_flags
-import run_flags
-import segment_flags
-import segmentation_results
-import strategy_flags
-from absl import flags
-
-# So that --help shows them.
-for _module in (
-    *(compute_flags, data_flags, dense_flags, finetune_flags, model_flags),
-    *(optimization_flags, run_flags, segment_flags, strategy_flags),
-):
-    flags.adopt_module_key_flags(_module)
-
-
-def main(argv):
-    """Runs the program."""
-    command_line.refuse_leftovers(argv)
-    dense_program.run(
-        dense_program.Task(
-            open_sources=segment_flags.open_sources,
-            create_model=segment_flags.create_segmenter,
-            training_stream=segment_flags.training_stream,
-            evaluation_stream=segment_flags.evaluation_stream,
-            write_results=segmentation_results.write,
-        )
-    )
-
+from tf_simmim.programs import segment
 
 if __name__ == "__main__":
-    segment_flags.configure()
-    command_line.run(main, sys.argv, may_lose_output=True)
+    segment.launch(sys.argv)

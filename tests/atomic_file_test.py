@@ -45,8 +45,8 @@ class AtomicFileTest(tf.test.TestCase):
             atomic_file.read_bytes(self.path.with_name("gone"))
 
     def test_programs_leave_no_half_written_results(self):
-        experiments = pathlib.Path(__file__).parents[1] / "experiments"
-        programs = sorted(experiments.glob("*.py"))
+        folder = pathlib.Path(__file__).parents[1] / "tf_simmim/programs"
+        programs = sorted(folder.rglob("*.py"))
         self.assertGreater(len(programs), 20)
         for program in programs:
             text = program.read_text(encoding="utf-8")

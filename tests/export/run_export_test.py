@@ -5,8 +5,8 @@ from unittest import mock
 
 import pytest
 
-from tests.experiments import picture_run
 from tests.export import tiny
+from tests.programs import picture_run
 from tf_simmim import data
 from tf_simmim import export
 from tf_simmim import training

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.experiments import picture_run
 from tests.integration import programs
+from tests.programs import picture_run
 
 
 @pytest.mark.slow

@@ -2,8 +2,8 @@
 
 from PIL import Image
 
-from tests.experiments import picture_run
 from tests.integration import programs
+from tests.programs import picture_run
 
 
 def test_images_may_stand_before_flags_and_a_bad_one_is_named(tmp_path):

@@ -1,0 +1,240 @@
+"""Tests for programs/flags/finetune_flags.py and its flagfiles."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from absl import flags
+from absl.testing import flagsaver
+from PIL import Image
+
+from tf_simmim import backbones
+from tf_simmim import data
+from tf_simmim.programs import pretrain  # noqa: F401  (defines the other flags)
+from tf_simmim.programs.flags import finetune_flags
+from tf_simmim.programs.flags import optimization_flags
+
+FLAGS = flags.FLAGS
+FOLDER = pathlib.Path(__file__).parents[2] / "experiments"
+RECIPES = sorted(
+    path
+    for path in (FOLDER / "flags").glob("*.flags")
+    if "experiments/finetune.py" in path.read_text()
+)
+
+
+@pytest.fixture(autouse=True)
+def restored_flags():
+    with flagsaver.flagsaver():
+        yield
+
+
+def parse(*arguments):
+    FLAGS.unparse_flags()
+    FLAGS(["program", *arguments])
+
+
+def test_there_are_the_promised_recipes():
+    assert {path.stem for path in RECIPES} >= {
+        *("digits_finetune", "vitb_finetune", "swinb_100ep_finetune"),
+        *("swinb_100ep_finetune_192", "swinb_800ep_finetune"),
+    }
+
+
+@pytest.mark.parametrize(
+    "name, size, window, decay",
+    [
+        ("vitb_finetune", "224", None, 0.65),
+        ("swinb_100ep_finetune_192", "192", ["6"], 0.9),
+        ("swinb_100ep_finetune", "224", ["7"], 0.9),
+        ("swinb_800ep_finetune", "224", ["7"], 0.8),
+    ],
+)
+def test_recipes_are_those_of_the_reference(name, size, window, decay):
+    parse(f"--flagfile={FOLDER}/flags/{name}.flags")
+    wanted = {
+        "name": f"simmim_{name}",
+        "image_size": [size],
+        "window_size": window,
+        "layer_decay": decay,
+        "crop_scale": ["0.08", "1"],
+        "crop_fraction": 0.875,
+        "rand_augment_operations": 2,
+        "rand_augment_magnitude": 9.0,
+        "rand_augment_stddev": 0.5,
+        "erasing_rate": 0.25,
+        "mixup_alpha": 0.8,
+        "cutmix_alpha": 1.0,
+        "mix_rate": 1.0,
+        "mix_switch_rate": 0.5,
+        "label_smoothing": 0.1,
+        "drop_path_rate": 0.1,
+        "weight_decay": 0.05,
+        "clip_global_norm": 5.0,
+        "train_epochs": 100,
+        "global_batch_size": 2048,
+        "beta_1": 0.9,
+        "beta_2": 0.999,
+        "optimizer": "adamw",
+        "weight_decay_grouping": "reference",
+        "backbone": "vit_base" if name.startswith("vit") else "swin_base",
+    }
+    assert {flag: FLAGS[flag].value for flag in wanted} == wanted
+    schedule = optimization_flags.create_schedule(1281167)
+    assert float(schedule(0)) == pytest.approx(1e-6, rel=1e-4)
+    # The reference's cosine counts from the start: 0.9045 at 20 of 100.
+    want = 1e-6 + (5e-3 - 1e-6) * 0.904508
+    assert float(schedule(20 * 625)) == pytest.approx(want, rel=1e-4)
+    assert float(schedule(100 * 625)) == pytest.approx(1e-6, rel=1e-4)
+
+
+def _described():
+    """Returns what `finetune.py` knows, and the defaults that it has."""
+    program = (
+        "import json;"
+        "from absl import flags; from tf_simmim.programs import finetune;"
+        "from tf_simmim.programs.flags import finetune_flags;"
+        "finetune_flags.configure(); names = list(flags.FLAGS);"
+        "print(json.dumps({n: flags.FLAGS[n].default for n in names}))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(result.stdout)
+
+
+def test_flags_of_pretraining_are_unknown_and_defaults_are_the_reference():
+    defaults = _described()
+    assert not {"mask_ratio", "head", "image_size_schedule"} & defaults.keys()
+    assert defaults["name"] == "finetune"
+    assert defaults["crop_scale"] == ["0.08", "1"]
+    assert defaults["base_learning_rate"] == 1.25e-3
+    assert defaults["warmup_epochs"] == 20
+    for path in RECIPES:
+        names = {
+            line[2:].partition("=")[0].removeprefix("no")
+            for line in path.read_text().splitlines()
+            if line.startswith("--")
+        }
+        known = {name.removeprefix("no") for name in defaults}
+        assert names <= known, path
+
+
+def test_flags_reach_the_augmentation_and_the_mixing():
+    parse(
+        "--dataset=builtin:digits",
+        *("--image_size=24,40", "--crop_scale=0.3,0.9", "--nohorizontal_flip"),
+        *("--rand_augment_operations=3", "--rand_augment_magnitude=5"),
+        *("--rand_augment_stddev=0.2", "--erasing_rate=0.7"),
+        *("--mixup_alpha=0.3", "--cutmix_alpha=0.6", "--mix_rate=0.9"),
+        *("--mix_switch_rate=0.2", "--label_smoothing=0.05"),
+        *("--num_labels=20", "--seed=4", "--crop_fraction=0.8"),
+    )
+    source, held_out = finetune_flags.open_sources()
+    assert (len(source), len(held_out)) == (20, 360)
+    assert source.class_names == held_out.class_names
+    stream = finetune_flags.training_stream(source)
+    augment = stream.transform
+    assert isinstance(augment, data.FinetuningAugmentation)
+    assert (augment.image_size, stream.seed) == ((24, 40), 4)
+    assert augment.crop_scale == (0.3, 0.9)
+    assert not augment.horizontal_flip
+    rand_augment = augment.rand_augment
+    assert rand_augment.num_operations == 3
+    assert rand_augment.magnitude == 5
+    assert rand_augment.magnitude_stddev == 0.2
+    assert augment.erasing.rate == 0.7
+    mix = finetune_flags.mix(source)
+    assert (mix.mixup_alpha, mix.cutmix_alpha) == (0.3, 0.6)
+    assert (mix.rate, mix.switch_rate) == (0.9, 0.2)
+    assert (mix.label_smoothing, mix.num_classes) == (0.05, 10)
+    crop = finetune_flags.evaluation_stream(held_out).transform
+    assert (crop.image_size, crop.crop_fraction) == ((24, 40), 0.8)
+
+
+def test_the_statistics_are_those_of_the_pretraining_unless_given(tmp_path):
+    (tmp_path / "flags.txt").write_text("--image_mean=0.4\n--image_std=0.25\n")
+    digits = ("--dataset=builtin:digits", f"--pretrained={tmp_path}")
+    parse(*digits)
+    finetune_flags.open_sources()
+    assert (FLAGS.image_mean, FLAGS.image_std) == (["0.4"], ["0.25"])
+    parse(*digits, "--image_mean=0.1", "--image_std=0.2")
+    finetune_flags.open_sources()
+    assert (FLAGS.image_mean, FLAGS.image_std) == (["0.1"], ["0.2"])
+    (tmp_path / "flags.txt").write_text("--image_mean=much\n")
+    parse(*digits)
+    with pytest.raises(ValueError, match="must hold flags.*much"):
+        finetune_flags.open_sources()
+
+
+def test_a_run_that_goes_on_has_its_own_statistics(tmp_path):
+    (tmp_path / "flags.txt").write_text("--image_mean=0.4\n--image_std=0.25\n")
+    gone = tmp_path / "gone"
+    parse(
+        *("--dataset=builtin:digits", f"--pretrained={gone}"),
+        f"--workdir={tmp_path}",
+    )
+    finetune_flags.open_sources()
+    assert (FLAGS.image_mean, FLAGS.image_std) == (["0.4"], ["0.25"])
+
+
+def test_images_are_not_trained_on_and_held_out():
+    everything = ("--dataset=builtin:digits", "--split=all")
+    parse(*everything)
+    with pytest.raises(ValueError, match="must not hold the held-out ones"):
+        finetune_flags.open_sources()
+    parse(*everything, "--validation_split=")
+    source, held_out = finetune_flags.open_sources()
+    assert len(source) == 1797 and held_out is None
+    parse(*everything, "--validation_dataset=builtin:digits")
+    assert len(finetune_flags.open_sources()[1]) == 1797
+
+
+def test_images_of_other_channels_than_the_pretrained_are_refused(tmp_path):
+    parse(
+        *("--dataset=builtin:digits", f"--pretrained={tmp_path}"),
+        *("--backbone=vit_nano", "--depth=1", "--image_size=16"),
+    )
+    source, _ = finetune_flags.open_sources()
+    pretrained = backbones.create("vit_nano", 16, depth=1, channels=3)
+    with pytest.raises(ValueError, match="--channels must be 3, .* of 1"):
+        finetune_flags.create_classifier(source, pretrained)
+
+
+def _write_images(folder, names):
+    for name in names:
+        path = folder / name / f"{name}.png"
+        path.parent.mkdir(parents=True)
+        Image.fromarray(np.zeros([6, 9, 3], np.uint8)).save(path)
+
+
+def test_held_out_images_of_other_classes_are_refused(tmp_path):
+    _write_images(tmp_path / "here", ["ant", "bee"])
+    _write_images(tmp_path / "there", ["ant", "cat"])
+    parse(
+        f"--dataset=folder:{tmp_path / 'here'}",
+        f"--validation_dataset=folder:{tmp_path / 'there'}",
+    )
+    with pytest.raises(ValueError, match="of the classes of the training"):
+        finetune_flags.open_sources()
+
+
+def test_the_model_has_the_networks_flags_and_the_sources_names():
+    parse(
+        "--dataset=builtin:digits",
+        *("--backbone=vit_nano", "--embed_dim=12", "--depth=2"),
+        *("--image_size=16,24", "--label_smoothing=0.2", "--seed=5"),
+    )
+    source, _ = finetune_flags.open_sources()
+    model = finetune_flags.create_classifier(source)
+    assert isinstance(model.backbone, backbones.ViT)
+    assert model.backbone.image_size == (16, 24)
+    assert not model.backbone.final_norm
+    assert model.class_names == tuple("0123456789")
+    assert (model.label_smoothing, model.seed) == (0.2, 5)

@@ -1,0 +1,113 @@
+"""Tests for programs/flags/segment_flags.py and its flagfile."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import pytest
+from absl import flags
+from absl.testing import flagsaver
+
+from tf_simmim import data
+from tf_simmim.programs import pretrain  # noqa: F401  (defines the other flags)
+from tf_simmim.programs.flags import segment_flags
+
+FLAGS = flags.FLAGS
+FOLDER = pathlib.Path(__file__).parents[2] / "experiments"
+
+
+@pytest.fixture(autouse=True)
+def restored_flags():
+    with flagsaver.flagsaver():
+        yield
+
+
+def parse(*arguments):
+    FLAGS.unparse_flags()
+    FLAGS(["program", *arguments])
+
+
+def test_flags_of_other_programs_are_unknown_and_the_recipes_are_not():
+    program = (
+        "import json;"
+        "from absl import flags; from tf_simmim.programs import segment;"
+        "from tf_simmim.programs.flags import segment_flags;"
+        "segment_flags.configure(); names = list(flags.FLAGS);"
+        "print(json.dumps({n: flags.FLAGS[n].default for n in names}))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    defaults = json.loads(result.stdout)
+    assert not {"mask_ratio", "mixup_alpha", "num_labels"} & defaults.keys()
+    assert defaults["name"] == "segment"
+    assert defaults["crop_scale"] == ["0.25", "1"]
+    text = (FOLDER / "flags" / "digit_scenes_segment.flags").read_text()
+    names = {
+        line[2:].partition("=")[0].removeprefix("no")
+        for line in text.splitlines()
+        if line.startswith("--")
+    }
+    assert names <= {name.removeprefix("no") for name in defaults}
+
+
+def test_the_recipe_is_of_the_network_that_is_pretrained_for_it():
+    network = ("backbone", "embed_dim", "depth", "num_heads", "patch_size")
+    found = []
+    for name in ("pretrain", "segment"):
+        parse(f"--flagfile={FOLDER}/flags/digit_scenes_{name}.flags")
+        found.append([FLAGS[flag].value for flag in (*network, "image_size")])
+    assert found[0] == found[1]
+    assert FLAGS.pretrained == "runs/digit_scenes_pretrain"
+    assert not FLAGS.horizontal_flip
+
+
+def test_flags_reach_the_model_and_the_streams():
+    parse(
+        "--dataset=builtin:digit_scenes",
+        *("--image_size=32,64", "--crop_scale=0.3,0.9", "--seed=4"),
+        *("--backbone=vit_nano", "--embed_dim=12", "--depth=1"),
+        *("--patch_size=16", "--pyramid_width=6"),
+    )
+    source, held_out = segment_flags.open_sources()
+    assert (len(source), len(held_out)) == (4096, 512)
+    stream = segment_flags.training_stream(source)
+    assert stream.with_segmentation and stream.seed == 4
+    assert stream.transform.crop_scale == (0.3, 0.9)
+    held_out = segment_flags.evaluation_stream(held_out)
+    assert held_out.with_segmentation
+    assert isinstance(held_out.transform, data.ResizeAndCentreCrop)
+    assert held_out.transform.image_size == (32, 64)
+    model = segment_flags.create_segmenter(source)
+    assert (model.num_classes, model.width, model.seed) == (11, 6, 4)
+    assert model.class_weights is None
+
+
+def test_classes_may_count_for_less():
+    parse(
+        "--dataset=builtin:digit_scenes",
+        *("--image_size=32,64", "--backbone=vit_nano", "--depth=1"),
+        *("--patch_size=16", "--class_weights=0.1,2" + ",1" * 9),
+    )
+    source, _ = segment_flags.open_sources()
+    model = segment_flags.create_segmenter(source)
+    assert model.class_weights == (0.1, 2.0, *[1.0] * 9)
+
+
+@pytest.mark.parametrize("weights", ["1,2", "1" + ",1" * 9 + ",x", "0,1" * 6])
+def test_weights_that_are_not_one_for_each_class_are_refused(weights):
+    parse("--dataset=builtin:digit_scenes", f"--class_weights={weights}")
+    source, _ = segment_flags.open_sources()
+    message = "must be 11 positive numbers, for background, digit 0, .*Received"
+    with pytest.raises(ValueError, match=message):
+        segment_flags.create_segmenter(source)
+
+
+def test_images_whose_pixels_have_no_classes_are_refused():
+    parse("--dataset=builtin:digits")
+    with pytest.raises(ValueError, match="must have classes.*builtin:digits"):
+        segment_flags.open_sources()

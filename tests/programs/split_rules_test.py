@@ -1,0 +1,117 @@
+"""Tests for programs/split_rules.py: old runs go on with their images."""
+
+import json
+
+import pytest
+from absl import flags
+from absl.testing import flagsaver
+
+from tf_simmim.programs import command_line
+from tf_simmim.programs import pretrain  # noqa: F401  (defines the other flags)
+from tf_simmim.programs import split_rules
+from tf_simmim.programs.flags import data_flags
+from tf_simmim.programs.flags import run_flags
+
+FLAGS = flags.FLAGS
+
+
+@pytest.fixture(autouse=True)
+def restored_flags():
+    with flagsaver.flagsaver():
+        yield
+
+
+@pytest.fixture
+def images(tmp_path):
+    """Returns the flag of a folder in which rules differ."""
+    for name in ("train/a.png", "val/b.png", "test/c.png"):
+        path = tmp_path / "pets" / name
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"")
+    return f"--dataset=folder:{tmp_path}/pets"
+
+
+def held_out(*arguments):
+    """Returns the folder that a run holds out."""
+    FLAGS.unparse_flags()
+    FLAGS(["program", *arguments])
+    data_flags.open_source()
+    return data_flags.open_validation_source().folder.rpartition("/")[2]
+
+
+def test_a_new_run_writes_its_rules_down_and_goes_on_with_them(
+    images, tmp_path
+):
+    arguments = (images, f"--workdir={tmp_path / 'run'}")
+    assert held_out(*arguments) == "val"
+    text = command_line.resolved_text()
+    assert "--split_rules=2\n" in text
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/flags.txt").write_text(text)
+    assert held_out(*arguments) == "val"
+    command_line.require_same_settings(text, run_flags.CHANGEABLE)
+
+
+@pytest.mark.parametrize("given", [(), ("--split_rules=1",)])
+def test_a_run_from_before_the_rules_keeps_those_of_then(
+    given, images, tmp_path, caplog
+):
+    arguments = (images, f"--workdir={tmp_path / 'run'}", *given)
+    file = tmp_path / "run/flags.txt"
+    held_out(*arguments)
+    text = command_line.resolved_text().splitlines()
+    text = [line for line in text if not line.startswith("--split_rules")]
+    file.parent.mkdir()
+    file.write_text("\n".join(text) + "\n")
+
+    assert held_out(*arguments) == "test"
+    assert "began before --split_rules had numbers" in caplog.text
+    command_line.require_same_settings(file.read_text(), run_flags.CHANGEABLE)
+    assert "split_rules" not in command_line.resolved_text()
+
+    # Others are other images, which is refused like any other setting.
+    assert held_out(*arguments, "--split_rules=2") == "val"
+    with pytest.raises(ValueError, match="Received: --split_rules=2"):
+        command_line.require_same_settings(
+            file.read_text(), run_flags.CHANGEABLE
+        )
+
+
+@pytest.mark.parametrize(
+    "metadata, folder",
+    [
+        ({"flags": "--split_rules=2\n"}, "val"),
+        ({"flags": "--seed=0\n"}, "test"),
+        ({}, "test"),
+    ],
+)
+def test_a_run_without_its_flags_goes_by_its_checkpoints(
+    metadata, folder, images, tmp_path
+):
+    checkpoint = tmp_path / "run/checkpoints/step-00000003"
+    checkpoint.mkdir(parents=True)
+    manifest = json.dumps({"metadata": metadata})
+    (checkpoint / "manifest.json").write_text(manifest)
+    assert held_out(images, f"--workdir={tmp_path / 'run'}") == folder
+    has_rules = "split_rules" in command_line.resolved_text()
+    assert has_rules == (folder == "val")
+
+
+@pytest.mark.parametrize(
+    "text, rules", [("--split_rules=2\n", 2), ("--seed=0\n", None)]
+)
+def test_a_program_that_looks_at_a_run_takes_its_rules(
+    text, rules, tmp_path, monkeypatch
+):
+    (tmp_path / "flags.txt").write_text(text)
+    values = flags.FlagValues()
+    flags.DEFINE_string("run", str(tmp_path), "", flag_values=values)
+    flags.DEFINE_integer("split_rules", None, "", flag_values=values)
+    values.mark_as_parsed()
+    monkeypatch.setattr(split_rules.flags, "FLAGS", values)
+    split_rules.choose(values["split_rules"], "folder:pets")
+    assert values.split_rules == rules
+
+
+def test_test_can_be_asked_for(images):
+    assert held_out(images, "--validation_split=test") == "test"

@@ -1,0 +1,1 @@
+"""Programs: flags -> objects -> run. `experiments/` launches them."""

@@ -1,0 +1,165 @@
+"""Says what a flagfile will do, before hours of training are spent on it.
+
+    python experiments/doctor.py --flagfile=vitb.flags --dataset=folder:PATH
+
+takes the command line of pretrain.py, trains nothing and leaves nothing: it
+prints the mask after rounding, the learning rate after scaling, what the model
+costs, how fast this machine reads images and takes steps, how long training
+will take, and warnings with the value to use instead. Of a curriculum, all but
+the rates is printed for each phase.
+
+Steps are measured on one device, with a few images (--measure_batch_size).
+Without the data set, all is printed that needs none. Exit code: 0, also with
+warnings; 1 when something is impossible.
+"""
+
+import tensorflow as tf
+from absl import flags
+
+from tf_simmim import masking
+from tf_simmim import training
+from tf_simmim.programs import command_line
+from tf_simmim.programs import diagnosis
+from tf_simmim.programs import measurement
+from tf_simmim.programs.flags import compute_flags
+from tf_simmim.programs.flags import curriculum_flags
+from tf_simmim.programs.flags import data_flags
+from tf_simmim.programs.flags import model_flags
+from tf_simmim.programs.flags import optimization_flags
+from tf_simmim.programs.flags import run_flags
+from tf_simmim.programs.flags import strategy_flags
+from tf_simmim.training import step_cost
+
+for _module in (
+    compute_flags,
+    curriculum_flags,
+    data_flags,
+    model_flags,
+    optimization_flags,
+    run_flags,
+    strategy_flags,
+):
+    flags.adopt_module_key_flags(_module)
+
+_MEASURE_SECONDS = flags.DEFINE_float(
+    "measure_seconds",
+    10.0,
+    "How long to measure each of input, step, and both; 0 to measure nothing.",
+    lower_bound=0.0,
+    upper_bound=3600.0,
+)
+_MEASURE_BATCH_SIZE = flags.DEFINE_integer(
+    "measure_batch_size",
+    8,
+    "Images of a step that is measured, at most those of a device.",
+    lower_bound=1,
+)
+# Masks whose mean is the distance that is printed.
+_NUM_MASKS = 256
+
+
+def main(argv):
+    """Runs the program."""
+    command_line.refuse_leftovers(argv)
+    report = examine()
+    print()
+    for name, text in report.rows:
+        print(f"{name:<15}{text}")
+    if not report.warnings:
+        print("\nNothing to warn of.")
+    for warning in report.warnings:
+        print(f"\nWarning: {warning}")
+
+
+@command_line.plain_errors()
+@data_flags.named_errors()
+def examine():
+    """Returns the `diagnosis.Report` of what the flags describe."""
+    compute_flags.set_precision()
+    report = diagnosis.Report()
+    source = _open_source(report)
+    diagnosis.add_learning_rate(report)
+    rate = optimization_flags.peak_learning_rate()
+    phases, channels, ends = [curriculum_flags.constant_phase()], 3, [None]
+    if source is not None:
+        channels = source.channels
+        rate = optimization_flags.create_schedule(len(source))
+        diagnosis.add_length(report, rate, len(source))
+        phases = curriculum_flags.create_phases(len(source))
+        total_steps = optimization_flags.total_steps(len(source))
+        ends = [
+            training.last_step(phases, number, total_steps)
+            for number in range(len(phases))
+        ]
+    elif curriculum_flags.has_schedules():
+        report.warn(
+            "Without images, an epoch has no known number of steps: schedules "
+            "are left out, and what follows is of --image_size, --mask_ratio "
+            "and --mask_patch_size."
+        )
+    curriculum_flags.require_possible(phases, channels, run_flags.SEED.value)
+
+    parts = []
+    for number, (phase, end) in enumerate(zip(phases, ends, strict=True)):
+        if len(phases) > 1:
+            report.add(f"Phase {number + 1}", curriculum_flags.text(phase))
+        speed = _examine_phase(report, phase, source, channels, rate)
+        if speed is not None:
+            steps = end - phase.first_step
+            images = steps * optimization_flags.GLOBAL_BATCH_SIZE.value
+            parts.append((images, speed.together))
+    if parts:
+        diagnosis.add_time(report, len(source), parts)
+    return report
+
+
+def _examine_phase(report, phase, source, channels, rate):
+    """Adds what a phase is and costs; returns its `Speed`, if measured."""
+    seed = run_flags.SEED.value
+    tf.keras.utils.set_random_seed(seed)
+    model = curriculum_flags.create_simmim(phase, channels, seed)
+    mask = model.masking.random_mask
+    diagnosis.add_mask(
+        report, model, masking.expected_distance(mask, num_masks=_NUM_MASKS)
+    )
+    optimizer = optimization_flags.create_optimizer(model, rate)
+    optimizer.build(model.trainable_variables)
+    cost = step_cost.step_cost(model)
+    diagnosis.add_cost(report, model, optimizer, cost)
+    if source is None or not _MEASURE_SECONDS.value:
+        return None
+
+    model.compile(
+        optimizer=optimizer, jit_compile=compute_flags.JIT_COMPILE.value
+    )
+    model.normalize = data_flags.normalization().normalize
+    stream = data_flags.training_stream(source, mask, seed, phase.image_size)
+    batch_size = min(
+        _MEASURE_BATCH_SIZE.value, optimization_flags.GLOBAL_BATCH_SIZE.value
+    )
+    speed = measurement.measure(
+        model, stream.batches(batch_size), batch_size, _MEASURE_SECONDS.value
+    )
+    diagnosis.add_speed(report, speed, cost)
+    return speed
+
+
+def _open_source(report):
+    """Returns the images, or None, with a warning, where there are none."""
+    try:
+        source = data_flags.open_source()
+    except (OSError, ValueError) as error:
+        report.add("Images", "not found")
+        report.warn(f"{error} So input and training time are unknown.")
+        return None
+    report.add("Images", f"{len(source):,} to train on, {source.name}")
+    return source
+
+
+def launch(argv):
+    """Runs the program, and ends the process.
+
+    Args:
+        argv: list of str. The command line, program name first.
+    """
+    command_line.run(main, argv)

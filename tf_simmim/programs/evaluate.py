@@ -1,0 +1,158 @@
+"""Measures what a pretrained backbone has learned, without training it.
+
+    python experiments/evaluate.py --workdir=runs/demo
+
+prints how well its frozen features (mean of the patch tokens, per block) tell
+the classes apart, beside those of the same network untrained and raw pixels:
+by nearest neighbours, by a linear probe and with few labels (--protocols). It
+writes `evaluation.json` and `evaluation.png` to the run's folder. A bad image
+ends it: a score would be of other images than were asked for.
+"""
+
+import json
+
+import tensorflow as tf
+from absl import flags
+
+from tf_simmim import atomic_file
+from tf_simmim import evaluation
+from tf_simmim import training
+from tf_simmim import visualization
+from tf_simmim.programs import class_numbers
+from tf_simmim.programs import command_line
+from tf_simmim.programs.flags import compute_flags
+from tf_simmim.programs.flags import curriculum_flags
+from tf_simmim.programs.flags import data_flags
+from tf_simmim.programs.flags import evaluation_flags
+from tf_simmim.programs.flags import model_flags
+from tf_simmim.programs.flags import optimization_flags
+from tf_simmim.programs.flags import run_flags
+from tf_simmim.programs.flags import strategy_flags  # noqa: F401  (flags that a run's flags.txt sets)
+from tf_simmim.training import callbacks
+
+# So that --help shows them.
+for _module in (
+    compute_flags,
+    curriculum_flags,
+    data_flags,
+    evaluation_flags,
+    model_flags,
+    optimization_flags,
+    run_flags,
+):
+    flags.adopt_module_key_flags(_module)
+
+# Images that reconstructions are compared with simple guesses on: one of these
+# solves an equation for each image.
+_SAMPLE_SIZE = 512
+_SAMPLE_BATCH_SIZE = 32
+# Of evaluation.json; a reader can tell by it what to expect. 1 had no number.
+_FORMAT_VERSION = 2
+
+
+@command_line.plain_errors()
+@data_flags.named_errors()
+def main(argv):
+    """Runs the program."""
+    command_line.refuse_leftovers(argv)
+    seed = run_flags.SEED.value
+    tf.keras.utils.set_random_seed(seed)
+    compute_flags.set_precision()
+
+    data_flags.refuse_shared_images()
+    train_source = data_flags.open_source()
+    test_source = data_flags.open_validation_source()
+    class_numbers.name_classes(train_source, test_source)
+    if test_source is None:
+        raise ValueError(
+            "An evaluation needs held-out images with labels. "
+            "Received: --validation_split=."
+        )
+    class_numbers.require_classes(
+        *(train_source, test_source),
+        "or name others (--validation_dataset=, --validation_split=)",
+    )
+    names = train_source.class_names
+    run = run_flags.run_directory()
+    store = training.CheckpointStore(run.checkpoints)
+    if store.latest() is None:
+        training.refuse_before_first_checkpoint(run)
+    manifest = store.newest_valid()
+    phase = curriculum_flags.phase_to_evaluate(manifest)
+    model = curriculum_flags.create_simmim(phase, train_source.channels, seed)
+    blocks = evaluation_flags.blocks(model.backbone)
+    images, test = evaluation_flags.open_data(
+        *(train_source, test_source, model.masking.random_mask),
+        *(phase.image_size, run.path / "features"),
+    )
+
+    # First, because it is fast and says what is wrong with the labels.
+    pixels = images.raw_pixels()
+    settings = evaluation_flags.settings(pixels[1], names)
+    raw_pixels = evaluation.probe_features(*pixels, settings)
+
+    def scores(name):
+        splits = images.block_features(model.backbone, blocks)
+        return evaluation.probe_blocks(splits, settings, f"{name} blocks")
+
+    untrained = scores("untrained")
+    checkpoint = tf.train.Checkpoint(model=model)
+    store.restore(checkpoint, set_aside=False, manifest=manifest)
+    pretrained = scores("pretrained")
+    images.forget_others()
+    loss = evaluation.reconstruction_loss(model, test)
+    sample = test.unbatch().take(_SAMPLE_SIZE)
+    quality = evaluation.reconstruction_quality(
+        model, sample.batch(_SAMPLE_BATCH_SIZE), data_flags.normalization()
+    )
+
+    results = {
+        "format": "tf_simmim evaluation",
+        "version": _FORMAT_VERSION,
+        "step": manifest["step"],
+        "num_train_images": len(pixels[1]),
+        "num_test_images": len(pixels[3]),
+        "num_classes": len(names),
+        "features": "mean of the patch tokens of a block, frozen",
+        "interval": "95 %: Wilson's for one result on the test images; "
+        "Student's t over the draws for few labels",
+        "validation_loss": loss,
+        "reconstruction": quality,
+    }
+    loss_text = f"Held-out reconstruction loss: {loss:.3f}"
+    if model_flags.loss_is_in_pixels():
+        level = callbacks.single_colour_loss(
+            next(iter(sample.batch(_SAMPLE_SIZE)))
+        )
+        results["single_colour_loss"] = level
+        loss_text += f" (predicting the best single colour: {level:.3f})"
+    report = evaluation.probe_report(
+        pretrained, untrained, raw_pixels, settings
+    )
+    results["protocols"] = report
+    with atomic_file.replacing(run.path / "evaluation.json") as file:
+        file.write((json.dumps(results, indent=2) + "\n").encode())
+    picture = run.path / "evaluation.png"
+    with training.going_on_without(str(picture)):
+        visualization.write_png(picture, visualization.accuracy_chart(report))
+    print(
+        f"\nFrozen features at step {manifest['step']}: {len(pixels[3])} test "
+        f"images, {len(pixels[1])} training images, {len(names)} classes.\n"
+    )
+    print(evaluation.format_report(report))
+    print(
+        "\n± half of the 95 % interval; * the best block. Which of two close "
+        "blocks is\nbetter, so few images do not say. docs/evaluation.md: what "
+        f"each number means.\n\n{loss_text}\n\n"
+        f"{evaluation.format_quality(quality)}\n\nPicture:         {picture}"
+    )
+    run_flags.print_closing(run)
+
+
+def launch(argv):
+    """Runs the program, and ends the process.
+
+    Args:
+        argv: list of str. The command line, program name first.
+    """
+    command_line.run(main, command_line.with_run_flags(argv))

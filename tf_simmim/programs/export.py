@@ -1,0 +1,122 @@
+"""Writes what a run has learned as TensorFlow Serving loads it.
+
+    python experiments/export.py --run=runs/mine
+
+writes runs/mine/export/1 (and 2 the next time): a SavedModel that takes image
+files and gives features, reconstructions of a run of pretrain.py, and classes
+of one of finetune.py. What is in it, and how to ask: docs/export.md.
+
+It is checked in a process of its own, as a server will run it, before it gets
+its name; `python -m tf_simmim.export.verify FOLDER` does so again.
+"""
+
+import json
+
+import tensorflow as tf
+from absl import flags
+from absl import logging
+
+from tf_simmim import export
+from tf_simmim.export import batching
+from tf_simmim.export import preprocessing
+from tf_simmim.programs import command_line
+from tf_simmim.programs import picture_inputs  # noqa: F401  (--run)
+from tf_simmim.programs.flags import compute_flags
+
+FLAGS = flags.FLAGS
+flags.declare_key_flag("run")
+flags.declare_key_flag("precision")
+
+_EXPORT_DIR = flags.DEFINE_string(
+    "export_dir",
+    None,
+    "Folder for the versions of a model. Default: export in the run's.",
+)
+_EXPORT_VERSION = flags.DEFINE_integer(
+    "export_version",
+    None,
+    "Number of the version. Default: the one after the largest there is.",
+    lower_bound=1,
+)
+_MAX_FILE_PIXELS = flags.DEFINE_integer(
+    "max_file_pixels",
+    preprocessing.MAX_PIXELS,
+    "Image files with more pixels, by their header, are refused.",
+    lower_bound=1,
+)
+_MAX_BATCH_SIZE = flags.DEFINE_integer(
+    "max_batch_size",
+    batching.MAX_BATCH_SIZE,
+    "Images that the server computes at a time.",
+    lower_bound=1,
+)
+_VERIFY = flags.DEFINE_bool(
+    "verify", True, "Check the export before it gets its name."
+)
+_TFLITE = flags.DEFINE_bool(
+    "tflite",
+    False,
+    "Write the features for TensorFlow Lite, too, in float32, float16 and "
+    "int8.",
+)
+_SKIP_IF_CURRENT = flags.DEFINE_bool(
+    "skip_if_current",
+    False,
+    "Do nothing where the newest version is of the run's last checkpoint.",
+)
+
+
+@command_line.plain_errors()
+def main(argv):
+    """Runs the program."""
+    command_line.refuse_leftovers(argv)
+    if not FLAGS.run:
+        raise ValueError("Name the folder of a run: --run=runs/demo.")
+    # TensorFlow tells how it renames what nobody named.
+    logging.set_verbosity(logging.WARNING)
+    tf.get_logger().setLevel("WARNING")
+    if _SKIP_IF_CURRENT.value:
+        is_current, sentence = export.is_current(FLAGS.run, _EXPORT_DIR.value)
+        print(sentence + ("" if is_current else " Exporting."), flush=True)
+        if is_current:
+            return
+    compute_flags.set_precision()
+    path = export.export_run(
+        FLAGS.run,
+        _EXPORT_DIR.value,
+        _EXPORT_VERSION.value,
+        _MAX_FILE_PIXELS.value,
+        _MAX_BATCH_SIZE.value,
+        _VERIFY.value,
+        _TFLITE.value,
+    )
+    manifest = json.loads((path / "manifest.json").read_text())
+    for name, signature in manifest["signatures"].items():
+        edges = [
+            ", ".join(f"{alias} {_text(spec)}" for alias, spec in side.items())
+            for side in (signature["inputs"], signature["outputs"])
+        ]
+        print(f"{name}: {edges[0]} -> {edges[1]}")
+    for kind, small in manifest["tflite"].items():
+        print(
+            f"TensorFlow Lite, {kind}: {small['bytes'] / 1e6:.1f} MB, "
+            f"features {small['difference']:.1e} from the model's, cosine "
+            f"{small['cosine']:.6f}"
+        )
+    size = sum(entry["bytes"] for entry in manifest["files"].values())
+    checked = "checked" if _VERIFY.value else "not checked"
+    print(f"\n{size / 1e6:.1f} MB, {checked}: {path}")
+
+
+def _text(spec):
+    shape = ", ".join("B" if n is None else str(n) for n in spec["shape"])
+    return f"{spec['dtype']} [{shape}]"
+
+
+def launch(argv):
+    """Runs the program, and ends the process.
+
+    Args:
+        argv: list of str. The command line, program name first.
+    """
+    command_line.run(main, argv)

@@ -1,0 +1,230 @@
+"""Flags for curricula: image size and mask that change in the course of a run.
+
+A schedule is a list VALUE@EPOCH,VALUE@EPOCH,...: each value holds from its
+epoch on, until the next one's.
+"""
+
+import dataclasses
+import math
+import re
+
+from absl import flags
+
+from tf_simmim import convert
+from tf_simmim import training
+from tf_simmim.programs.flags import data_flags
+from tf_simmim.programs.flags import model_flags
+from tf_simmim.programs.flags import optimization_flags
+
+_IMAGE_SIZE_SCHEDULE = flags.DEFINE_list(
+    "image_size_schedule",
+    None,
+    "Image sizes in the place of --image_size, each with the epoch from which "
+    "it holds: 128@0,192@50; a size is SIDE or HEIGHTxWIDTH, px.",
+)
+_MASK_RATIO_SCHEDULE = flags.DEFINE_list(
+    "mask_ratio_schedule",
+    None,
+    "Ratios in the place of --mask_ratio, each with the epoch from which it "
+    "holds: 0.5@0,0.6@50.",
+)
+_MASK_PATCH_SIZE_SCHEDULE = flags.DEFINE_list(
+    "mask_patch_size_schedule",
+    None,
+    "Sizes in the place of --mask_patch_size, each with the epoch from which "
+    "it holds: 16@0,32@50.",
+)
+
+
+def _size(text):
+    sides = [int(side) for side in text.split("x")]
+    return (sides[0], sides[-1])
+
+
+# What a value looks like.
+_PATTERNS = (
+    (_IMAGE_SIZE_SCHEDULE, r"[1-9]\d*(x[1-9]\d*)?"),
+    (_MASK_RATIO_SCHEDULE, r"0?\.\d+"),
+    (_MASK_PATCH_SIZE_SCHEDULE, r"[1-9]\d*"),
+)
+_EPOCH = r"\d+(\.\d*)?|\.\d+"
+
+
+def _is_schedule(pattern):
+    def check(items):
+        if items is None:
+            return True
+        matches = [
+            re.fullmatch(f"{pattern}@({_EPOCH})", item, re.ASCII)
+            for item in items
+        ]
+        if not items or None in matches:
+            return False
+        epochs = [float(item.partition("@")[2]) for item in items]
+        return epochs[0] == 0 and epochs == sorted(set(epochs))
+
+    return check
+
+
+for _flag, _pattern in _PATTERNS:
+    flags.register_validator(
+        _flag.name,
+        _is_schedule(_pattern),
+        message="must be VALUE@EPOCH,VALUE@EPOCH,...: the first epoch is 0, "
+        "and they increase",
+    )
+
+
+def has_schedules() -> bool:
+    """Tells whether anything changes in the course of the run."""
+    return any(flag.value is not None for flag, _ in _PATTERNS)
+
+
+def constant_phase() -> training.Phase:
+    """Returns what a run without schedules is."""
+    return training.Phase(
+        0,
+        data_flags.image_size(),
+        model_flags.MASK_RATIO.value,
+        model_flags.MASK_PATCH_SIZE.value,
+    )
+
+
+def create_phases(num_images: int) -> tuple[training.Phase, ...]:
+    """Returns the phases of a run; one without any schedule.
+
+    Args:
+        num_images: int. Images to train on.
+
+    Raises:
+        ValueError: a value of a schedule would hold for no step: it begins
+            with the next one, or when the run is over.
+    """
+    end = optimization_flags.schedule_steps(num_images)
+    per_epoch = optimization_flags.steps_per_epoch(num_images)
+
+    def steps_and_values(flag, parse, constant):
+        if flag.value is None:
+            return [(0, constant)]
+        schedule = []
+        for item in flag.value:
+            value, _, epoch = item.partition("@")
+            step = round(float(epoch) * per_epoch)
+            if step >= end or (schedule and step <= schedule[-1][0]):
+                raise ValueError(
+                    f"--{flag.name} must give each value a step at least, "
+                    f"before the run ends: an epoch has {per_epoch} steps, and "
+                    f"--train_epochs {end}. Received: {item}."
+                )
+            schedule.append((step, parse(value)))
+        return schedule
+
+    return training.create_phases(
+        steps_and_values(_IMAGE_SIZE_SCHEDULE, _size, data_flags.image_size()),
+        steps_and_values(
+            _MASK_RATIO_SCHEDULE, float, model_flags.MASK_RATIO.value
+        ),
+        steps_and_values(
+            _MASK_PATCH_SIZE_SCHEDULE, int, model_flags.MASK_PATCH_SIZE.value
+        ),
+    )
+
+
+def create_simmim(phase, channels, seed):
+    """Returns the model of a phase, with fresh weights."""
+    return model_flags.create_simmim(
+        phase.image_size,
+        channels,
+        seed,
+        phase.mask_ratio,
+        phase.mask_patch_size,
+    )
+
+
+def require_possible(phases, channels, seed) -> None:
+    """Refuses a curriculum with a phase that could not be trained.
+
+    Each phase's model is built once, and takes the weights of the one before
+    it. (Of a single phase, the run's own model says what is wrong.)
+
+    Raises:
+        ValueError: a size does not fit; the message names the phase.
+    """
+    if len(phases) == 1:
+        return
+    before = None
+    for number, phase in enumerate(phases):
+        try:
+            model = create_simmim(phase, channels, seed)
+            if before is not None:
+                convert.transfer_weights(before.backbone, model.backbone)
+        except ValueError as error:
+            raise ValueError(
+                f"Phase {number + 1} of {len(phases)}, {text(phase)}, must be "
+                f"one that can be trained. {error}"
+            ) from error
+        before = model
+
+
+def text(phase) -> str:
+    """Returns what a phase is, in words."""
+    height, width = phase.image_size
+    return (
+        f"{height}x{width} px with a mask ratio of {phase.mask_ratio} and mask "
+        f"patches of {phase.mask_patch_size} px, from step {phase.first_step} "
+        "on"
+    )
+
+
+def describe(phases, number) -> dict:
+    """Returns what the manifest of a checkpoint says of its phase."""
+    return {"number": number, **dataclasses.asdict(phases[number])}
+
+
+def trained_phase(phases, store) -> int:
+    """Returns the number of the phase that the newest checkpoint is of.
+
+    A phase ends with a checkpoint of its own; so one from the step at which
+    the next phase begins is still of the phase before.
+
+    Raises:
+        ValueError: there is no such phase.
+        NoValidCheckpointError: there is no checkpoint that is undamaged.
+    """
+    if len(phases) == 1:
+        return 0
+    number = store.newest_valid()["metadata"]["phase"]["number"]
+    if number >= len(phases):
+        raise ValueError(
+            "The schedules must have the phases that the run began with. "
+            f"Received: {len(phases)}, and a checkpoint of phase {number + 1}."
+        )
+    return number
+
+
+def phase_to_evaluate(manifest) -> training.Phase:
+    """Returns the phase of a checkpoint, as its manifest or the flags say.
+
+    Raises:
+        ValueError: there are schedules, and the manifest names no phase.
+    """
+    constant = constant_phase()
+    if not has_schedules():
+        return constant
+    try:
+        found = manifest["metadata"]["phase"]
+        height, width = found["image_size"]
+        ratio = float(found["mask_ratio"])
+        if not math.isfinite(ratio):
+            raise ValueError(ratio)
+        return dataclasses.replace(
+            constant,
+            image_size=(int(height), int(width)),
+            mask_ratio=ratio,
+            mask_patch_size=int(found["mask_patch_size"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            "The checkpoint of a run with schedules must say what phase it is "
+            f"of. Received: {error!r}."
+        ) from error

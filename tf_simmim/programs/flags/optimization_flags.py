@@ -1,0 +1,272 @@
+"""Flags for the optimizer and the length of training.
+
+Learning rates are given per --reference_batch_size images, and scaled to the
+global batch. Durations are in epochs of the training images.
+"""
+
+import math
+
+import tensorflow as tf
+from absl import flags
+from absl import logging
+
+from tf_simmim import optimization
+
+_OPTIMIZER = flags.DEFINE_enum(
+    "optimizer", "adamw", optimization.OPTIMIZERS, "Optimizer."
+)
+GLOBAL_BATCH_SIZE = flags.DEFINE_integer(
+    "global_batch_size", 2048, "Images per update.", lower_bound=1
+)
+_ACCUMULATION_STEPS = flags.DEFINE_integer(
+    "accumulation_steps",
+    1,
+    "Micro-batches that each device's share of a batch is computed in, one "
+    "after another, to save memory. Changes no number beyond rounding.",
+    lower_bound=1,
+)
+REFERENCE_BATCH_SIZE = flags.DEFINE_integer(
+    "reference_batch_size",
+    512,
+    "Batch that the learning rates are given for.",
+    lower_bound=1,
+)
+BASE_LEARNING_RATE = flags.DEFINE_float(
+    "base_learning_rate", 1e-4, "Peak, per reference batch.", lower_bound=0.0
+)
+_WARMUP_LEARNING_RATE = flags.DEFINE_float(
+    "warmup_learning_rate",
+    5e-7,
+    "Rate of the first update, per reference batch.",
+    lower_bound=0.0,
+)
+_MIN_LEARNING_RATE = flags.DEFINE_float(
+    "min_learning_rate",
+    0.0,
+    "Last rate of the cosine schedule, per reference batch.",
+    lower_bound=0.0,
+)
+_SCHEDULE = flags.DEFINE_enum(
+    "schedule",
+    "cosine",
+    ["cosine", "multistep"],
+    "Course of the learning rate.",
+)
+_COSINE_ORIGIN = flags.DEFINE_enum(
+    "cosine_origin",
+    "start",
+    optimization.COSINE_ORIGINS,
+    "Where the cosine begins: at the start of the run, as in the reference "
+    "(the rate drops a little when the warm-up ends), or at the warm-up's end.",
+)
+_MILESTONE_EPOCHS = flags.DEFINE_list(
+    "milestone_epochs", [], "Epochs at which the multistep schedule falls."
+)
+_MILESTONE_GAMMA = flags.DEFINE_float(
+    "milestone_gamma", 0.1, "Factor of each fall.", 0.0, 1.0
+)
+_WARMUP_EPOCHS = flags.DEFINE_float(
+    "warmup_epochs", 10.0, "Length of the warm-up.", lower_bound=0.0
+)
+_TRAIN_EPOCHS = flags.DEFINE_float(
+    "train_epochs", 100.0, "Length of training, and of the schedule."
+)
+_TRAIN_STEPS = flags.DEFINE_integer(
+    "train_steps",
+    None,
+    "Stop after this many updates, wherever the schedule is then. Default: at "
+    "the end of --train_epochs.",
+    lower_bound=1,
+)
+_WEIGHT_DECAY = flags.DEFINE_float(
+    "weight_decay", 0.05, "Weight decay, decoupled.", lower_bound=0.0
+)
+_WEIGHT_DECAY_GROUPING = flags.DEFINE_enum(
+    "weight_decay_grouping",
+    "reference",
+    optimization.GROUPINGS,
+    "Which weights do not decay: those of the reference's code, or those that "
+    "it means to exempt.",
+)
+_CLIP_GLOBAL_NORM = flags.DEFINE_float(
+    "clip_global_norm",
+    5.0,
+    "Largest norm of the whole gradient; 0 for no limit.",
+    lower_bound=0.0,
+)
+_BETA_1 = flags.DEFINE_float(
+    "beta_1", 0.9, "Decay of the first moment.", 0.0, 1.0
+)
+_BETA_2 = flags.DEFINE_float(
+    "beta_2", 0.999, "Decay of the second moment.", 0.0, 1.0
+)
+
+# Bounds let NaN pass.
+for _flag in (
+    BASE_LEARNING_RATE,
+    _WARMUP_LEARNING_RATE,
+    _MIN_LEARNING_RATE,
+    _MILESTONE_GAMMA,
+    _WARMUP_EPOCHS,
+    _TRAIN_EPOCHS,
+    _WEIGHT_DECAY,
+    _CLIP_GLOBAL_NORM,
+    _BETA_1,
+    _BETA_2,
+):
+    flags.register_validator(
+        _flag.name, math.isfinite, message="must be a finite number"
+    )
+
+
+def _are_increasing_numbers(values):
+    try:
+        numbers = [float(value) for value in values]
+    except ValueError:
+        return False
+    return numbers == sorted(set(numbers))
+
+
+flags.register_validator(
+    "milestone_epochs",
+    _are_increasing_numbers,
+    message="must be increasing numbers",
+)
+flags.register_validator(
+    "train_epochs", lambda value: value > 0, message="must be positive"
+)
+
+
+@flags.multi_flags_validator(
+    ["warmup_epochs", "train_epochs", "schedule", "milestone_epochs"],
+    message="--warmup_epochs must be over before --train_epochs, and before "
+    "the first of --milestone_epochs; --schedule=multistep needs milestones",
+)
+def _warmup_fits(values):
+    end = values["train_epochs"]
+    if values["schedule"] == "multistep":
+        if not values["milestone_epochs"]:
+            return False
+        end = float(values["milestone_epochs"][0])
+    return values["warmup_epochs"] < end
+
+
+def steps_per_epoch(num_images: int) -> int:
+    """Returns the updates that one epoch counts for, as in the reference.
+
+    Raises:
+        ValueError: there are fewer images than one batch holds.
+    """
+    if num_images < GLOBAL_BATCH_SIZE.value:
+        raise ValueError(
+            "--global_batch_size must not exceed the number of training "
+            f"images. Received: {GLOBAL_BATCH_SIZE.value}, for {num_images} "
+            "images."
+        )
+    return num_images // GLOBAL_BATCH_SIZE.value
+
+
+def schedule_steps(num_images: int) -> int:
+    """Returns the updates of --train_epochs."""
+    return max(1, round(_TRAIN_EPOCHS.value * steps_per_epoch(num_images)))
+
+
+def total_steps(num_images: int) -> int:
+    """Returns the updates that the run makes: the schedule's, or fewer."""
+    steps = schedule_steps(num_images)
+    if (_TRAIN_STEPS.value or 0) > steps:
+        logging.info(
+            "--train_steps=%d is more than --train_epochs has: %d steps.",
+            _TRAIN_STEPS.value,
+            steps,
+        )
+    return min(steps, _TRAIN_STEPS.value or steps)
+
+
+def num_epochs(num_images: int) -> float:
+    """Returns the epochs that the run makes: the schedule's, or fewer."""
+    steps, per_epoch = total_steps(num_images), steps_per_epoch(num_images)
+    return min(_TRAIN_EPOCHS.value, steps / per_epoch)
+
+
+def peak_learning_rate() -> float:
+    """Returns --base_learning_rate, scaled to the batch."""
+    return optimization.scale_learning_rate(
+        BASE_LEARNING_RATE.value,
+        GLOBAL_BATCH_SIZE.value,
+        REFERENCE_BATCH_SIZE.value,
+    )
+
+
+def accumulation_steps() -> int:
+    """Returns --accumulation_steps, which fit the batch of a replica.
+
+    Raises:
+        ValueError: they do not divide it; the message names the nearest.
+    """
+    num_replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    replica_batch_size = GLOBAL_BATCH_SIZE.value // num_replicas
+    steps = _ACCUMULATION_STEPS.value
+    if replica_batch_size % steps:
+        sizes = range(1, replica_batch_size + 1)
+        divisors = [n for n in sizes if replica_batch_size % n == 0]
+        nearest = min(divisors, key=lambda n: abs(n - steps))
+        raise ValueError(
+            "--accumulation_steps must divide the batch of a device, "
+            f"{replica_batch_size} images; the nearest that does is {nearest}. "
+            f"Received: {steps}."
+        )
+    return steps
+
+
+def create_schedule(num_images: int):
+    """Returns the learning-rate schedule, its rates scaled to the batch."""
+
+    def scale(rate):
+        return optimization.scale_learning_rate(
+            rate, GLOBAL_BATCH_SIZE.value, REFERENCE_BATCH_SIZE.value
+        )
+
+    per_epoch = steps_per_epoch(num_images)
+    warmup_steps = round(_WARMUP_EPOCHS.value * per_epoch)
+    warmup = {
+        # Rounding may meet the end of a run of a few steps.
+        "warmup_steps": min(warmup_steps, schedule_steps(num_images) - 1),
+        "warmup_learning_rate": scale(_WARMUP_LEARNING_RATE.value),
+    }
+    peak = scale(BASE_LEARNING_RATE.value)
+    if _SCHEDULE.value == "multistep":
+        milestones = [
+            round(float(epoch) * per_epoch) for epoch in _MILESTONE_EPOCHS.value
+        ]
+        return optimization.WarmupMultiStep(
+            peak, milestones, gamma=_MILESTONE_GAMMA.value, **warmup
+        )
+    return optimization.WarmupCosine(
+        peak,
+        schedule_steps(num_images),
+        min_learning_rate=scale(_MIN_LEARNING_RATE.value),
+        cosine_origin=_COSINE_ORIGIN.value,
+        **warmup,
+    )
+
+
+def create_optimizer(model, schedule, **options):
+    """Returns the optimizer that the flags describe.
+
+    Args:
+        model: `models.SimMIM` or `models.Classifier`.
+        schedule: learning-rate schedule.
+        **options: more for `optimization.create_optimizer`.
+    """
+    return optimization.create_optimizer(
+        _OPTIMIZER.value,
+        model,
+        schedule,
+        weight_decay=_WEIGHT_DECAY.value,
+        weight_decay_grouping=_WEIGHT_DECAY_GROUPING.value,
+        clip_global_norm=_CLIP_GLOBAL_NORM.value or None,
+        beta_1=_BETA_1.value,
+        beta_2=_BETA_2.value,
+        **options,
+    )

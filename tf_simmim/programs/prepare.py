@@ -1,0 +1,148 @@
+"""Makes images ready once: smaller, and in few large record files.
+
+    python experiments/prepare.py --dataset=folder:PATH --out=FOLDER
+
+writes every image of the train and of the test split as TFRecord files, with
+an index of their sizes and hashes. Training then reads them faster:
+
+    python experiments/pretrain.py --dataset=tfrecord:'FOLDER/*.tfrecord'
+
+Killed at any moment, the same command goes on where it stopped; given again
+at the end, it compares every file with its hash.
+
+Exit code: 0 done, 1 not done, 130 Ctrl-C.
+"""
+
+import sys
+
+import tqdm
+from absl import flags
+from absl import logging
+
+from tf_simmim import data
+from tf_simmim.data import preparation
+from tf_simmim.programs import command_line
+from tf_simmim.programs.flags import data_flags
+
+_DATA_FLAGS = (
+    "dataset",
+    "split",
+    "data_dir",
+    "data_manifest",
+    "channels",
+    "max_pixels",
+    "max_bad_images",
+)
+for _name in _DATA_FLAGS:
+    flags.declare_key_flag(_name)
+FLAGS = flags.FLAGS
+
+_OUT = flags.DEFINE_string(
+    "out", None, "Folder to write to: new, or of this command.", required=True
+)
+_SHORT_SIDE = flags.DEFINE_integer(
+    "short_side",
+    256,
+    "Short side of a stored image, px; smaller images stay as they are, and "
+    "with 0 all do. 256 for training at 192 px, 288 at 224 px.",
+    lower_bound=0,
+)
+_FORMAT = flags.DEFINE_enum(
+    "format", "jpeg", preparation.FORMATS, "png is without loss."
+)
+_QUALITY = flags.DEFINE_integer(
+    "quality", 90, "Of JPEG.", lower_bound=1, upper_bound=100
+)
+_IMAGES_PER_SHARD = flags.DEFINE_integer(
+    "images_per_shard",
+    8192,
+    "Images in a file; 8192 are some 200 MB at 256 px.",
+)
+_NUM_SHARDS = flags.DEFINE_integer(
+    "num_shards",
+    None,
+    "Files of each split, in the place of --images_per_shard.",
+)
+_SHUFFLE = flags.DEFINE_bool(
+    "shuffle",
+    True,
+    "Store images in a random order, the same every time; record files of one "
+    "class each are shuffled badly in training.",
+)
+_WORKERS = flags.DEFINE_integer(
+    "workers", None, "Threads. Default: one a core."
+)
+
+
+def main(argv):
+    """Runs the program."""
+    command_line.refuse_leftovers(argv)
+    try:
+        prepare()
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+@command_line.plain_errors()
+def prepare():
+    """Writes the images, or compares them when all are there."""
+    require_no_other_flags()
+    making = preparation.Preparation(
+        data_flags.open_splits(),
+        _OUT.value,
+        short_side=_SHORT_SIDE.value,
+        image_format=_FORMAT.value,
+        quality=_QUALITY.value,
+        images_per_shard=_IMAGES_PER_SHARD.value,
+        num_shards=_NUM_SHARDS.value,
+        shuffle=_SHUFFLE.value,
+        max_bad_images=FLAGS.max_bad_images,
+        num_workers=_WORKERS.value,
+    )
+    if making.index is not None:
+        logging.info("All is there: comparing every file with its hash.")
+        if changed := making.changed():
+            raise data.DamagedRecordsError(str(making.folder), changed)
+    else:
+        with tqdm.tqdm(total=making.total, unit=" images", disable=None) as bar:
+            making.run(bar.update)
+    report(making.folder, making.index)
+
+
+def require_no_other_flags():
+    """Refuses flags of training that would change nothing here."""
+    given = [
+        f"--{flag.name}"
+        for flag in FLAGS.flags_by_module_dict()[data_flags.__name__]
+        if flag.present and flag.name not in _DATA_FLAGS
+    ]
+    if given:
+        raise ValueError(
+            "These flags belong to training; for other held-out images, "
+            f"prepare them into a folder of their own. Received: "
+            f"{', '.join(given)}."
+        )
+
+
+def report(folder, index):
+    """Prints what is there, and how to train on it."""
+    num_bytes = sum(shard.bytes for shard in index.shards)
+    for split in index.class_names:
+        shards = [shard for shard in index.shards if shard.split == split]
+        count = sum(shard.records for shard in shards)
+        print(f"{split}: {count:,} images in {len(shards)} files")
+    if index.left_out:
+        print(f"{len(index.left_out):,} bad images left out, named in the log")
+    print(
+        f"{num_bytes / 1e6:,.1f} MB in {folder}\n"
+        f"Train on them with --dataset=tfrecord:'{folder}/*.tfrecord'"
+    )
+
+
+def launch(argv):
+    """Runs the program, and ends the process.
+
+    Args:
+        argv: list of str. The command line, program name first.
+    """
+    command_line.run(main, argv)
