@@ -20,6 +20,7 @@ from tf_simmim import masking
 from tf_simmim import metrics
 from tf_simmim import models
 from tf_simmim import optimization
+from tf_simmim import run
 from tf_simmim import training
 from tf_simmim import visualization
 from tf_simmim.version import VERSION as __version__  # noqa: F401
@@ -38,6 +39,7 @@ __all__ = [
     "metrics",
     "models",
     "optimization",
+    "run",
     "training",
     "visualization",
 ]

@@ -1,5 +1,6 @@
-"""Tests for tf_simmim.export.run_export and run_settings."""
+"""Tests for tf_simmim.export.run_export."""
 
+import dataclasses
 import json
 from unittest import mock
 
@@ -9,8 +10,8 @@ from tests.export import tiny
 from tests.programs import picture_run
 from tf_simmim import data
 from tf_simmim import export
+from tf_simmim import run
 from tf_simmim import training
-from tf_simmim.export import run_settings
 from tf_simmim.export import writer
 
 
@@ -96,19 +97,37 @@ def test_a_run_of_fine_tuning_brings_its_crop_and_its_classes(
 
 def test_settings_that_are_not_there_have_the_usual_values(tmp_path):
     training.write_model_folder(tmp_path / "run", tiny.classifier())
-    run = training.RunDirectory(tmp_path / "run", create=False)
-    crop = run_settings.read_crop(run, tiny.classifier())
-    assert crop.crop_fraction == 224 / 256
-    grey = run_settings.read_normalization(run, 1)
-    assert grey.mean == (0.449,)
+    _, preprocessing, _ = export.read_run(tmp_path / "run")
+    assert preprocessing.crop.crop_fraction == 224 / 256
+    assert preprocessing.normalization.std == data.IMAGENET_STD
 
 
-@pytest.mark.parametrize("text", ["0.5", "0.1,0.2,much", ""])
-def test_numbers_that_do_not_fit_are_refused(tmp_path, text):
-    run = training.RunDirectory(tmp_path)
-    run.write_flags(f"--image_mean={text}\n")
-    with pytest.raises(ValueError, match="3 numbers for --image_mean. Rec"):
-        run_settings.read_normalization(run, 3)
+def test_a_record_says_how_images_are_made(tmp_path):
+    model = tiny.classifier()
+    record = run.RunRecord(
+        "fine-tuning",
+        run.ModelRecord.of(model),
+        run.InputRecord(
+            model.backbone.image_size,
+            3,
+            mean=(0.1, 0.2, 0.3),
+            std=(0.4, 0.5, 0.6),
+            crop={"name": "EvaluationCrop", "crop_fraction": 0.75},
+        ),
+    )
+    path = tmp_path / "run"
+    training.write_model_folder(path, model, record=record)
+    # For people alone, and no longer what is read.
+    (path / "flags.txt").write_text("--crop_fraction=0.5\n")
+    _, preprocessing, _ = export.read_run(path)
+    assert preprocessing.describe()["crop"] == record.input.crop
+    assert preprocessing.normalization.mean == (0.1, 0.2, 0.3)
+    assert preprocessing.normalization.std == (0.4, 0.5, 0.6)
+
+    strange = dataclasses.replace(record.input, crop={"name": "Unknown"})
+    run.write_record(path, dataclasses.replace(record, input=strange))
+    with pytest.raises(ValueError, match="`input.crop` must be one of.*Unkn"):
+        export.read_run(path)
 
 
 def test_a_folder_that_is_no_run_is_refused_and_left_as_it_is(tmp_path):

@@ -152,17 +152,18 @@ def edit_model(run, **changes):
     folder.
     """
     path = run / "model.json"
-    config = json.loads(path.read_text())
+    document = json.loads(path.read_text())
+    config = document["config"]
     for name, value in changes.items():
         backbone, _, option = name.partition("__")
         if option:
             config[backbone]["config"][option] = value
         else:
             config[name] = value
-    path.write_text(json.dumps(config))
+    path.write_text(json.dumps(document))
     folder = _newest(run)
     manifest = json.loads((folder / "manifest.json").read_text())
-    manifest["metadata"]["model"] = config
+    manifest["metadata"]["model"] = document
     sign(folder, manifest)
     return run
 

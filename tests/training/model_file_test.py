@@ -48,6 +48,15 @@ class ModelFileTest(tf.test.TestCase, parameterized.TestCase):
         run.write_model(self.model)
         self.path = Path(run.model_file)
 
+    def config(self):
+        """Returns the configuration in the file."""
+        return json.loads(self.path.read_text())["config"]
+
+    def write(self, config):
+        """Puts another configuration in its place."""
+        document = json.loads(self.path.read_text())
+        self.path.write_text(json.dumps({**document, "config": config}))
+
     def test_every_option_comes_back(self):
         model = model_file.read_model(self.path, NUM_BYTES)
         self.assertIsInstance(model.backbone, backbones.ViT)
@@ -58,17 +67,17 @@ class ModelFileTest(tf.test.TestCase, parameterized.TestCase):
         )
 
     def test_a_file_from_before_there_were_strategies_means_random(self):
-        config = json.loads(self.path.read_text())
+        config = self.config()
         del config["mask_strategy"]
-        self.path.write_text(json.dumps(config))
+        self.write(config)
         model = model_file.read_model(self.path, NUM_BYTES)
         self.assertEqual(model.mask_strategy, "random")
         self.assertEqual(model.mask_ratio, 0.4)
 
     @parameterized.parameters("blocks", 3, None, [["random"]])
     def test_unknown_strategy_is_refused(self, name):
-        config = json.loads(self.path.read_text())
-        self.path.write_text(json.dumps({**config, "mask_strategy": name}))
+        config = self.config()
+        self.write({**config, "mask_strategy": name})
         with self.assertRaisesRegex(ValueError, "`mask_strategy` must be"):
             model_file.read_model(self.path, NUM_BYTES)
 
@@ -82,23 +91,23 @@ class ModelFileTest(tf.test.TestCase, parameterized.TestCase):
         ("builtins", "eval"), ("keras.layers", "Lambda"), ("os", "system")
     )
     def test_the_registered_name_alone_chooses_the_class(self, module, name):
-        config = json.loads(self.path.read_text())
+        config = self.config()
         config["backbone"].update(module=module, class_name=name)
-        self.path.write_text(json.dumps(config))
+        self.write(config)
         model = model_file.read_model(self.path, NUM_BYTES)
         self.assertIsInstance(model.backbone, backbones.ViT)
         config["backbone"]["registered_name"] = name
-        self.path.write_text(json.dumps(config))
+        self.write(config)
         with self.assertRaisesRegex(ValueError, f"not '{name}'"):
             model_file.read_model(self.path, NUM_BYTES)
 
     def test_argument_that_is_unknown_or_missing_is_refused(self):
-        config = json.loads(self.path.read_text())
-        self.path.write_text(json.dumps({**config, "name": "x"}))
+        config = self.config()
+        self.write({**config, "name": "x"})
         with self.assertRaisesRegex(ValueError, "no argument of SimMIM"):
             model_file.read_model(self.path, NUM_BYTES)
         del config["backbone"]["config"]["image_size"]
-        self.path.write_text(json.dumps(config))
+        self.write(config)
         with self.assertRaisesRegex(ValueError, "model.json; no model can be"):
             model_file.read_model(self.path, NUM_BYTES)
 
@@ -137,12 +146,12 @@ class ModelFileTest(tf.test.TestCase, parameterized.TestCase):
         model = models.SimMIM(network, mask_patch_size=8, head="mlp")
         run_directory.RunDirectory(self.get_temp_dir()).write_model(model)
         num_bytes = sum(4 * w.shape.num_elements() for w in model.weights)
-        config = json.loads(self.path.read_text())
+        config = self.config()
         options = config["backbone"]["config"]
         options.update(changes)
         if "depths" in changes:
             del options["widths"]
-        self.path.write_text(json.dumps(config))
+        self.write(config)
         if message is None:
             copy = model_file.read_model(self.path, num_bytes)
             self.assertEqual(copy.get_config(), model.get_config())
@@ -160,8 +169,7 @@ class ModelFileTest(tf.test.TestCase, parameterized.TestCase):
             seed=5,
         )
         run_directory.RunDirectory(self.get_temp_dir()).write_model(model)
-        config = {**json.loads(self.path.read_text()), **changes}
-        self.path.write_text(json.dumps(config))
+        self.write({**self.config(), **changes})
         return model, sum(4 * w.shape.num_elements() for w in model.weights)
 
     def test_a_classifier_comes_back_with_the_names_of_its_classes(self):
@@ -197,8 +205,7 @@ class ModelFileTest(tf.test.TestCase, parameterized.TestCase):
             backbones.ViT(**OPTIONS), num_classes=3, width=7, seed=5
         )
         run_directory.RunDirectory(self.get_temp_dir()).write_model(model)
-        config = {**json.loads(self.path.read_text()), **changes}
-        self.path.write_text(json.dumps(config))
+        self.write({**self.config(), **changes})
         return model, sum(4 * w.shape.num_elements() for w in model.weights)
 
     def test_a_segmenter_comes_back(self):
@@ -231,8 +238,7 @@ class ModelFileTest(tf.test.TestCase, parameterized.TestCase):
             seed=5,
         )
         run_directory.RunDirectory(self.get_temp_dir()).write_model(model)
-        config = {**json.loads(self.path.read_text()), **changes}
-        self.path.write_text(json.dumps(config))
+        self.write({**self.config(), **changes})
         return model, sum(4 * w.shape.num_elements() for w in model.weights)
 
     def test_a_detector_comes_back(self):
@@ -287,9 +293,9 @@ class ModelFileTest(tf.test.TestCase, parameterized.TestCase):
         self, changes, message
     ):
         _, num_bytes = self._write_swin()
-        config = json.loads(self.path.read_text())
+        config = self.config()
         config["backbone"]["config"].update(changes)
-        self.path.write_text(json.dumps(config))
+        self.write(config)
         # Refused for its sides, which the stride does not divide.
         message = message or "`image_size` must be a multiple of `stride`"
         with self.assertRaisesRegex(ValueError, message):

@@ -6,6 +6,9 @@ Dimension key:
 
 import tensorflow as tf
 
+from tf_simmim import data
+from tf_simmim import run
+from tf_simmim.data import normalization
 from tf_simmim.data.sources import decoding
 
 # A served model meets files of strangers: half of what training takes.
@@ -14,6 +17,11 @@ _WHERE = ["(an image of this request)"]
 _FILE_CHANNELS = (1, 3)
 # Of the largest, each takes 300 MB as float.
 _DECODED_AT_A_TIME = 4
+# By the names that records have for them.
+_CROPS = {
+    crop.__name__: crop
+    for crop in (data.ResizeAndCentreCrop, data.EvaluationCrop)
+}
 
 
 class Preprocessing:
@@ -58,6 +66,32 @@ class Preprocessing:
         self.image_size = tuple(crop.image_size)
         self.channels = len(normalization.mean)
         self.takes_files = self.channels in _FILE_CHANNELS
+
+    @classmethod
+    def of_record(
+        cls, record, image_size, max_pixels=MAX_PIXELS
+    ) -> "Preprocessing":
+        """Returns what the held-out images of a run go through.
+
+        Args:
+            record: `run.InputRecord`. Where it has no mean and deviation,
+                those of natural images are taken.
+            image_size: (height, width), px, of the model at present.
+            max_pixels: int > 0.
+
+        Raises:
+            ValueError: the record has a crop that is not known here.
+        """
+        options = dict(record.crop)
+        name = options.pop("name")
+        try:
+            crop = _CROPS[name](image_size, **options)
+        except (KeyError, TypeError) as error:
+            raise ValueError(
+                f"`input.crop` must be one of {sorted(_CROPS)}, with its "
+                f"arguments. Received: {record.crop}."
+            ) from error
+        return cls(crop, normalization_of(record), max_pixels)
 
     def decode(self, image_bytes) -> tf.Tensor:
         """Decodes and crops files.
@@ -108,15 +142,23 @@ class Preprocessing:
 
     def describe(self) -> dict:
         """Returns what a client has to know, JSON-able."""
-        crop = {"name": type(self.crop).__name__}
-        if hasattr(self.crop, "crop_fraction"):
-            crop["crop_fraction"] = self.crop.crop_fraction
         return {
             "image_size": list(self.image_size),
             "channels": self.channels,
             "formats": decoding.FORMATS if self.takes_files else None,
             "max_pixels": self.max_pixels,
-            "crop": crop,
+            "crop": run.describe_crop(self.crop),
             "mean": list(self.normalization.mean),
             "std": list(self.normalization.std),
         }
+
+
+def normalization_of(record) -> data.Normalization:
+    """Returns the normalisation that a run was trained with.
+
+    Args:
+        record: `run.InputRecord`. Where it has no mean and deviation, those
+            of natural images are taken.
+    """
+    mean, std = normalization.default_statistics(record.channels)
+    return data.Normalization(record.mean or mean, record.std or std)

@@ -7,10 +7,10 @@ from absl import logging
 
 from tf_simmim import training
 from tf_simmim.export import batching
-from tf_simmim.export import run_settings
 from tf_simmim.export import writer
 from tf_simmim.export.preprocessing import MAX_PIXELS
 from tf_simmim.export.preprocessing import Preprocessing
+from tf_simmim.run import record_file
 
 
 def export_run(
@@ -70,13 +70,13 @@ def read_run(path, max_pixels=MAX_PIXELS):
 
     Raises:
         ValueError, NoValidCheckpointError: as `training.load_pretrained`.
-        ValueError: the run's flags.txt is not what a run writes.
+        ValueError: as `run.read_record`.
     """
     model, checkpoint = _load(path)
     run = training.RunDirectory(path, create=False)
-    preprocessing = Preprocessing(
-        run_settings.read_crop(run, model),
-        run_settings.read_normalization(run, model.backbone.channels),
+    preprocessing = Preprocessing.of_record(
+        record_file.read_record(path).input,
+        model.backbone.image_size,
         max_pixels,
     )
     return model, preprocessing, _describe(run, checkpoint)

@@ -12,8 +12,8 @@ import inspect
 import tensorflow as tf
 
 from tf_simmim import masking
-from tf_simmim import models
 from tf_simmim import randomness
+from tf_simmim.models import registry
 
 # The feature of a `tf.train.Example` that holds the file, as prepare.py
 # writes it.
@@ -50,22 +50,27 @@ class Signatures:
     Images of other than 1 or 3 channels have no files: such a model has
     `features_from_pixels` alone.
 
+    Which ones there are besides features is in the row of the model's kind in
+    `models.registry`, which may bring functions of its own.
+
     `models.SimMIM` leaves out work in its training step; what is computed
     here is not that step but `call`, in full, for any mask.
 
     Args:
-        model: `models.SimMIM`, `models.Classifier` or another model of
-            `tf_simmim.models` with a `backbone`.
+        model: `models.SimMIM`, `models.Classifier` or another model with a
+            `backbone`, of a kind in `models.registry`.
         preprocessing: `Preprocessing`, for images of the backbone's size.
         function: function (callable) -> callable, put around what several of
             the functions share; `tf.function` so that a graph holds the
             network once for each use. Default: nothing, for eager mode.
 
     Attributes:
+        kind: `models.registry.ModelKind` of the model.
         default: str, the name that answers where none is named.
 
     Raises:
-        ValueError: `preprocessing` makes images of another size.
+        ValueError: `preprocessing` makes images of another size, or no kind
+            is registered for the model.
     """
 
     def __init__(self, model, preprocessing, function=_as_it_is):
@@ -78,6 +83,7 @@ class Signatures:
                 f"{wanted} (height, width, channels). Received: {made}."
             )
         self.model = model
+        self.kind = registry.kind_of(model)
         self.preprocessing = preprocessing
         self.default = "features_from_pixels"
         if preprocessing.takes_files:
@@ -93,12 +99,14 @@ class Signatures:
         names = ["features_from_pixels"]
         if self.preprocessing.takes_files:
             names += ["features", "features_tokens"]
-            if isinstance(self.model, models.SimMIM):
-                names += ["reconstruct", "reconstruct_random"]
-                names.append("reconstruct_png")
-            if isinstance(self.model, models.Classifier):
-                names += ["predict", "classify"]
-        return {name: getattr(self, name) for name in sorted(names)}
+        found = {}
+        for more in self.kind.signatures:
+            if callable(more):
+                found |= more(self)
+            elif self.preprocessing.takes_files:
+                names.append(more)
+        found |= {name: getattr(self, name) for name in names}
+        return dict(sorted(found.items()))
 
     def input_specs(self, name) -> list[tf.TensorSpec]:
         """Returns what a function takes, in the order of its arguments."""
@@ -278,9 +286,7 @@ class Signatures:
         return tf.cast(feature_map, tf.float32)  # [B, h', w', D]
 
     def _pool(self, feature_map):
-        if isinstance(self.model, models.Classifier):
-            return self.model.head.pool(feature_map)
-        return tf.reduce_mean(feature_map, axis=[1, 2])  # [B, D]
+        return self.kind.pool(self.model, feature_map)  # [B, D]
 
     def _predict(self, images, patch_mask):
         outputs = self.model(images, patch_mask=patch_mask, training=False)

@@ -15,6 +15,7 @@ from tf_simmim.export import tflite as tflite_files
 from tf_simmim.export import verification
 from tf_simmim.export import version_folders
 from tf_simmim.export.signatures import Signatures
+from tf_simmim.models import registry
 from tf_simmim.training import environment
 from tf_simmim.training import files
 
@@ -190,6 +191,7 @@ def _describe(model, preprocessing, functions, max_batch_size):
     described = environment.describe_environment()
     precision = tf.as_dtype(backbone.compute_dtype).name
     return {
+        "kind": registry.kind_of(model).name,
         "model": type(model).__name__,
         "backbone": type(backbone).__name__,
         "grid_size": list(backbone.grid_size),

@@ -9,12 +9,13 @@ import tensorflow as tf
 from absl import flags
 
 from tf_simmim import data
-from tf_simmim import models
+from tf_simmim import run
 from tf_simmim import training
 from tf_simmim import visualization
 from tf_simmim.data.sources import decoding
 from tf_simmim.data.sources import folder_tree
-from tf_simmim.export import run_settings
+from tf_simmim.export import preprocessing
+from tf_simmim.models import registry
 
 _RUN = flags.DEFINE_string(
     "run",
@@ -30,14 +31,13 @@ def load_run():
 
     Raises:
         ValueError, NoValidCheckpointError: as `training.load_pretrained`.
-        ValueError: there is no --run, or its flags.txt has no numbers where
-            it has to.
+        ValueError: there is no --run, or as `run.read_record`.
     """
     if not _RUN.value:
         raise ValueError("Name the folder of a run: --run=runs/demo.")
     model = training.load_pretrained(_RUN.value)
-    run = training.RunDirectory(_RUN.value, create=False)
-    return model, run_settings.read_normalization(run, model.backbone.channels)
+    record = run.read_record(_RUN.value)
+    return model, preprocessing.normalization_of(record.input)
 
 
 def load_simmim():
@@ -47,7 +47,7 @@ def load_simmim():
         ValueError: as `load_run`; or it is a run that fine-tunes.
     """
     model, normalization = load_run()
-    if not isinstance(model, models.SimMIM):
+    if "reconstruct" not in registry.kind_of(model).signatures:
         raise ValueError(
             "--run must be a run of pretrain.py: a classifier predicts no "
             f"pixels. Received: {_RUN.value}."
@@ -196,9 +196,10 @@ def print_notes(model) -> None:
     shown = visualization.shown_channels(model.backbone.channels)
     if shown:
         print(f"Shown: {shown}.")
-    if isinstance(model, models.SimMIM) and model.target != "pixels":
+    target = getattr(model, "target", "pixels")
+    if target != "pixels":
         print(
-            f"The model's target is {model.target}: each predicted patch is "
+            f"The model's target is {target}: each predicted patch is "
             "put at the brightness and contrast of the true one, which "
             "flatters it."
         )

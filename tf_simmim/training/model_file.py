@@ -5,6 +5,7 @@ it names for it. A run's folder may come from a stranger, so here the file is
 data: it chooses among our backbones and fills in numbers and words.
 """
 
+import dataclasses
 import inspect
 import json
 from pathlib import Path
@@ -13,9 +14,9 @@ import tensorflow as tf
 
 from tf_simmim import atomic_file
 from tf_simmim import backbones
-from tf_simmim import boxes
-from tf_simmim import models
 from tf_simmim.backbones import network_plan
+from tf_simmim.models import registry
+from tf_simmim.run import release_0_1
 
 _MAX_BYTES = 1 << 20
 # A grid of 128 x 128. Attention over more would need gigabytes per image.
@@ -27,10 +28,8 @@ _MAX_STAGES = 8
 _PIXELS_PER_PATCH = 64
 _BYTES_PER_WEIGHT = 4
 
-Model = models.SimMIM | models.Classifier | models.Segmenter | models.Detector
 
-
-def read_model(file, checkpoint_bytes: int) -> Model:
+def read_model(file, checkpoint_bytes: int) -> tf.keras.Model:
     """Builds the model of a `model.json`, with fresh weights.
 
     Args:
@@ -39,8 +38,7 @@ def read_model(file, checkpoint_bytes: int) -> Model:
             with more weights is refused before it takes the memory.
 
     Returns:
-        models.SimMIM, models.Classifier, models.Segmenter or models.Detector,
-        not compiled.
+        A model of a kind in `models.registry`, not compiled.
 
     Raises:
         ValueError: the file is not such a file, names another class than the
@@ -51,57 +49,51 @@ def read_model(file, checkpoint_bytes: int) -> Model:
     return build_model(_read_json(file), file, checkpoint_bytes)
 
 
-def build_model(config, file, checkpoint_bytes: int) -> Model:
-    """Builds the model of a configuration, with fresh weights.
+def build_model(document, file, checkpoint_bytes: int) -> tf.keras.Model:
+    """Builds the model that a file describes, with fresh weights.
 
     Args:
-        config: what `get_config` of such a model gave, through JSON. One with
-            `ignore_label` is a segmenter's, one with `num_convolutions` a
-            detector's, another with `num_classes` a classifier's.
+        document: what model.json or a manifest says of the model:
+            `run.ModelRecord.as_json`, or the configuration alone of release
+            0.1.0.
         file: path of the file that it was in, for errors.
         checkpoint_bytes: int, as of `read_model`.
 
     Returns:
-        models.SimMIM, models.Classifier, models.Segmenter or models.Detector,
-        not compiled.
+        A model of a kind in `models.registry`, not compiled.
 
     Raises:
         ValueError: as from `read_model`.
     """
     file = Path(file)
+    record = release_0_1.model_record(document, file)
     try:
-        config = dict(config)
+        kind = registry.find(record.kind)
+        config = dict(record.config)
         backbone = config.pop("backbone")
         name, options = backbone["registered_name"], backbone["config"]
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError) as error:
         raise _refusal(file, "it describes no backbone") from error
+    except ValueError as error:
+        raise _refusal(file, str(error).rstrip(".")) from error
     known = _backbone_classes()
     if not isinstance(name, str) or name not in known:
         raise _refusal(
             file, f"the backbone must be one of {sorted(known)}, not {name!r}"
         )
     _require_plain(file, options, known[name])
-    kind = models.SimMIM
-    if "num_classes" in config:
-        kind = models.Classifier
-        if "ignore_label" in config:
-            kind = models.Segmenter
-        elif "num_convolutions" in config:
-            kind = models.Detector
-    _require_plain(file, config, kind)
+    _require_plain(file, config, kind.model)
     try:
-        num_classes = None
-        if kind is not models.SimMIM:
-            least = 1 if kind is models.Detector else 2
-            num_classes = _num_classes(config, least)
-        if kind in (models.Segmenter, models.Detector):
-            _require_head_size(config, num_classes, checkpoint_bytes)
-            num_classes = 0  # behind the pyramid
         if known[name] is backbones.Convolutional:
-            _require_convolutional_size(options, num_classes, checkpoint_bytes)
+            plan = _convolutional_plan(options)
         else:
-            _require_size(options, num_classes, checkpoint_bytes)
-        return kind(known[name](**options), **config)
+            plan = _plan(options)
+        _require_bytes(
+            plan.num_weights,
+            kind.num_head_weights(config, plan),
+            checkpoint_bytes,
+        )
+        return kind.model(known[name](**options), **config)
     except Exception as error:  # whatever a wrong value leads to
         why = str(error).partition("\n")[0].rstrip(".")
         raise _refusal(file, f"no model can be built from it: {why}") from error
@@ -146,18 +138,17 @@ def _require_plain(file, options, cls):
             )
 
 
-def _num_classes(config, least):
-    """Returns the number of classes, a number to reckon with."""
-    num_classes = config["num_classes"]
-    if type(num_classes) is not int or num_classes < least:
-        raise ValueError(
-            f"`num_classes` must be an int of {least} or more. "
-            f"Received: {num_classes!r}."
-        )
-    return num_classes
+@dataclasses.dataclass(frozen=True)
+class _Plan:
+    """Sizes of a backbone."""
+
+    num_weights: int
+    num_features: int
+    stride: int
+    channels: int
 
 
-def _require_size(options, num_classes, checkpoint_bytes):
+def _plan(options):
     """Refuses sizes that could not have been trained, before they are used."""
 
     def numbers(name, default):
@@ -194,27 +185,10 @@ def _require_size(options, num_classes, checkpoint_bytes):
     largest = 2 ** (len(depths) - 1)
     (channels,) = numbers("channels", 3)
     num_weights += patch**2 * channels * width
-    if num_classes is None:
-        num_weights += patch**2 * channels * width * largest**3
-    else:
-        num_weights += num_classes * width * largest
-    _require_bytes(num_weights, checkpoint_bytes)
+    return _Plan(num_weights, width * largest, patch * largest, channels)
 
 
-def _require_head_size(config, num_classes, checkpoint_bytes):
-    """Does the same for the pyramid and the head of a dense task."""
-    width = config["width"]
-    # Convolutions of 3 x 3: one in the pyramid at the least, and those of the
-    # head, which a segmenter has one of at the least.
-    num_convolutions = 1 + config.get("num_convolutions", 1)
-    num_outputs = num_classes
-    if "num_convolutions" in config:
-        num_outputs *= 3**2 * boxes.ANCHORS_PER_CELL
-    num_weights = num_convolutions * 3**2 * width**2 + width * num_outputs
-    _require_bytes(num_weights, checkpoint_bytes)
-
-
-def _require_convolutional_size(options, num_classes, checkpoint_bytes):
+def _convolutional_plan(options):
     """Does the same for a network without attention."""
     sides = options["image_size"]
     sides = sides if isinstance(sides, list) else [sides]
@@ -229,14 +203,18 @@ def _require_convolutional_size(options, num_classes, checkpoint_bytes):
         options.get("widths"),
         options.get("channels", 3),
     )
-    num_outputs = num_classes or 0
-    num_weights = network.num_weights + num_outputs * network.widths[-1]
-    _require_bytes(num_weights, checkpoint_bytes)
+    return _Plan(
+        network.num_weights,
+        network.widths[-1],
+        0,  # Its head's shape is another one.
+        options.get("channels", 3),
+    )
 
 
-def _require_bytes(num_weights, checkpoint_bytes):
-    num_bytes = _BYTES_PER_WEIGHT * num_weights
-    if not 0 < num_bytes <= checkpoint_bytes:
+def _require_bytes(num_weights, num_head_weights, checkpoint_bytes):
+    num_bytes = _BYTES_PER_WEIGHT * (num_weights + num_head_weights)
+    is_possible = num_weights > 0 and num_head_weights >= 0
+    if not is_possible or not num_bytes <= checkpoint_bytes:
         raise ValueError(
             f"its weights need {num_bytes / 1e6:,.1f} MB, and the largest "
             f"checkpoint of the run has {checkpoint_bytes / 1e6:,.1f} MB"

@@ -7,15 +7,18 @@ from pathlib import Path
 import tensorflow as tf
 
 from tf_simmim import atomic_file
+from tf_simmim.run import record_file
+from tf_simmim.run.model_record import ModelRecord
 from tf_simmim.training import checkpoints
 from tf_simmim.training import files
 from tf_simmim.training import run_directory
 
 
-def write_model_folder(path, model, documents=None) -> None:
+def write_model_folder(path, model, documents=None, record=None) -> None:
     """Writes a model where `load_pretrained` finds it.
 
-        model.json                 the model's configuration
+        run.json                   what it is, see `run.RunRecord`
+        model.json                 the model's kind and configuration
         environment.json           versions, devices, commit
         checkpoints/step-00000000  the weights
 
@@ -26,6 +29,8 @@ def write_model_folder(path, model, documents=None) -> None:
         model: a model that `load_pretrained` knows, e.g. `models.SimMIM`.
         documents: {name: str or JSON-able dict} of files to write beside it;
             None for none.
+        record: `run.RunRecord`, or None for a folder without run.json: all
+            that a model does not say of itself is then as for natural images.
 
     Raises:
         ValueError: `path` exists, or nothing can be written there.
@@ -46,9 +51,11 @@ def write_model_folder(path, model, documents=None) -> None:
         store.save(
             tf.train.Checkpoint(model=model),
             step=0,
-            metadata={"model": model.get_config()},
+            metadata={"model": ModelRecord.of(model).as_json()},
         )
         run.write_model(model)
+        if record is not None:
+            record_file.write_record(temporary, record)
         run.write_environment()
         for name, content in (documents or {}).items():
             write = files.write_text

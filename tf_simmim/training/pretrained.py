@@ -1,11 +1,11 @@
 """The model of a run, with what it has learned."""
 
 import os
-import re
 from pathlib import Path
 
 import tensorflow as tf
 
+from tf_simmim.run import record_file
 from tf_simmim.training import checkpoint_folders
 from tf_simmim.training import checkpoints
 from tf_simmim.training import json_lines
@@ -15,7 +15,7 @@ from tf_simmim.training import run_directory
 _LAST_STEP = 2**62
 
 
-def load_pretrained(path) -> model_file.Model:
+def load_pretrained(path) -> tf.keras.Model:
     """Returns the model of a run, with the weights of its last checkpoint.
 
     `load_pretrained("runs/demo").backbone` is what one pretrains for. Of a run
@@ -34,8 +34,9 @@ def load_pretrained(path) -> model_file.Model:
 
     Returns:
         models.SimMIM, models.Classifier of a run that fine-tunes,
-        models.Segmenter of one that segments, or models.Detector of one that
-        detects; not compiled.
+        models.Segmenter of one that segments, models.Detector of one that
+        detects, or another model of a kind that `models.registry` knows; not
+        compiled.
 
     Raises:
         ValueError: it is not the folder of a run, or of one that has not come
@@ -87,21 +88,19 @@ def refuse_before_first_checkpoint(run):
     Raises:
         ValueError: it says at which step the first one comes.
     """
-    flags = ""
-    if run.flags_file.is_file():
-        flags = run.flags_file.read_text(encoding="utf-8", errors="replace")
-    found = re.search(r"^--checkpoint_every_steps=(\d+)$", flags, re.MULTILINE)
-    first = int(found[1]) if found else None
     try:
+        settings = record_file.read_settings(run.path) or {}
+        first = settings.get("checkpoint_every_steps")
         rows = json_lines.JsonLines(run.metrics_file).rows(_LAST_STEP)
     except ValueError:  # Damaged: so may be the rest.
         return
     step = max((row["step"] for row in rows), default=0)
-    is_lost = first is not None and step >= first
+    is_known = type(first) is int
+    is_lost = is_known and step >= first
     if is_lost or (run.path / "committed.json").exists():
         return
     when = "the first comes at its end, if not before"
-    if first is not None:
+    if is_known:
         when = f"the first comes at step {first:,}, or at its end"
     raise ValueError(
         f"The run in {run.path} has no checkpoint yet: {when}; its metrics are "

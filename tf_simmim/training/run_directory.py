@@ -7,6 +7,8 @@ from pathlib import Path
 import tensorflow as tf
 
 from tf_simmim import atomic_file
+from tf_simmim.run import record_file
+from tf_simmim.run.model_record import ModelRecord
 from tf_simmim.training import environment
 from tf_simmim.training import files
 from tf_simmim.training import json_lines
@@ -20,6 +22,7 @@ _FILES = (
     "flags.txt",
     "lock",
     "model.json",
+    "run.json",
     "wandb_run_id.txt",
 )
 
@@ -27,10 +30,13 @@ _FILES = (
 class RunDirectory:
     """The layout of a run's folder.
 
-        flags.txt         the run's settings, reusable as a flagfile
+        run.json          what the run is, see `run.RunRecord`: what programs
+                          and `export` read
+        flags.txt         the run's settings for people, reusable as a flagfile
         environment.json  versions, devices, thread settings, commit
-        model.json        the model's configuration, as it is at present; a
-                          checkpoint has its own, see `load_pretrained`
+        model.json        the model's kind and configuration, as it is at
+                          present; a checkpoint has its own, see
+                          `load_pretrained`
         metrics.jsonl     one line per logging interval
         skipped_steps.jsonl  one line per step that was skipped, if any were
         tensorboard/      the same for TensorBoard, with pictures
@@ -51,7 +57,7 @@ class RunDirectory:
             read a run: nothing is changed then, and nothing need be writable.
 
     Attributes:
-        path, flags_file, environment_file, metrics_file,
+        path, record_file, flags_file, environment_file, metrics_file,
         skipped_steps_file, model_file, committed_file, tensorboard,
         reconstructions, checkpoints: pathlib.Path.
         metrics, skipped_steps: `JsonLines` of these files.
@@ -69,6 +75,7 @@ class RunDirectory:
             )
         _require_utf_8(path)
         self.path = Path(path)
+        self.record_file = self.path / "run.json"
         self.flags_file = self.path / "flags.txt"
         self.environment_file = self.path / "environment.json"
         self.metrics_file = self.path / "metrics.jsonl"
@@ -146,6 +153,7 @@ class RunDirectory:
                 the trainer writes at the end, and nobody else.
         """
         for file in (
+            self.record_file,
             self.flags_file,
             self.environment_file,
             self.metrics_file,
@@ -156,6 +164,10 @@ class RunDirectory:
         ):
             atomic_file.remove_leftovers(self.path, file.name)
         atomic_file.remove_leftovers(self.reconstructions)
+
+    def write_record(self, record) -> None:
+        """Writes `run.json`, of a `run.RunRecord`."""
+        record_file.write_record(self.path, record)
 
     def write_flags(self, text: str) -> None:
         """Writes `flags.txt`."""
@@ -180,8 +192,9 @@ class RunDirectory:
         return self._summary_writer
 
     def write_model(self, model) -> None:
-        """Writes `model.json`, the configuration of a model of `models`."""
-        files.write_json(self.model_file, model.get_config())
+        """Writes `model.json`: kind and configuration of a model."""
+        record = ModelRecord.of(model)
+        files.write_json(self.model_file, record.as_json())
 
 
 def _require_utf_8(path):
