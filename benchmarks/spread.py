@@ -1,7 +1,6 @@
 """A median and how far it can be trusted, as the tables print them."""
 
 import numpy as np
-from scipy import stats
 
 
 def spread(values, digits=2):
@@ -18,6 +17,8 @@ def spread(values, digits=2):
     middle = np.median(values)
     if np.ptp(values) == 0:
         return f"{middle:.{digits}f}"
+    from scipy import stats
+
     interval = stats.bootstrap(
         [values],
         np.median,

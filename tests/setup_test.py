@@ -11,6 +11,7 @@ from absl.testing import parameterized
 from packaging import requirements
 
 import tf_simmim
+from tests import slow_cases
 
 ROOT = pathlib.Path(__file__).parents[1]
 PACKAGES = (
@@ -89,6 +90,7 @@ class VersionsTest(parameterized.TestCase):
 
 
 class ImportsTest(parameterized.TestCase):
+    @slow_cases.slow_cases(1, 2, 3)
     @parameterized.parameters(
         "tensorflow_datasets",
         "keras_cv",

@@ -1,6 +1,5 @@
 """Tests for tf_simmim.boxes.targets."""
 
-import keras_cv
 import numpy as np
 import tensorflow as tf
 
@@ -65,6 +64,8 @@ class AnchorTargetsTest(tf.test.TestCase):
             self.assertAllClose(its, want, atol=1e-3)
 
     def test_they_are_those_of_keras_cv(self):
+        import keras_cv
+
         encoder = keras_cv.models.retinanet.LabelEncoder(
             "yxyx",
             keras_cv.layers.AnchorGenerator(

@@ -10,6 +10,7 @@ import tensorflow as tf
 from absl.testing import parameterized
 
 import tf_simmim
+from tests import slow_cases
 from tests.conformance import public_classes
 
 CASES = [(case.name, case) for case in public_classes.CASES]
@@ -136,6 +137,7 @@ class ConformanceTest(tf.test.TestCase, parameterized.TestCase):
                 atol=0,
             )
 
+    @slow_cases.slow_cases("SwinVersion2")
     @parameterized.named_parameters(*CASES)
     def test_keras_file_keeps_outputs(self, case):
         original = self.create(case)
@@ -146,6 +148,19 @@ class ConformanceTest(tf.test.TestCase, parameterized.TestCase):
         copy = tf.keras.models.load_model(path)
         self.assert_same(copy(case.inputs), wanted, atol=0)
 
+    @slow_cases.slow_cases(
+        "Classifier",
+        "Convolutional",
+        "ConvolutionalResNet",
+        "Detector",
+        "Segmenter",
+        "SimMIMOfSwin",
+        "SimMIMOfVisibleOnly",
+        "Swin",
+        "SwinVersion2",
+        "ViT",
+        "ViTVisibleOnly",
+    )
     @parameterized.named_parameters(*CASES)
     def test_saved_model_takes_any_batch_size_and_equals_eager(self, case):
         layer = self.create(case)
@@ -180,6 +195,9 @@ class ConformanceTest(tf.test.TestCase, parameterized.TestCase):
                 loaded.run(inputs), call(layer, inputs, training=False)
             )
 
+    @slow_cases.slow_cases(
+        "Classifier", "Swin", "SwinVersion2", "ViTVisibleOnly"
+    )
     @parameterized.named_parameters(*CASES)
     def test_graph_and_xla_equal_eager_in_training(self, case):
         layer = self.create(case)
@@ -214,6 +232,23 @@ class ConformanceTest(tf.test.TestCase, parameterized.TestCase):
         for output in outputs:
             self.assertAllInRange(tf.cast(output, tf.float32), -1e3, 1e3)
 
+    @slow_cases.slow_cases(
+        "Classifier",
+        "Convolutional",
+        "ConvolutionalResNet",
+        "CrossAttentionHead",
+        "DetectionHead",
+        "Detector",
+        "Segmenter",
+        "SimMIMOfSwin",
+        "SimMIMOfVisibleOnly",
+        "SimpleFeaturePyramid",
+        "Swin",
+        "SwinV2Block",
+        "SwinVersion2",
+        "ViT",
+        "ViTVisibleOnly",
+    )
     @parameterized.named_parameters(*CASES)
     def test_two_replicas_equal_one(self, case):
         one = self.train_one_step(

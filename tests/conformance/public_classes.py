@@ -37,6 +37,10 @@ class Case:
     unbatched: tuple[str, ...] = ()
     output_dtype: str | None = None
 
+    def __repr__(self):
+        """Spares absl, which puts it in every test's docstring, the arrays."""
+        return self.name
+
 
 def _floats(*shape):
     return np.random.default_rng(0).normal(size=shape).astype(np.float32)

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 
+from tests import slow_cases
 from tf_simmim import backbones
 from tf_simmim import convert
 from tf_simmim import models
@@ -245,6 +246,7 @@ class TransferTrainingTest(tf.test.TestCase, parameterized.TestCase):
         super().tearDown()
         tf.keras.mixed_precision.set_global_policy("float32")
 
+    @slow_cases.slow_cases(1, 2, 3)
     @parameterized.product(
         optimizer=["adamw", "lamb"], policy=["float32", "mixed_float16"]
     )
@@ -270,6 +272,7 @@ class TransferTrainingTest(tf.test.TestCase, parameterized.TestCase):
         for one, other in zip(got, want, strict=True):
             self.assertAllEqual(one, other)
 
+    @slow_cases.slow_cases(1, 3)
     @parameterized.product(optimizer=["adamw", "lamb"], create=[vit, swin])
     def test_moments_of_positions_are_averages_and_others_copies(
         self, optimizer, create

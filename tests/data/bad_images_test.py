@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 
+from tests import slow_cases
 from tf_simmim.data import augmentation
 from tf_simmim.data import bad_images
 from tf_simmim.data import normalization
@@ -79,6 +80,7 @@ class BadImagesTest(tf.test.TestCase, parameterized.TestCase):
     @parameterized.parameters(
         ([4],), ([0, 1, 2, 5, 9],), ([n for n in range(11) if n != 6],)
     )
+    @pytest.mark.slow
     def test_the_next_good_image_of_the_epoch_takes_the_place(self, bad):
         images = self.stream()
         whole = self.taken(images)
@@ -94,6 +96,7 @@ class BadImagesTest(tf.test.TestCase, parameterized.TestCase):
         np.testing.assert_array_equal(got["image"][good], whole["image"][good])
         self.assertLen(images.bad_images, len(bad))
 
+    @pytest.mark.slow
     def test_past_the_end_of_an_epoch_its_start_goes_on(self):
         self.spoil(9, 10)
         images = self.stream(shuffle=False)
@@ -133,6 +136,7 @@ class BadImagesTest(tf.test.TestCase, parameterized.TestCase):
             own = self.taken(self.stream(), num_workers=2, worker=worker)
             self.assertAllEqual(own["index"].reshape(-1, 2), whole[:, worker])
 
+    @pytest.mark.slow
     def test_an_element_made_eagerly_is_that_of_the_pipeline(self):
         self.spoil(0, 3, 4, 10)
         want = self.taken(self.stream())
@@ -141,6 +145,7 @@ class BadImagesTest(tf.test.TestCase, parameterized.TestCase):
             for key, value in images.element(k).items():
                 np.testing.assert_array_equal(value, want[key][k])
 
+    @pytest.mark.slow
     def test_no_batch_is_made_in_python_before_it_is_asked_for(self):
         """Or deleting the iterator could wait for Python for ever."""
         images = self.stream()
@@ -173,6 +178,7 @@ class BadImagesTest(tf.test.TestCase, parameterized.TestCase):
         self.assertIn(f"{self.path(2)}: This is not a", str(logs.output))
         self.assertRegex(str(logs.output), f"{self.path(8)}: .*PNG")
 
+    @slow_cases.slow_cases(1)
     @parameterized.parameters(0, 2)
     def test_more_than_the_cap_end_the_stream(self, max_bad_images):
         self.spoil(1, 5, 8)

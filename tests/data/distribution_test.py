@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 
+from tests import slow_cases
 from tf_simmim import data
 
 NUM_IMAGES = 11
@@ -47,6 +48,7 @@ class DistributedBatchesTest(tf.test.TestCase, parameterized.TestCase):
             seed=3,
         )
 
+    @slow_cases.slow_cases(1)
     @parameterized.parameters("arrays", "files")
     def test_each_replica_gets_its_rows_of_the_global_batch(self, kind):
         stream = self.stream(kind)
@@ -63,6 +65,7 @@ class DistributedBatchesTest(tf.test.TestCase, parameterized.TestCase):
                     np.concatenate(parts), want[key].numpy()
                 )
 
+    @slow_cases.slow_cases(1, 2, 3)
     @parameterized.parameters(
         ("arrays", 3, False),
         ("files", 1, False),

@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 from absl.testing import parameterized
 
+from tests import slow_cases
 from tf_simmim import masking
 from tf_simmim.data import augmentation
 from tf_simmim.data import centre_crop
@@ -85,6 +86,7 @@ class ImageStreamTest(tf.test.TestCase, parameterized.TestCase):
         self.assertAllInSet(everything["patch_mask"], [0, 1])
         self.assertAllEqual(everything["label"], everything["index"] % 3)
 
+    @slow_cases.slow_cases(0)
     @parameterized.parameters("random_access", "streaming")
     def test_a_restart_at_any_step_gives_the_same_rest(self, kind):
         whole = _take(_stream(kind).batches(BATCH_SIZE), NUM_BATCHES)
@@ -95,6 +97,7 @@ class ImageStreamTest(tf.test.TestCase, parameterized.TestCase):
             rest = _take(resumed, NUM_BATCHES - step)
             self.assert_same(rest, whole[step:])
 
+    @slow_cases.slow_cases(0, 2, 3, 4, 5, 6, 7)
     @parameterized.product(
         kind=("random_access", "streaming"), num_workers=(2, 4), step=(0, 3)
     )

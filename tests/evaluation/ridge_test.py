@@ -3,11 +3,9 @@
 import hypothesis
 import numpy as np
 import pytest
-import scipy.stats
 import tensorflow as tf
 from absl.testing import parameterized
 from hypothesis import strategies as st
-from sklearn import linear_model
 
 from tf_simmim import evaluation
 
@@ -45,6 +43,8 @@ class RidgeProbeTest(tf.test.TestCase, parameterized.TestCase):
         x, labels = clusters(*shape, noise=2.0)
         test, _ = clusters(M, shape[1], seed=1, noise=2.0)
         alpha = strength * len(x) * x.var(axis=0).mean()
+        from sklearn import linear_model
+
         other = linear_model.Ridge(alpha).fit(x, np.eye(L)[labels])
         probe = evaluation.RidgeProbe(x, labels, L)
         self.assertAllEqual(
@@ -60,6 +60,8 @@ class RidgeProbeTest(tf.test.TestCase, parameterized.TestCase):
             others = np.arange(len(x)) != i
             # The strength in X's own units stays; so does the intercept's
             # freedom.
+            from sklearn import linear_model
+
             fit = linear_model.Ridge(alpha, solver="svd").fit(
                 x[others], np.eye(L)[labels[others]]
             )
@@ -123,7 +125,9 @@ def test_turning_scaling_and_reordering_change_nothing(
 ):
     x, labels = clusters(*shape, seed=seed)
     test, _ = clusters(M, shape[1], seed=seed + 1)
-    turn = scipy.stats.ortho_group.rvs(shape[1], random_state=seed)
+    from scipy import stats
+
+    turn = stats.ortho_group.rvs(shape[1], random_state=seed)
     order = np.random.default_rng(seed).permutation(len(x))
     strength = data.draw(st.sampled_from([1e-3, 1.0, 30.0]))
     one = evaluation.RidgeProbe(x, labels, L)

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 from absl.testing import parameterized
 
+from tests import slow_cases
 from tests.data.sources import corpus
 from tests.export import tiny
 from tf_simmim import data
@@ -47,6 +48,7 @@ class PreprocessingTest(tf.test.TestCase, parameterized.TestCase):
         ]
         self.assertEqual(found, [4])
 
+    @slow_cases.slow_cases(1)
     @parameterized.parameters(
         (1, data.ResizeAndCentreCrop(SIZE)),
         (3, data.EvaluationCrop(SIZE, 0.8)),

@@ -15,6 +15,7 @@ import json
 import pathlib
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 
@@ -146,6 +147,10 @@ class SimMIMViTTest(SimMIMParity):
             num_heads=config["num_heads"],
         )
 
+    @pytest.mark.slow
+    def test_six_adamw_steps_xla(self):
+        super().test_six_adamw_steps_xla()
+
 
 class SimMIMSwinTest(SimMIMParity):
     __test__ = True
@@ -160,6 +165,18 @@ class SimMIMSwinTest(SimMIMParity):
             num_heads=config["num_heads"],
             window_size=config["window_size"],
         )
+
+    @pytest.mark.slow
+    def test_features_reconstruction_loss_and_every_gradient_xla(self):
+        super().test_features_reconstruction_loss_and_every_gradient_xla()
+
+    @pytest.mark.slow
+    def test_six_adamw_steps_graph(self):
+        super().test_six_adamw_steps_graph()
+
+    @pytest.mark.slow
+    def test_six_adamw_steps_xla(self):
+        super().test_six_adamw_steps_xla()
 
 
 if __name__ == "__main__":

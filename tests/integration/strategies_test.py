@@ -7,7 +7,6 @@ import time
 import numpy as np
 import pytest
 import tensorflow as tf
-from sklearn import datasets
 
 from tests.integration import cluster
 from tests.integration import programs
@@ -27,6 +26,8 @@ LAST = 15
 def flags(tmp_path_factory):
     """A folder with two classes of digits, and long enough runs on it."""
     images = tmp_path_factory.mktemp("images")
+    from sklearn import datasets
+
     for index, pixels in enumerate(datasets.load_digits().images[:200]):
         path = images / "ab"[index % 2] / f"{index:03}.png"
         path.parent.mkdir(exist_ok=True)

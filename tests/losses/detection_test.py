@@ -1,6 +1,5 @@
 """Tests for tf_simmim.losses.detection."""
 
-import keras_cv
 import numpy as np
 import tensorflow as tf
 
@@ -49,6 +48,8 @@ class DetectionLossesTest(tf.test.TestCase):
     def test_focal_loss_is_that_of_keras_cv(self):
         box, logits, targets = numbers()
         classes = np.maximum(CLASSES, -1)
+        import keras_cv
+
         focal = keras_cv.losses.FocalLoss(from_logits=True, reduction="sum")
         wanted = focal(tf.one_hot(classes, L), logits)
         got, _ = losses.detection_losses(box, logits, targets, classes)

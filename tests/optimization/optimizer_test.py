@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 from absl.testing import parameterized
 
+from tests import slow_cases
 from tf_simmim import backbones
 from tf_simmim import models
 from tf_simmim.optimization import optimizer as optimizer_lib
@@ -83,6 +84,7 @@ class CreateOptimizerTest(tf.test.TestCase, parameterized.TestCase):
             else:
                 self.assertAllClose(w, factor * start, rtol=1e-5)
 
+    @slow_cases.slow_cases(1)
     @parameterized.parameters("adamw", "lamb")
     def test_exempt_weights_stay_on_every_replica(self, name):
         strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
@@ -185,6 +187,7 @@ class CreateOptimizerTest(tf.test.TestCase, parameterized.TestCase):
         for w, start in zip(second, self.start, strict=True):
             self.assertNotAllClose(w, start)
 
+    @slow_cases.slow_cases(1)
     @parameterized.parameters(("adamw", 0.02), ("lamb", 0.1))
     def test_trains_a_model(self, name, learning_rate):
         images = self.rng.uniform(size=[2, 16, 24, 1]).astype(np.float32)

@@ -8,8 +8,6 @@ Dimension key:
 import warnings
 
 import numpy as np
-from sklearn import exceptions
-from sklearn import linear_model
 
 from tf_simmim import randomness
 from tf_simmim.data import order
@@ -129,6 +127,10 @@ class LogisticProbe:
         # these are w / 2 and -w / 2, and sum(W^2) is w^2 / 2.
         if self._labels.max() == 1:
             strength = strength / 2
+        # Imported here because it takes half a second.
+        from sklearn import exceptions
+        from sklearn import linear_model
+
         model = linear_model.LogisticRegression(
             C=1 / (strength * len(rows)), max_iter=_MOST_ITERATIONS
         )

@@ -6,7 +6,6 @@ Dimension key:
 """
 
 import numpy as np
-from sklearn import neighbors
 
 from tf_simmim.evaluation import features
 from tf_simmim.evaluation import label_checks
@@ -61,6 +60,9 @@ def knn_predictions(
             f"`temperature` must be positive. Received: {temperature}."
         )
     train_labels = label_checks.require_labels(train_labels, num_classes)
+    # Imported here because it takes half a second.
+    from sklearn import neighbors
+
     index = neighbors.NearestNeighbors(
         n_neighbors=k, metric="cosine", algorithm="brute"
     ).fit(train_features)

@@ -4,7 +4,6 @@ import dataclasses
 import math
 
 import numpy as np
-from scipy import stats
 
 _CONFIDENCE = 0.95
 
@@ -77,6 +76,9 @@ class Score:
                 "`num_correct` must lie in [0, `num_images`], and there must "
                 f"be images. Received: {num_correct} of {num_images}."
             )
+        # Imported here because it takes a quarter of a second.
+        from scipy import stats
+
         interval = stats.binomtest(num_correct, num_images).proportion_ci(
             _CONFIDENCE, method="wilson"
         )
@@ -121,6 +123,8 @@ class Score:
         mean, deviation, half = float(accuracies.mean()), 0.0, 1.0
         if n > 1:
             deviation = float(accuracies.std(ddof=1))
+            from scipy import stats
+
             quantile = float(stats.t.ppf((1 + _CONFIDENCE) / 2, n - 1))
             half = quantile * deviation / math.sqrt(n)
         counts = {"num_draws": n, "deviation": deviation}

@@ -1,15 +1,23 @@
 """Tests for the sources that come with the package's dependencies."""
 
+import functools
 import sys
 from unittest import mock
 
 import numpy as np
 import tensorflow as tf
 from absl.testing import parameterized
-from sklearn import datasets
 
 from tf_simmim.data.sources import digits
 from tf_simmim.data.sources import photos
+
+
+@functools.cache
+def _scikit_learn():
+    # Not while tests are collected: it takes half a second.
+    from sklearn import datasets
+
+    return datasets.load_digits()
 
 
 def _images(source):
@@ -25,7 +33,7 @@ def _labels(source):
 class DigitsSourceTest(tf.test.TestCase, parameterized.TestCase):
     def test_the_last_fifth_is_held_out_and_has_every_digit(self):
         train, test = digits.DigitsSource(), digits.DigitsSource("test")
-        target = datasets.load_digits().target
+        target = _scikit_learn().target
         self.assertLen(train, 1437)
         self.assertLen(test, 360)
         self.assertAllEqual(_labels(train), target[:1437])
@@ -39,7 +47,7 @@ class DigitsSourceTest(tf.test.TestCase, parameterized.TestCase):
         source = digits.DigitsSource("all")
         train, test = digits.DigitsSource(), digits.DigitsSource("test")
         self.assertLen(source, 1797)
-        self.assertAllEqual(_labels(source), datasets.load_digits().target)
+        self.assertAllEqual(_labels(source), _scikit_learn().target)
         self.assertAllEqual(
             _images(source), np.concatenate([_images(train), _images(test)])
         )
@@ -50,7 +58,7 @@ class DigitsSourceTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual(images.shape, (360, 32, 32, 1))
         self.assertEqual(images.dtype, np.uint8)
         blocks = images.reshape(360, 8, 4, 8, 4).mean(axis=(2, 4))
-        scans = datasets.load_digits().images[1437:] * 255 / 16
+        scans = _scikit_learn().images[1437:] * 255 / 16
         self.assertLess(np.abs(blocks - scans).mean(), 12)
         self.assertGreater(np.corrcoef(blocks.flat, scans.flat)[0, 1], 0.98)
 

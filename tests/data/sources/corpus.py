@@ -252,7 +252,7 @@ def _pngs():
     text = chunk(b"tEXt", b"Comment\0" + b"no tRNS here " * 50)
     end = chunk(b"IEND", b"")
     many = b"".join([chunk(b"tEXt", b"a\0b")] * 1500)
-    flat = zlib.compress(bytes(12_000 * 3 + 1) * 12_000, 9)
+    flat = zlib.compress(bytes(12_000 * 3 + 1) * 12_000, 1)
     return {
         "plain.png": _good(plain, "ordinary", pixels),
         "png_named.jpg": _good(plain, "extension", pixels),

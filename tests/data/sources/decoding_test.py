@@ -11,25 +11,31 @@ from absl.testing import parameterized
 from tests.data.sources import corpus
 from tf_simmim.data.sources import decoding
 
-_ITEMS = corpus.corpus()
-_GOOD = sorted(n for n, item in _ITEMS.items() if item.verdict == "good")
-_BAD = sorted(n for n, item in _ITEMS.items() if item.verdict == "bad")
 _LOSSY = 12  # of 255: JPEG, at an edge between two colours
 
 
 class DecodingTest(tf.test.TestCase, parameterized.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.items = corpus.corpus()
+        cls.good, cls.bad = (
+            sorted(n for n, i in cls.items.items() if i.verdict == verdict)
+            for verdict in ("good", "bad")
+        )
+
     def test_the_corpus_is_large_and_has_both_verdicts(self):
-        self.assertGreater(len(_GOOD), 40)
-        self.assertGreater(len(_BAD), 40)
+        self.assertGreater(len(self.good), 40)
+        self.assertGreater(len(self.bad), 40)
 
     @parameterized.parameters(1, 3)
     def test_a_good_file_is_decoded_to_its_size_and_colours(self, channels):
-        for name in _GOOD:
+        for name in self.good:
             with self.subTest(name):
                 self.check_good(name, channels)
 
     def check_good(self, name, channels):
-        item = _ITEMS[name]
+        item = self.items[name]
         image = decoding.decode(item.contents, channels, [name])
         self.assertEqual(image.dtype, tf.uint8)
         self.assertEqual(tuple(image.shape), (*item.size, channels))
@@ -45,8 +51,8 @@ class DecodingTest(tf.test.TestCase, parameterized.TestCase):
 
     @parameterized.parameters(1, 3)
     def test_tf_data_reads_good_files_as_eager_mode_does(self, channels):
-        contents = [_ITEMS[name].contents for name in _GOOD]
-        files = tf.data.Dataset.from_tensor_slices((contents, _GOOD))
+        contents = [self.items[name].contents for name in self.good]
+        files = tf.data.Dataset.from_tensor_slices((contents, self.good))
         images = files.map(
             lambda contents, name: decoding.decode(contents, channels, [name])
         )
@@ -62,19 +68,21 @@ class DecodingTest(tf.test.TestCase, parameterized.TestCase):
         decode = tf.function(
             lambda file, name: decoding.decode(file, channels, [name])
         )
-        for name in _BAD:
+        for name in self.bad:
             with self.subTest(name):
-                file = tf.constant(_ITEMS[name].contents)
+                file = tf.constant(self.items[name].contents)
                 with self.assertRaises(tf.errors.InvalidArgumentError) as eager:
                     decoding.decode(file, channels, [name])
                 with self.assertRaises(tf.errors.InvalidArgumentError) as graph:
                     decode(file, tf.constant(name))
                 self.assertIn(name, str(eager.exception))
-                if _ITEMS[name].reason != "damaged":
+                if self.items[name].reason != "damaged":
                     self.assertIn(name, str(graph.exception))
 
     def test_tf_data_refuses_a_bad_file_by_name(self):
-        files = tf.data.Dataset.from_tensors(_ITEMS["cut_by_one.jpg"].contents)
+        files = tf.data.Dataset.from_tensors(
+            self.items["cut_by_one.jpg"].contents
+        )
         images = files.map(lambda file: decoding.decode(file, 3, ["that one"]))
         with self.assertRaisesRegex(
             tf.errors.InvalidArgumentError, r"JPEG is cut off(.|\n)*that one"
@@ -95,7 +103,7 @@ class DecodingTest(tf.test.TestCase, parameterized.TestCase):
             lambda file, name: decoding.decode(file, 3, [name])
         )
         for name, rule in rules.items():
-            file = tf.constant(_ITEMS[name].contents)
+            file = tf.constant(self.items[name].contents)
             error = tf.errors.InvalidArgumentError
             with self.subTest(name):
                 with self.assertRaisesRegex(error, f"{rule}.*{name}"):
@@ -112,7 +120,7 @@ class DecodingTest(tf.test.TestCase, parameterized.TestCase):
             r"^This image is damaged: that one 7 \(jpeg::Uncompress",
         ):
             decoding.decode(
-                _ITEMS["no_tables.jpg"].contents,
+                self.items["no_tables.jpg"].contents,
                 3,
                 [tf.constant("that one"), tf.constant(7)],
             )
@@ -120,7 +128,7 @@ class DecodingTest(tf.test.TestCase, parameterized.TestCase):
     def test_the_limit_is_the_largest_size_that_is_read(self):
         num_pixels = corpus.HEIGHT * corpus.WIDTH
         for name in ("plain.jpg", "plain.png", "plain.gif", "plain.bmp"):
-            contents = _ITEMS[name].contents
+            contents = self.items[name].contents
             with self.subTest(name):
                 image = decoding.decode(contents, 3, [name], num_pixels)
                 self.assertEqual(image.shape, [corpus.HEIGHT, corpus.WIDTH, 3])
@@ -141,8 +149,8 @@ class DecodingTest(tf.test.TestCase, parameterized.TestCase):
             path = str(pathlib.Path(folder) / "model")
             tf.saved_model.save(module, path)
             loaded = tf.saved_model.load(path)
-        for name in _GOOD:
-            contents = _ITEMS[name].contents
+        for name in self.good:
+            contents = self.items[name].contents
             self.assertAllEqual(
                 loaded.decode(tf.constant(contents)),
                 decoding.decode(contents, 3, [name]),
@@ -150,7 +158,7 @@ class DecodingTest(tf.test.TestCase, parameterized.TestCase):
         with self.assertRaisesRegex(
             tf.errors.InvalidArgumentError, "the request"
         ):
-            loaded.decode(tf.constant(_ITEMS["cut_by_two.jpg"].contents))
+            loaded.decode(tf.constant(self.items["cut_by_two.jpg"].contents))
 
     @parameterized.parameters(0, -1)
     def test_a_limit_that_nothing_meets_is_refused(self, max_pixels):
@@ -159,7 +167,7 @@ class DecodingTest(tf.test.TestCase, parameterized.TestCase):
 
     def test_orientations_5_to_8_exchange_the_sides(self):
         # Stored lying, 24 rows of 16; `size` in the corpus is upright.
-        contents = _ITEMS["orientation_6_big.jpg"].contents
+        contents = self.items["orientation_6_big.jpg"].contents
         stored = tf.io.decode_jpeg(contents)
         self.assertEqual(stored.shape, [corpus.WIDTH, corpus.HEIGHT, 3])
         image = decoding.decode(contents, 3, ["lying"])

@@ -1,6 +1,7 @@
 """Mutated files: no crash, no hang, no memory lost, whatever the bytes."""
 
 import contextlib
+import functools
 import os
 import pathlib
 import queue
@@ -24,12 +25,15 @@ _PATIENCE = 60.0
 _MAX_GROWTH = 300.0  # MB
 _NUM_WARM = 50  # files before memory counts: pools and first calls
 
+
 # The bomb is as large as all the others together, and refused by its header.
-_FILES = [
-    item.contents
-    for name, item in sorted(corpus.corpus().items())
-    if len(item.contents) < 100_000
-]
+@functools.cache  # Not while tests are collected.
+def _files():
+    return [
+        item.contents
+        for _, item in sorted(corpus.corpus().items())
+        if len(item.contents) < 100_000
+    ]
 
 
 class Decoder:
@@ -111,7 +115,7 @@ def _saved(contents):
 @strategies.composite
 def mutated_files(draw):
     """Draws a file of the corpus, changed in up to four ways."""
-    contents = bytearray(draw(strategies.sampled_from(_FILES)))
+    contents = bytearray(draw(strategies.sampled_from(_files())))
     for _ in range(draw(strategies.integers(1, 4))):
         kind = draw(strategies.sampled_from(["set", "cut", "splice", "copy"]))
         # Half of all places in the header, where the sizes are.
@@ -125,7 +129,7 @@ def mutated_files(draw):
         elif kind == "cut":
             del contents[place : place + draw(strategies.integers(1, 400))]
         elif kind == "splice":
-            other = draw(strategies.sampled_from(_FILES))
+            other = draw(strategies.sampled_from(_files()))
             start = draw(strategies.integers(0, len(other)))
             contents[place:] = other[start:]
         else:
@@ -152,7 +156,7 @@ class MutationTest(tf.test.TestCase):
         def decode(contents):
             decoder.decode(contents)
 
-        for contents in _FILES[:_NUM_WARM]:
+        for contents in _files()[:_NUM_WARM]:
             decoder.decode(contents)
         decode()
         num_good = decoder.verdicts.count("good")

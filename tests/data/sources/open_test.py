@@ -6,6 +6,7 @@ import tempfile
 import tensorflow as tf
 from absl.testing import parameterized
 
+from tests import slow_cases
 from tf_simmim.data import sources
 
 
@@ -37,6 +38,7 @@ class OpenSourceTest(tf.test.TestCase, parameterized.TestCase):
         self.assertLen(source, 1)
         self.assertEqual(source.channels, 1)
 
+    @slow_cases.slow_cases(1)
     @parameterized.parameters("folder:{}", "tfrecord:{}/*.tfrecord")
     def test_the_limit_on_pixels_reaches_the_source(self, form):
         image = tf.io.encode_png(tf.zeros([4, 6, 3], tf.uint8)).numpy()

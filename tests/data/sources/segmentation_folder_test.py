@@ -10,6 +10,7 @@ import tensorflow as tf
 from absl.testing import parameterized
 from PIL import Image
 
+from tests import slow_cases
 from tf_simmim import data
 from tf_simmim.data.sources import segmentation_folder
 
@@ -141,6 +142,7 @@ class SegmentationFolderSourceTest(tf.test.TestCase, parameterized.TestCase):
         with self.assertRaisesRegex(ValueError, r"needs .* classes\.txt"):
             self.open()
 
+    @slow_cases.slow_cases("size")
     @parameterized.named_parameters(
         ("size", np.zeros([9, 6], np.uint8), r"6 and 9 px. Received: 9 and 6"),
         ("no_class", np.full(SIZE, 4, np.uint8), r"0\.\.3, and 255.*: 4 in"),

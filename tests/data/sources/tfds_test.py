@@ -10,6 +10,7 @@ import tensorflow_datasets as tfds
 from absl.testing import parameterized
 from array_record.python import array_record_module
 
+from tests import slow_cases
 from tests.data.sources import corpus
 from tf_simmim.data.sources import tfds as tfds_source
 from tf_simmim.data.sources import tfds_boxes
@@ -247,6 +248,7 @@ class TFDSSourceTest(tf.test.TestCase, parameterized.TestCase):
         found = tfds_boxes.boxes_of(objects, tf.zeros([40, 60, 3]))
         self.assertAllEqual(found["box_classes"], range(100))
 
+    @slow_cases.slow_cases(1)
     @parameterized.parameters(*FORMATS)
     def test_every_epoch_has_every_image_in_its_own_order(self, file_format):
         self.prepare(file_format, {"train": 13, "test": 2})
@@ -288,6 +290,7 @@ class TFDSSourceTest(tf.test.TestCase, parameterized.TestCase):
             test, [(i, border + i) for i in range(num_images - border)]
         )
 
+    @slow_cases.slow_cases(0)
     @parameterized.product(
         file_format=FORMATS,
         others=((), ("test",), ("extra", "validation")),
@@ -353,6 +356,7 @@ class TFDSSourceTest(tf.test.TestCase, parameterized.TestCase):
         with self.assertRaisesRegex(ValueError, "feature `image` of uint8"):
             self.open()
 
+    @slow_cases.slow_cases(1)
     @parameterized.parameters(*FORMATS)
     def test_files_are_read_by_the_rules_of_a_folder(self, file_format):
         lying = corpus.corpus()["orientation_6_big.jpg"]

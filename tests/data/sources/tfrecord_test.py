@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 
+from tests import slow_cases
 from tf_simmim.data import centre_crop
 from tf_simmim.data import damaged_records_error
 from tf_simmim.data import normalization
@@ -102,6 +103,7 @@ class TFRecordSourceTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual(self.numbers(source, shuffle=False), want)
         self.assertCountEqual(self.numbers(source, seed=1), want)
 
+    @pytest.mark.slow
     def test_every_epoch_has_its_own_order_and_keeps_it(self):
         self.write_shards()
         source = tfrecord.TFRecordSource(self.pattern)
@@ -111,6 +113,7 @@ class TFRecordSourceTest(tf.test.TestCase, parameterized.TestCase):
         self.assertNotEqual(self.numbers(source, seed=2, epoch=0), first)
         self.assertNotEqual(first, sorted(first))
 
+    @pytest.mark.slow
     def test_a_stream_is_entered_anywhere(self):
         self.write_shards()
         source = tfrecord.TFRecordSource(self.pattern)
@@ -178,6 +181,9 @@ class TFRecordSourceTest(tf.test.TestCase, parameterized.TestCase):
         self.assertIsNotNone(images.error)
         return str(images.error)
 
+    @slow_cases.slow_cases(
+        "checksum_of_contents", "checksum_of_length", "length"
+    )
     @parameterized.named_parameters(
         ("length", 4, 0),
         ("checksum_of_length", 4, 9),
@@ -195,6 +201,7 @@ class TFRecordSourceTest(tf.test.TestCase, parameterized.TestCase):
         self.assertIn("was changed", error)
         self.assertNotIn("data-01", error)
 
+    @slow_cases.slow_cases("between_records")
     @parameterized.named_parameters(
         ("inside_a_record", -3, "data-02: record 4, at byte .* is cut off"),
         ("between_records", 0, "data-02 has 5 records of 14"),
@@ -205,6 +212,7 @@ class TFRecordSourceTest(tf.test.TestCase, parameterized.TestCase):
         )
         self.assertRegex(error, message)
 
+    @slow_cases.slow_cases("exchanged", "removed")
     @parameterized.named_parameters(
         ("emptied", lambda path: os.truncate(path, 0), " has 0 records of 14"),
         ("removed", lambda path: path.unlink(), " is gone"),

@@ -139,11 +139,13 @@ class NonFiniteWatchTest(tf.test.TestCase, parameterized.TestCase):
         store = training.CheckpointStore(self.directory / "checkpoints")
         self.assertEqual(store.latest(), 6)
 
+    @pytest.mark.slow
     def test_four_in_a_row_do_not_stop_it(self):
         model = self.train(create_stream([2, 4, 6, 8]), last_step=7)
         self.assertEqual(model.skipped_steps.count(), 4)
 
     @parameterized.parameters((6_999, 6), (7_000, 7))
+    @pytest.mark.slow
     def test_a_thousandth_of_all_steps_stops_the_run(self, total, limit):
         stream = create_stream([0, 4, 6, 8])  # 4 of 7 steps, again and again
         with self.assertRaisesRegex(
@@ -182,6 +184,7 @@ class NonFiniteWatchTest(tf.test.TestCase, parameterized.TestCase):
         self.assertLen(logs.output, 1)
         self.assertEqual(self.rows(), want)
 
+    @pytest.mark.slow
     def test_rows_past_the_checkpoint_are_written_again(self):
         stream = create_stream([3, 5, 8])
         self.train(stream, last_step=2)

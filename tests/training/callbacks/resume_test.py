@@ -143,6 +143,7 @@ class ResumeTest(tf.test.TestCase, parameterized.TestCase):
         file = self.whole / "checkpoints/step-00000013/manifest.json"
         self.assertEqual(json.loads(file.read_text())["metadata"], {"seed": 4})
 
+    @pytest.mark.slow
     def test_early_stop_leaves_a_checkpoint_and_no_row(self):
         train(self.directory, stop_at=6, politely=True)
         store = checkpoints.CheckpointStore(self.directory / "checkpoints")
