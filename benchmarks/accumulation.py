@@ -25,11 +25,11 @@ from absl import app  # noqa: E402
 from absl import flags  # noqa: E402
 
 from tf_simmim.programs import command_line  # noqa: E402
+from tf_simmim.programs import pretrain  # noqa: E402, F401  (flagfiles set its flags)
 from tf_simmim.programs.flags import compute_flags  # noqa: E402
 from tf_simmim.programs.flags import data_flags  # noqa: E402
-from tf_simmim.programs.flags import model_flags  # noqa: E402
 from tf_simmim.programs.flags import optimization_flags  # noqa: E402
-from tf_simmim.programs.flags import run_flags  # noqa: E402, F401  (flagfiles set its flags)
+from tf_simmim.programs.flags import prediction_flags  # noqa: E402
 
 _MICRO_BATCH_SIZE = flags.DEFINE_integer(
     "micro_batch_size", 8, "Images of a micro-batch.", lower_bound=1
@@ -44,7 +44,7 @@ _NUM_IMAGES = 1281167
 
 def create_steps():
     """Returns {(images, accumulation steps): step}, {same: peak memory}."""
-    model = model_flags.create_simmim(data_flags.image_size(), 3, seed=0)
+    model = prediction_flags.create_simmim(data_flags.image_size(), 3, seed=0)
     schedule = optimization_flags.create_schedule(_NUM_IMAGES)
     model.compile(
         optimization_flags.create_optimizer(model, schedule),

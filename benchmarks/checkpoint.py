@@ -29,9 +29,10 @@ from absl import flags  # noqa: E402
 
 from tf_simmim import training  # noqa: E402
 from tf_simmim.programs import command_line  # noqa: E402
+from tf_simmim.programs import pretrain  # noqa: E402, F401  (flagfiles set its flags)
 from tf_simmim.programs.flags import data_flags  # noqa: E402
-from tf_simmim.programs.flags import model_flags  # noqa: E402
 from tf_simmim.programs.flags import optimization_flags  # noqa: E402
+from tf_simmim.programs.flags import prediction_flags  # noqa: E402
 from tf_simmim.programs.flags import run_flags  # noqa: E402
 from tf_simmim.training import checkpoint_folders  # noqa: E402
 from tf_simmim.training import files  # noqa: E402
@@ -93,7 +94,7 @@ class Stopwatch:
 
 def create_model():
     """Returns the compiled model of the flags."""
-    model = model_flags.create_simmim(data_flags.image_size(), 3, seed=0)
+    model = prediction_flags.create_simmim(data_flags.image_size(), 3, seed=0)
     schedule = optimization_flags.create_schedule(_NUM_IMAGES)
     model.compile(optimization_flags.create_optimizer(model, schedule))
     model.optimizer.build(model.trainable_variables)

@@ -9,11 +9,10 @@ from absl import logging
 from absl.testing import flagsaver
 
 from tf_simmim.programs import command_line
-from tf_simmim.programs import pretrain  # noqa: F401  (defines all flags)
-from tf_simmim.programs import training_program
+from tf_simmim.programs import earlier_run
+from tf_simmim.programs import pretrain
 from tf_simmim.programs.flags import compute_flags
 from tf_simmim.programs.flags import optimization_flags
-from tf_simmim.programs.flags import run_flags
 
 FLAGS = flags.FLAGS
 
@@ -50,8 +49,9 @@ def test_flags_of_computing_are_flags_of_a_run():
     assert "--precision=float16" in lines
     assert "--jit_compile" in lines
     assert "--accumulation_steps=2" in lines
-    assert {"jit_compile", "accumulation_steps"} <= run_flags.CHANGEABLE
-    assert "precision" not in run_flags.CHANGEABLE
+    free = earlier_run.changeable(pretrain.Pretraining.flag_groups)
+    assert {"jit_compile", "accumulation_steps"} <= free
+    assert "precision" not in free
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_going_on_with_other_rounding_is_a_warning(before, now, warning):
         text = command_line.resolved_text()
     parse(*now)
     with mock.patch.object(logging, "warning") as warn:
-        training_program.warn_of_other_rounding(text)
+        earlier_run.warn_of_other_rounding(text)
     said = [call.args[0] % call.args[1:] for call in warn.call_args_list]
     assert len(said) == (warning is not None)
     for line in said:

@@ -7,6 +7,7 @@ from absl import flags
 from absl.testing import flagsaver
 
 from tf_simmim import training
+from tf_simmim.programs import earlier_run
 from tf_simmim.programs.flags import curriculum_flags
 
 FLAGS = flags.FLAGS
@@ -66,7 +67,7 @@ def test_schedules_hold_from_their_epochs_on():
         training.Phase(20, (48, 64), 0.7, 16),
     )
     words = "48x64 px with a mask ratio of 0.7 and mask patches of 16 px"
-    assert curriculum_flags.text(got[2]) == f"{words}, from step 20 on"
+    assert str(got[2]) == f"{words}, from step 20 on"
 
 
 @pytest.mark.parametrize(
@@ -165,15 +166,20 @@ def store(metadata):
     return types.SimpleNamespace(newest_valid=lambda: {"metadata": metadata})
 
 
+def trained_phase(phases, store):
+    context = types.SimpleNamespace(phases=phases, store=store)
+    return earlier_run._trained_phase(context)
+
+
 def test_a_checkpoint_knows_its_phase():
     curriculum = phases("--image_size_schedule=32@0,48@1")
     found = {"phase": curriculum_flags.describe(curriculum, 1)}
-    assert curriculum_flags.trained_phase(curriculum, store(found)) == 1
+    assert trained_phase(curriculum, store(found)) == 1
     # Without schedules nothing is read.
-    assert curriculum_flags.trained_phase(curriculum[:1], None) == 0
+    assert trained_phase(curriculum[:1], None) == 0
     found["phase"]["number"] = 2
     with pytest.raises(ValueError, match="a checkpoint of phase 3"):
-        curriculum_flags.trained_phase(curriculum, store(found))
+        trained_phase(curriculum, store(found))
     evaluated = curriculum_flags.phase_to_evaluate({"metadata": found})
     assert evaluated == training.Phase(0, (48, 48), 0.4, 8)
     for spoilt in ({}, {"phase": 3}, {"phase": {"image_size": "many"}}):

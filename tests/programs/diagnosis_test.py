@@ -8,8 +8,8 @@ from absl.testing import flagsaver
 from tf_simmim.programs import diagnosis
 from tf_simmim.programs import measurement
 from tf_simmim.programs.flags import data_flags  # noqa: F401  (defines --dataset)
-from tf_simmim.programs.flags import model_flags
 from tf_simmim.programs.flags import optimization_flags
+from tf_simmim.programs.flags import prediction_flags
 from tf_simmim.training import step_cost
 
 FLAGS = flags.FLAGS
@@ -29,7 +29,7 @@ def parse(*arguments):
 
 def mask_report(*arguments, distance=15.0, image_size=(192, 160)):
     parse(*TINY, *arguments)
-    model = model_flags.create_simmim(image_size, channels=1, seed=0)
+    model = prediction_flags.create_simmim(image_size, channels=1, seed=0)
     report = diagnosis.Report()
     diagnosis.add_mask(report, model, distance)
     return report
@@ -100,7 +100,7 @@ def test_few_updates_are_warned_of_with_a_length_that_has_more():
 
 def cost_report(*arguments, activation_bytes):
     parse(*TINY, *arguments)
-    model = model_flags.create_simmim((32, 48), channels=1, seed=0)
+    model = prediction_flags.create_simmim((32, 48), channels=1, seed=0)
     optimizer = tf.keras.optimizers.Adam()
     optimizer.build(model.trainable_variables)
     report = diagnosis.Report()

@@ -9,6 +9,7 @@ from absl.testing import flagsaver
 
 from tf_simmim import data
 from tf_simmim import evaluation
+from tf_simmim.programs import open_streams
 from tf_simmim.programs import pretrain  # noqa: F401  (defines all flags)
 from tf_simmim.programs.flags import data_flags
 from tf_simmim.programs.flags import evaluation_flags
@@ -127,11 +128,13 @@ def create(*arguments, train=None, test=None):
     parse("--log_every_steps=5", "--validate_every_steps=5", *arguments)
     data_flags.open_source()  # for its statistics
     return online_evaluation_flags.create_evaluation(
-        *(train or source(), test or source()),
+        train or source(),
+        test or source(),
         num_blocks=2,
         image_size=(32, 32),
         seed=0,
         last_step=9,
+        streams=open_streams.OpenStreams(),
     )
 
 
@@ -151,7 +154,13 @@ def test_judging_a_run_needs_held_out_images():
     parse("--log_every_steps=5", "--evaluate_every=5", "--validation_split=")
     with pytest.raises(ValueError, match="needs held-out images"):
         online_evaluation_flags.create_evaluation(
-            source(), None, 2, (32, 32), seed=0, last_step=9
+            source(),
+            None,
+            num_blocks=2,
+            image_size=(32, 32),
+            seed=0,
+            last_step=9,
+            streams=open_streams.OpenStreams(),
         )
 
 
@@ -181,5 +190,11 @@ def test_images_that_are_trained_on_do_not_judge():
     held_out = data_flags.open_validation_source()
     with pytest.raises(ValueError, match="must not hold the held-out ones"):
         online_evaluation_flags.create_evaluation(
-            source, held_out, 1, (16, 16), 0, 100
+            source,
+            held_out,
+            num_blocks=1,
+            image_size=(16, 16),
+            seed=0,
+            last_step=100,
+            streams=open_streams.OpenStreams(),
         )

@@ -9,7 +9,7 @@ from tf_simmim import models
 from tf_simmim.programs import command_line
 from tf_simmim.programs import model_description
 from tf_simmim.programs.flags import data_flags  # noqa: F401  (flags of a run)
-from tf_simmim.programs.flags import model_flags
+from tf_simmim.programs.flags import prediction_flags
 
 FLAGS = flags.FLAGS
 SIZE = (32, 64)
@@ -64,7 +64,7 @@ def test_the_flags_make_the_same_model(name, tmp_path):
     command_line._require_run_flags(path)
     FLAGS.unparse_flags()
     FLAGS(["program", "--dataset=builtin:digits", f"--flagfile={path}"])
-    got = model_flags.create_simmim(SIZE, FLAGS.channels, seed=0)
+    got = prediction_flags.create_simmim(SIZE, FLAGS.channels, seed=0)
     want, config = model.get_config(), got.get_config()
     for one in (want, config):
         one.pop("name", None)

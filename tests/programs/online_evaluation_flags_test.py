@@ -6,7 +6,7 @@ from absl import flags
 from absl.testing import flagsaver
 
 from tf_simmim import data
-from tf_simmim.programs import pretrain  # noqa: F401  (defines the other flags)
+from tf_simmim.programs import open_streams
 from tf_simmim.programs.flags import online_evaluation_flags
 
 
@@ -19,5 +19,11 @@ def test_a_single_class_is_refused():
         flags.FLAGS(["program", "--dataset=theirs", "--evaluate_every=100"])
         with pytest.raises(ValueError, match="two classes.*theirs, 'ant'"):
             online_evaluation_flags.create_evaluation(
-                source, source, 2, (6, 9), seed=0, last_step=9
+                source,
+                source,
+                num_blocks=2,
+                image_size=(6, 9),
+                seed=0,
+                last_step=9,
+                streams=open_streams.OpenStreams(),
             )

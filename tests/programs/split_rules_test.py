@@ -7,12 +7,13 @@ from absl import flags
 from absl.testing import flagsaver
 
 from tf_simmim.programs import command_line
-from tf_simmim.programs import pretrain  # noqa: F401  (defines the other flags)
+from tf_simmim.programs import earlier_run
+from tf_simmim.programs import pretrain
 from tf_simmim.programs import split_rules
 from tf_simmim.programs.flags import data_flags
-from tf_simmim.programs.flags import run_flags
 
 FLAGS = flags.FLAGS
+FREE = earlier_run.changeable(pretrain.Pretraining.flag_groups)
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +50,7 @@ def test_a_new_run_writes_its_rules_down_and_goes_on_with_them(
     (tmp_path / "run").mkdir()
     (tmp_path / "run/flags.txt").write_text(text)
     assert held_out(*arguments) == "val"
-    command_line.require_same_settings(text, run_flags.CHANGEABLE)
+    command_line.require_same_settings(text, FREE)
 
 
 @pytest.mark.parametrize("given", [(), ("--split_rules=1",)])
@@ -66,15 +67,13 @@ def test_a_run_from_before_the_rules_keeps_those_of_then(
 
     assert held_out(*arguments) == "test"
     assert "began before --split_rules had numbers" in caplog.text
-    command_line.require_same_settings(file.read_text(), run_flags.CHANGEABLE)
+    command_line.require_same_settings(file.read_text(), FREE)
     assert "split_rules" not in command_line.resolved_text()
 
     # Others are other images, which is refused like any other setting.
     assert held_out(*arguments, "--split_rules=2") == "val"
     with pytest.raises(ValueError, match="Received: --split_rules=2"):
-        command_line.require_same_settings(
-            file.read_text(), run_flags.CHANGEABLE
-        )
+        command_line.require_same_settings(file.read_text(), FREE)
 
 
 @pytest.mark.parametrize(

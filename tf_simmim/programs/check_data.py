@@ -226,5 +226,4 @@ def launch(argv):
     """
     # SOURCE may stand before, between or after the flags, for --dataset.
     FLAGS.set_gnu_getopt(True)
-    FLAGS.set_default("dataset", "")
-    command_line.run(main, argv)
+    command_line.run(main, argv, flag_defaults={"dataset": ""})

@@ -7,45 +7,39 @@ from tf_simmim import evaluation
 from tf_simmim import optimization
 from tf_simmim import training
 from tf_simmim import visualization
-from tf_simmim.programs import command_line
-from tf_simmim.programs.flags import data_flags
-from tf_simmim.programs.flags import run_flags
-from tf_simmim.programs.flags import strategy_flags
+from tf_simmim.programs import run_callbacks
 
 
-@command_line.plain_errors()
-@strategy_flags.lost_workers()
-@data_flags.named_errors()
-def evaluate(run, model, held_out, strategy, workers):
+def write(context, stage):
     """Judges a classifier by all held-out images, and leaves what it found.
 
     In the run's folder: evaluation.json and confusion_matrix.png. Where the
     optimizer keeps averages of the weights, these are judged.
 
     Args:
-        run: `training.RunDirectory`.
-        model: `models.Classifier`, compiled, with class names.
-        held_out: `data.ImageStream`; None to do nothing.
-        strategy: tf.distribute.Strategy.
-        workers: `training.Workers`. All take part, the chief writes.
+        context: `RunContext`. All workers call this, the chief writes.
+        stage: `Stage` of a `models.Classifier` with class names.
     """
-    if held_out is None:
-        return
-    batches, _ = run_flags.validation_batches(
-        strategy, held_out, len(held_out.source)
+    model = stage.model
+    batches, _ = run_callbacks.validation_batches(
+        context.strategy, stage.held_out, len(context.held_out)
     )
     with optimization.averaged_weights(model):
-        logits, labels = evaluation.predict_logits(model, batches, strategy)
-    if not workers.is_chief:
+        logits, labels = evaluation.predict_logits(
+            model, batches, context.strategy
+        )
+    if not context.workers.is_chief:
         return
     report = evaluation.classification_report(logits, labels, model.class_names)
     step = int(model.optimizer.iterations.numpy())
     results = {"step": step, **report.to_json()}
     # One line for each entry: a matrix would fill thousands.
     lines = [f'  "{k}": {json.dumps(v)}' for k, v in results.items()]
-    with atomic_file.replacing(run.path / "evaluation.json") as file:
+    with atomic_file.replacing(
+        context.directory.path / "evaluation.json"
+    ) as file:
         file.write(("{\n" + ",\n".join(lines) + "\n}\n").encode())
-    file = run.path / "confusion_matrix.png"
+    file = context.directory.path / "confusion_matrix.png"
     with training.going_on_without(str(file)):
         picture = visualization.confusion_matrix(
             report.confusion, report.class_names

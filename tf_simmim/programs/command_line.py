@@ -15,23 +15,12 @@ from absl import logging
 from tf_simmim import data
 from tf_simmim import training
 
-# The modules of flags/ whose flags make up a run's flags.txt.
-_FLAG_MODULES = (
-    "compute_flags",
-    "curriculum_flags",
-    "data_flags",
-    "dense_flags",
-    "detect_flags",
-    "finetune_flags",
-    "model_flags",
-    "online_evaluation_flags",
-    "optimization_flags",
-    "run_flags",
-    "strategy_flags",
-)
 _FLAGS = "tf_simmim.programs.flags"
 _EXPERIMENTS = pathlib.Path(__file__).parents[2] / "experiments"
 _FOLDERS = (_EXPERIMENTS, _EXPERIMENTS / "flags")
+# Flags that flags.txt of runs of version 0.1.0 may set for programs that never
+# had a use for them.
+RETIRED = ("evaluate_every", "evaluate_blocks")
 # What flags.txt of every run that fine-tunes has, and no other.
 _OF_FINE_TUNING = "--pretrained="
 _FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -39,7 +28,15 @@ _FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _OPERATION = re.compile(r"^\{\{.*?\}\}\s*|\s*\[(\[\{\{|Op:).*")
 
 
-def run(main, argv: list[str], may_lose_output: bool = False) -> None:
+def run(
+    main,
+    argv: list[str],
+    *,
+    program=None,
+    flag_groups=(),
+    flag_defaults=None,
+    may_lose_output: bool = False,
+) -> None:
     """Runs a program as `app.run` does, with what every program here needs.
 
     Flagfiles are looked up (`resolve`). What it prints and logs must not end
@@ -49,6 +46,10 @@ def run(main, argv: list[str], may_lose_output: bool = False) -> None:
     Args:
         main: function of the arguments that are left over.
         argv: list of str. The command line, program name first.
+        program: module whose docstring and flags --help shows. Default: the
+            one of `main`.
+        flag_groups: sequence of modules, whose flags it takes as well.
+        flag_defaults: dict {name: default of that flag in this program}.
         may_lose_output: whether it has done what it is for also where what it
             printed was lost, on a full disk: what it leaves are files.
 
@@ -61,7 +62,8 @@ def run(main, argv: list[str], may_lose_output: bool = False) -> None:
             stream.reconfigure(errors="backslashreplace")
         setattr(sys, name, training.SurvivingStream(stream))
     logging.get_absl_handler().python_handler.stream = sys.stderr
-    _show_in_help(sys.modules[main.__module__])
+    take_flags(flag_groups, flag_defaults or {})
+    _show_in_help(program or sys.modules[main.__module__], flag_groups)
     argv = resolve(argv)
     require_utf_8(argv)
 
@@ -83,11 +85,30 @@ def run(main, argv: list[str], may_lose_output: bool = False) -> None:
     app.run(main_with_output, argv=argv)
 
 
-def _show_in_help(program):
+def take_flags(flag_groups, flag_defaults) -> None:
+    """Makes groups of flags those of this process, with a program's defaults.
+
+    To be called before flags are parsed.
+
+    Args:
+        flag_groups: sequence of modules that define flags.
+        flag_defaults: dict {name of a flag: default}.
+    """
+    for group in flag_groups:
+        for flag in flags.FLAGS.get_flags_for_module(group):
+            flags.FLAGS.register_key_flag_for_module(_FLAGS, flag)
+    for name, value in flag_defaults.items():
+        flags.FLAGS.set_default(name, value)
+
+
+def _show_in_help(program, flag_groups):
     """Lets --help describe a program, and not the file that launches it."""
     sys.modules["__main__"].__doc__ = program.__doc__
     for flag in flags.FLAGS.get_key_flags_for_module(program):
         flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
+    for group in flag_groups:
+        for flag in flags.FLAGS.get_flags_for_module(group):
+            flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
 
 
 def require_utf_8(argv: list[str]) -> None:
@@ -280,6 +301,15 @@ def _require_run_flags(flags_file):
             )
 
 
+def with_retired_flags(argv: list[str]) -> list[str]:
+    """Returns `argv`, so that flags that have gone (`RETIRED`) are no error.
+
+    Args:
+        argv: list of str. A command line, program name first.
+    """
+    return [argv[0], f"--undefok={','.join(RETIRED)}", *argv[1:]]
+
+
 def refuse_leftovers(argv: list[str]) -> None:
     """Stops when words are left over that no flag has taken.
 
@@ -347,13 +377,13 @@ def _exit(why, is_full):
 
 def own_flags() -> list[flags.Flag]:
     """Returns the flags that describe a run, absl's and others left out."""
-    by_module = flags.FLAGS.flags_by_module_dict()
-    own = [
-        flag
-        for name in _FLAG_MODULES
-        for flag in by_module.get(f"{_FLAGS}.{name}", ())
-    ]
-    return sorted(own, key=lambda flag: flag.name)
+    own = {
+        flag.name: flag for flag in flags.FLAGS.get_key_flags_for_module(_FLAGS)
+    }
+    for module, defined in flags.FLAGS.flags_by_module_dict().items():
+        if module.startswith(f"{_FLAGS}."):
+            own |= {flag.name: flag for flag in defined}
+    return [own[name] for name in sorted(own)]
 
 
 def resolved_text() -> str:

@@ -22,8 +22,8 @@ from tf_simmim import convert
 from tf_simmim import training
 from tf_simmim.programs import command_line
 from tf_simmim.programs import model_description
+from tf_simmim.programs.flags import backbone_flags
 from tf_simmim.programs.flags import data_flags
-from tf_simmim.programs.flags import model_flags
 
 FLAGS = flags.FLAGS
 # What weights do not always tell.
@@ -88,7 +88,7 @@ def main(argv):
 def require_no_other_flags():
     """Refuses flags of training that would change nothing here."""
     by_module = FLAGS.flags_by_module_dict()
-    modules = (data_flags, model_flags)
+    modules = (backbone_flags, data_flags)
     given = [
         f"--{flag.name}"
         for module in modules
@@ -160,5 +160,4 @@ def launch(argv):
     """
     # IN and OUT may stand before, between or after the flags.
     FLAGS.set_gnu_getopt(True)
-    FLAGS.set_default("dataset", "")
-    command_line.run(main, argv)
+    command_line.run(main, argv, flag_defaults={"dataset": ""})

@@ -16,41 +16,43 @@ with a checkpoint; its exit code is then 130, 143 or 129. Under `nohup` it
 outlives the terminal.
 """
 
-from absl import flags
-
-from tf_simmim.programs import command_line
-from tf_simmim.programs import dense_program
+from tf_simmim import models
+from tf_simmim.programs import dense_task
 from tf_simmim.programs import detection_results
-from tf_simmim.programs.flags import compute_flags
-from tf_simmim.programs.flags import data_flags
+from tf_simmim.programs import train
 from tf_simmim.programs.flags import dense_flags
 from tf_simmim.programs.flags import detect_flags
-from tf_simmim.programs.flags import finetune_flags
-from tf_simmim.programs.flags import model_flags
-from tf_simmim.programs.flags import optimization_flags
-from tf_simmim.programs.flags import run_flags
-from tf_simmim.programs.flags import strategy_flags
-
-# So that --help shows them.
-for _module in (
-    *(compute_flags, data_flags, dense_flags, detect_flags, finetune_flags),
-    *(model_flags, optimization_flags, run_flags, strategy_flags),
-):
-    flags.adopt_module_key_flags(_module)
 
 
-def main(argv):
-    """Runs the program."""
-    command_line.refuse_leftovers(argv)
-    dense_program.run(
-        dense_program.Task(
-            open_sources=detect_flags.open_sources,
-            create_model=detect_flags.create_detector,
-            training_stream=detect_flags.training_stream,
-            evaluation_stream=detect_flags.evaluation_stream,
-            write_results=detection_results.write,
-        )
+class Detection(dense_task.DenseTask):
+    """Learns to find objects, and to tell their classes."""
+
+    flag_groups = (*dense_task.DenseTask.flag_groups, detect_flags)
+    flag_defaults = {
+        **dense_task.DenseTask.flag_defaults,
+        "name": "detect",
+        "pyramid_width": 256,
+    }
+    kind = "boxes"
+    rule = (
+        "The images must have boxes around their objects, as in "
+        "builtin:digit_scenes or coco:JSON."
     )
+
+    def names_of(self, source):
+        return source.box_class_names
+
+    def create_model(self, context, phase, pretrained):
+        return models.Detector(
+            self.create_backbone(context, pretrained),
+            len(self.names_of(context.source)),
+            width=dense_flags.PYRAMID_WIDTH.value,
+            num_convolutions=detect_flags.NUM_CONVOLUTIONS.value,
+            seed=context.seed,
+        )
+
+    def write_results(self, context, stage, scores):
+        detection_results.write(context, stage, scores)
 
 
 def launch(argv):
@@ -59,5 +61,4 @@ def launch(argv):
     Args:
         argv: list of str. The command line, program name first.
     """
-    detect_flags.configure()
-    command_line.run(main, argv, may_lose_output=True)
+    train.launch(Detection(), argv)

@@ -19,26 +19,27 @@ _TRUTH = ("boxes", "box_classes")
 _FOUND = ("boxes", "classes", "confidence")
 
 
-def write(run, model, scores, held_out, workers):
+def write(context, stage, scores):
     """Writes detection.json and predictions.png, and prints the scores.
 
     Args:
-        run: `training.RunDirectory`.
-        model: `models.Detector` that has just been evaluated.
-        scores: dict. What the evaluation returned: the loss and its parts.
-        held_out: `data.ImageStream` of the images that it was evaluated on.
-        workers: `training.Workers`. All call this, the chief writes.
+        context: `RunContext`. All workers call this, the chief writes.
+        stage: `Stage` of a `models.Detector` that has just been evaluated.
+        scores: dict. What the evaluation returned: its loss, and more.
     """
+    model, held_out = stage.model, stage.held_out
     class_names = held_out.source.box_class_names
     # By all workers: one that has ended would end the others.
     truth, found = _detect(model, held_out)
-    if not workers.is_chief:
+    if not context.workers.is_chief:
         return
     report = evaluation.detection_report(truth, found, class_names)
     step = int(model.optimizer.iterations.numpy())
     scores = {name: float(scores[name]) for name in sorted(scores)}
     results = {"step": step, **scores, **report.to_json()}
-    with atomic_file.replacing(run.path / "detection.json") as file:
+    with atomic_file.replacing(
+        context.directory.path / "detection.json"
+    ) as file:
         file.write((json.dumps(results, indent=2) + "\n").encode())
 
     num_drawn = min(dense_flags.NUM_DRAWN.value, len(found))
@@ -49,7 +50,7 @@ def write(run, model, scores, held_out, workers):
         class_names,
         detect_flags.MIN_CONFIDENCE.value,
     )
-    file = run.path / "predictions.png"
+    file = context.directory.path / "predictions.png"
     with training.going_on_without(str(file)):
         visualization.write_png(file, picture)
     if not results["num_objects"]:
@@ -59,7 +60,7 @@ def write(run, model, scores, held_out, workers):
         f"\n{len(found)} held-out images at step {step}: mean average "
         f"precision {results['mean_average_precision']:.4f}, at an overlap of "
         f"a half {results['ap_50']:.4f}\n\n{report.table()}\n\n"
-        f"Predictions: {run.path / 'predictions.png'}"
+        f"Predictions: {context.directory.path / 'predictions.png'}"
     )
 
 

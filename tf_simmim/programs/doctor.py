@@ -21,25 +21,14 @@ from tf_simmim import training
 from tf_simmim.programs import command_line
 from tf_simmim.programs import diagnosis
 from tf_simmim.programs import measurement
+from tf_simmim.programs import open_streams
+from tf_simmim.programs import pretrain
 from tf_simmim.programs.flags import compute_flags
 from tf_simmim.programs.flags import curriculum_flags
 from tf_simmim.programs.flags import data_flags
-from tf_simmim.programs.flags import model_flags
 from tf_simmim.programs.flags import optimization_flags
 from tf_simmim.programs.flags import run_flags
-from tf_simmim.programs.flags import strategy_flags
 from tf_simmim.training import step_cost
-
-for _module in (
-    compute_flags,
-    curriculum_flags,
-    data_flags,
-    model_flags,
-    optimization_flags,
-    run_flags,
-    strategy_flags,
-):
-    flags.adopt_module_key_flags(_module)
 
 _MEASURE_SECONDS = flags.DEFINE_float(
     "measure_seconds",
@@ -71,10 +60,14 @@ def main(argv):
         print(f"\nWarning: {warning}")
 
 
-@command_line.plain_errors()
-@data_flags.named_errors()
 def examine():
     """Returns the `diagnosis.Report` of what the flags describe."""
+    streams = open_streams.OpenStreams()
+    with command_line.plain_errors(), streams.named_errors():
+        return _examine(streams)
+
+
+def _examine(streams):
     compute_flags.set_precision()
     report = diagnosis.Report()
     source = _open_source(report)
@@ -102,8 +95,8 @@ def examine():
     parts = []
     for number, (phase, end) in enumerate(zip(phases, ends, strict=True)):
         if len(phases) > 1:
-            report.add(f"Phase {number + 1}", curriculum_flags.text(phase))
-        speed = _examine_phase(report, phase, source, channels, rate)
+            report.add(f"Phase {number + 1}", str(phase))
+        speed = _examine_phase(report, phase, source, channels, rate, streams)
         if speed is not None:
             steps = end - phase.first_step
             images = steps * optimization_flags.GLOBAL_BATCH_SIZE.value
@@ -113,7 +106,7 @@ def examine():
     return report
 
 
-def _examine_phase(report, phase, source, channels, rate):
+def _examine_phase(report, phase, source, channels, rate, streams):
     """Adds what a phase is and costs; returns its `Speed`, if measured."""
     seed = run_flags.SEED.value
     tf.keras.utils.set_random_seed(seed)
@@ -133,7 +126,11 @@ def _examine_phase(report, phase, source, channels, rate):
         optimizer=optimizer, jit_compile=compute_flags.JIT_COMPILE.value
     )
     model.normalize = data_flags.normalization().normalize
-    stream = data_flags.training_stream(source, mask, seed, phase.image_size)
+    stream = streams.add(
+        data_flags.training_stream(
+            source, random_mask=mask, seed=seed, size=phase.image_size
+        )
+    )
     batch_size = min(
         _MEASURE_BATCH_SIZE.value, optimization_flags.GLOBAL_BATCH_SIZE.value
     )
@@ -162,4 +159,4 @@ def launch(argv):
     Args:
         argv: list of str. The command line, program name first.
     """
-    command_line.run(main, argv)
+    command_line.run(main, argv, flag_groups=pretrain.Pretraining.flag_groups)

@@ -10,9 +10,11 @@ ends it: a score would be of other images than were asked for.
 """
 
 import json
+import os
+import pathlib
+import sys
 
 import tensorflow as tf
-from absl import flags
 
 from tf_simmim import atomic_file
 from tf_simmim import evaluation
@@ -20,28 +22,18 @@ from tf_simmim import training
 from tf_simmim import visualization
 from tf_simmim.programs import class_numbers
 from tf_simmim.programs import command_line
+from tf_simmim.programs import open_streams
+from tf_simmim.programs import pretrain
 from tf_simmim.programs.flags import compute_flags
 from tf_simmim.programs.flags import curriculum_flags
 from tf_simmim.programs.flags import data_flags
 from tf_simmim.programs.flags import evaluation_flags
-from tf_simmim.programs.flags import model_flags
-from tf_simmim.programs.flags import optimization_flags
+from tf_simmim.programs.flags import prediction_flags
 from tf_simmim.programs.flags import run_flags
-from tf_simmim.programs.flags import strategy_flags  # noqa: F401  (flags that a run's flags.txt sets)
 from tf_simmim.training import callbacks
 
-# So that --help shows them.
-for _module in (
-    compute_flags,
-    curriculum_flags,
-    data_flags,
-    evaluation_flags,
-    model_flags,
-    optimization_flags,
-    run_flags,
-):
-    flags.adopt_module_key_flags(_module)
-
+# What a run's flags.txt sets, and how to judge it.
+_FLAG_GROUPS = (*pretrain.Pretraining.flag_groups, evaluation_flags)
 # Images that reconstructions are compared with simple guesses on: one of these
 # solves an equation for each image.
 _SAMPLE_SIZE = 512
@@ -50,11 +42,15 @@ _SAMPLE_BATCH_SIZE = 32
 _FORMAT_VERSION = 2
 
 
-@command_line.plain_errors()
-@data_flags.named_errors()
 def main(argv):
     """Runs the program."""
     command_line.refuse_leftovers(argv)
+    streams = open_streams.OpenStreams()
+    with command_line.plain_errors(), streams.named_errors():
+        _evaluate(streams)
+
+
+def _evaluate(streams):
     seed = run_flags.SEED.value
     tf.keras.utils.set_random_seed(seed)
     compute_flags.set_precision()
@@ -69,7 +65,8 @@ def main(argv):
             "Received: --validation_split=."
         )
     class_numbers.require_classes(
-        *(train_source, test_source),
+        train_source,
+        test_source,
         "or name others (--validation_dataset=, --validation_split=)",
     )
     names = train_source.class_names
@@ -82,8 +79,12 @@ def main(argv):
     model = curriculum_flags.create_simmim(phase, train_source.channels, seed)
     blocks = evaluation_flags.blocks(model.backbone)
     images, test = evaluation_flags.open_data(
-        *(train_source, test_source, model.masking.random_mask),
-        *(phase.image_size, run.path / "features"),
+        train_source,
+        test_source,
+        random_mask=model.masking.random_mask,
+        image_size=phase.image_size,
+        folder=run.path / "features",
+        streams=streams,
     )
 
     # First, because it is fast and says what is wrong with the labels.
@@ -120,7 +121,7 @@ def main(argv):
         "reconstruction": quality,
     }
     loss_text = f"Held-out reconstruction loss: {loss:.3f}"
-    if model_flags.loss_is_in_pixels():
+    if prediction_flags.loss_is_in_pixels():
         level = callbacks.single_colour_loss(
             next(iter(sample.batch(_SAMPLE_SIZE)))
         )
@@ -146,7 +147,29 @@ def main(argv):
         f"each number means.\n\n{loss_text}\n\n"
         f"{evaluation.format_quality(quality)}\n\nPicture:         {picture}"
     )
-    run_flags.print_closing(run)
+    _print_closing(run)
+
+
+def _print_closing(run):
+    """Prints what the numbers mean, and what to look at and type next."""
+    pictures = sorted(run.reconstructions.glob("*.png"))
+    python = pathlib.Path(os.path.relpath(sys.executable))
+    print(
+        "\nRaw pixels are hard to beat on small, centred images such as "
+        "digits; on\nphotographs they fall far behind."
+    )
+    if pictures:
+        print(f"\nReconstructions: {pictures[-1]}")
+    print(f"Run directory:   {run.path}")
+    print(
+        f"Curves:          {python.parent / 'tensorboard'} "
+        f"--logdir={run.tensorboard}"
+    )
+    print(
+        f"Next, your own images:\n  {python} experiments/pretrain.py "
+        "--flagfile=vits.flags \\\n    --dataset=folder:PATH "
+        "--global_batch_size=64 --workdir=runs/mine"
+    )
 
 
 def launch(argv):
@@ -155,4 +178,6 @@ def launch(argv):
     Args:
         argv: list of str. The command line, program name first.
     """
-    command_line.run(main, command_line.with_run_flags(argv))
+    command_line.run(
+        main, command_line.with_run_flags(argv), flag_groups=_FLAG_GROUPS
+    )

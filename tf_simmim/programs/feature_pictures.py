@@ -24,8 +24,6 @@ from tf_simmim.programs import command_line
 from tf_simmim.programs import feature_rows
 from tf_simmim.programs import picture_inputs
 
-flags.adopt_module_key_flags(picture_inputs)
-
 _KINDS = {
     "pca": feature_rows.pca,
     "attention": feature_rows.attention,
@@ -142,4 +140,4 @@ def launch(argv):
     """
     # IMAGE may stand before, between or after the flags.
     flags.FLAGS.set_gnu_getopt(True)
-    command_line.run(main, argv)
+    command_line.run(main, argv, flag_groups=(picture_inputs,))

@@ -15,126 +15,104 @@ with a checkpoint; its exit code is then 130, 143 or 129. Under `nohup` it
 outlives the terminal.
 """
 
-import functools
-
-import tensorflow as tf
-from absl import flags
-from absl import logging
-
-from tf_simmim import training
+from tf_simmim import backbones
+from tf_simmim import data
+from tf_simmim import models
+from tf_simmim.programs import class_numbers
 from tf_simmim.programs import classification_results
-from tf_simmim.programs import command_line
-from tf_simmim.programs import training_program
-from tf_simmim.programs.flags import compute_flags
+from tf_simmim.programs import fine_tuning
+from tf_simmim.programs import train
+from tf_simmim.programs.flags import backbone_flags
+from tf_simmim.programs.flags import classification_flags
 from tf_simmim.programs.flags import data_flags
 from tf_simmim.programs.flags import finetune_flags
-from tf_simmim.programs.flags import model_flags  # noqa: F401  (flags)
-from tf_simmim.programs.flags import optimization_flags
 from tf_simmim.programs.flags import run_flags
-from tf_simmim.programs.flags import strategy_flags
-
-# So that --help shows them.
-for _module in (
-    compute_flags,
-    data_flags,
-    finetune_flags,
-    model_flags,
-    optimization_flags,
-    run_flags,
-    strategy_flags,
-):
-    flags.adopt_module_key_flags(_module)
 
 
-def main(argv):
-    """Runs the program."""
-    command_line.refuse_leftovers(argv)
-    fits, workers, finish = set_up()
-    training_program.fit(fits, workers)
-    finish()
-    logging.info("Done.")
+class Classification(fine_tuning.FineTuning):
+    """Learns to tell the class of an image."""
 
+    flag_groups = (*fine_tuning.FineTuning.flag_groups, classification_flags)
+    demo = "digits_finetune.flags"
+    results = ("evaluation.json", "confusion_matrix.png")
 
-@command_line.plain_errors()
-@strategy_flags.lost_workers()
-@data_flags.named_errors()
-def set_up():
-    """Creates what `fit` needs.
+    def open_sources(self):
+        """Opens images whose class names agree, as few as --num_labels says.
 
-    Returns:
-        (list with what `fit` needs, or empty for a run that is complete;
-        `training.Workers`; function () that evaluates in the end).
-    """
-    strategy = strategy_flags.create_strategy()
-    workers = training.Workers(strategy)
-    compute_flags.set_precision()
-    batch_size = optimization_flags.GLOBAL_BATCH_SIZE.value
-    strategy_flags.require_share(batch_size, strategy)
-    with workers.together():
-        source, held_out = finetune_flags.open_sources()
-    total_steps = optimization_flags.total_steps(len(source))
-    schedule = optimization_flags.create_schedule(len(source))
-
-    mix = finetune_flags.mix(source)
-    mix.require_pairs(batch_size // strategy.num_replicas_in_sync)
-
-    pretrained = None
-    if not training_program.has_checkpoints():
-        pretrained = finetune_flags.load_pretrained()
-    tf.keras.utils.set_random_seed(run_flags.SEED.value)
-    with strategy.scope():
-        model = finetune_flags.create_classifier(source, pretrained)
-        optimizer = optimization_flags.create_optimizer(
-            model, schedule, **finetune_flags.optimizer_options()
+        Raises:
+            ValueError: they have no labels, those of other classes, or of one.
+        """
+        finetune_flags.take_statistics()
+        data_flags.refuse_shared_images()
+        source = data_flags.open_source()
+        held_out = data_flags.open_validation_source()
+        class_numbers.name_classes(source, held_out)
+        class_numbers.require_classes(
+            source, held_out, "or leave them out (--validation_split=)"
         )
-        model.compile(
-            optimizer=optimizer,
-            jit_compile=compute_flags.JIT_COMPILE.value,
-            accumulation_steps=optimization_flags.accumulation_steps(),
-            steps_per_execution=strategy_flags.STEPS_PER_EXECUTION.value,
-        )
-    model.normalize = data_flags.normalization().normalize
-    checkpoint = tf.train.Checkpoint(model=model, optimizer=optimizer)
-    stream = finetune_flags.training_stream(source)
+        num_labels = classification_flags.NUM_LABELS.value
+        if num_labels is not None:
+            source = data.FewLabels(source, num_labels, run_flags.SEED.value)
+        return source, held_out
 
-    run, store = training_program.open_run(
-        workers, results=("evaluation.json", "confusion_matrix.png")
-    )
-    step = training_program.go_on(
-        run, store, lambda: checkpoint, strategy, workers, source
-    )
-    held_out = held_out and finetune_flags.evaluation_stream(held_out)
-    finish = functools.partial(
-        classification_results.evaluate,
-        *(run, model, held_out, strategy, workers),
-    )
-    if training_program.is_complete(run, step, total_steps):
-        return [], workers, finish
-    store.require_space(checkpoint)
-    validation = (None, None)
-    if held_out is not None:
-        validation = run_flags.validation_batches(strategy, held_out)
-    summaries = run.summary_writer() if workers.is_chief else None
-    run_callbacks = run_flags.recording_callbacks(
-        *(run, store, checkpoint, stream, validation, schedule, total_steps),
-        *(strategy, workers, summaries, {}),
-    )
-    if workers.is_chief:
-        run.write_model(model)
-        run_callbacks = [
-            *run_flags.progress_callbacks(run, schedule, step, total_steps),
-            *run_callbacks,
-        ]
-    batches = data_flags.training_batches(
-        strategy, stream, batch_size, start_index=step * batch_size, mix=mix
-    )
-    training_program.write_settings(
-        run, schedule, len(source), total_steps, batch_size, workers
-    )
-    return (
-        [(model, batches, total_steps - step, run_callbacks)],
-        workers,
-        finish,
+    def require_possible(self, context):
+        replicas = context.strategy.num_replicas_in_sync
+        self.batch_mix(context).require_pairs(context.batch_size // replicas)
+
+    def create_model(self, context, phase, pretrained):
+        source = context.source
+        backbone = backbones.for_classification(
+            backbone_flags.create_backbone(
+                data_flags.image_size(), source.channels
+            )
+        )
+        if pretrained is not None:
+            finetune_flags.transfer(pretrained, backbone)
+        return models.Classifier(
+            backbone,
+            len(source.class_names),
+            source.class_names,
+            label_smoothing=classification_flags.LABEL_SMOOTHING.value,
+            seed=context.seed,
+        )
+
+    def training_stream(self, context, phase, model):
+        return data_flags.training_stream(
+            context.source, seed=context.seed, create=_create_augmentation
+        )
+
+    def batch_mix(self, context):
+        return data.MixUpCutMix(
+            len(context.source.class_names),
+            mixup_alpha=classification_flags.MIXUP_ALPHA.value,
+            cutmix_alpha=classification_flags.CUTMIX_ALPHA.value,
+            rate=classification_flags.MIX_RATE.value,
+            switch_rate=classification_flags.MIX_SWITCH_RATE.value,
+            label_smoothing=classification_flags.LABEL_SMOOTHING.value,
+        )
+
+    def evaluation_stream(self, context, phase, model):
+        crop = data.EvaluationCrop(
+            data_flags.image_size(), classification_flags.CROP_FRACTION.value
+        )
+        return data_flags.evaluation_stream(
+            context.held_out, seed=context.seed, crop=crop
+        )
+
+    def finish(self, context, stage):
+        if stage.held_out is not None:
+            classification_results.write(context, stage)
+
+
+def _create_augmentation(size, **options):
+    return data.FinetuningAugmentation(
+        size,
+        data_flags.normalization(),
+        magnitude=classification_flags.RAND_AUGMENT_MAGNITUDE.value,
+        magnitude_stddev=classification_flags.RAND_AUGMENT_STDDEV.value,
+        num_operations=classification_flags.RAND_AUGMENT_OPERATIONS.value,
+        erasing_rate=classification_flags.ERASING_RATE.value,
+        **options,
     )
 
 
@@ -144,8 +122,4 @@ def launch(argv):
     Args:
         argv: list of str. The command line, program name first.
     """
-    if len(argv) == 1:
-        print("No flags given: --flagfile=digits_finetune.flags.")
-        argv.append("--flagfile=digits_finetune.flags")
-    finetune_flags.configure()
-    command_line.run(main, argv, may_lose_output=True)
+    train.launch(Classification(), argv)

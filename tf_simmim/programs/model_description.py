@@ -3,11 +3,11 @@
 from absl import flags
 
 from tf_simmim import backbones
-from tf_simmim.programs.flags import model_flags
+from tf_simmim.programs.flags import backbone_flags
 
 
 def flags_text(model) -> str:
-    """Returns the flagfile of which `model_flags.create_simmim` makes a model.
+    """Returns the flagfile that describes a model to pretrain.py.
 
     With it, programs that build the model of a run by its flags do so for one
     that was not made by flags.
@@ -20,7 +20,7 @@ def flags_text(model) -> str:
     config = backbone.get_config()
     values = {
         flag.name: config[flag.name]
-        for flag in flags.FLAGS.flags_by_module_dict()[model_flags.__name__]
+        for flag in flags.FLAGS.flags_by_module_dict()[backbone_flags.__name__]
         if flag.name in config
     }
     values |= {

@@ -10,151 +10,115 @@ with a checkpoint; its exit code is then 130, 143 or 129. Under `nohup` it
 outlives the terminal.
 """
 
-import itertools
-
-import tensorflow as tf
-from absl import flags
-from absl import logging
-
-from tf_simmim import convert
-from tf_simmim import training
-from tf_simmim.programs import command_line
-from tf_simmim.programs import training_program
-from tf_simmim.programs.flags import compute_flags
+from tf_simmim.programs import run_callbacks
+from tf_simmim.programs import task
+from tf_simmim.programs import train
+from tf_simmim.programs.flags import backbone_flags
 from tf_simmim.programs.flags import curriculum_flags
 from tf_simmim.programs.flags import data_flags
-from tf_simmim.programs.flags import model_flags  # noqa: F401  (flags)
+from tf_simmim.programs.flags import masking_flags
 from tf_simmim.programs.flags import online_evaluation_flags
-from tf_simmim.programs.flags import optimization_flags
+from tf_simmim.programs.flags import picture_flags
+from tf_simmim.programs.flags import prediction_flags
 from tf_simmim.programs.flags import run_flags
-from tf_simmim.programs.flags import strategy_flags
+from tf_simmim.training import callbacks
 
-# So that --help shows them.
-for _module in (
-    compute_flags,
-    curriculum_flags,
-    data_flags,
-    model_flags,
-    online_evaluation_flags,
-    optimization_flags,
-    run_flags,
-    strategy_flags,
-):
-    flags.adopt_module_key_flags(_module)
+# Images that the level of the collapse alarm is measured on.
+_ALARM_SAMPLE_SIZE = 256
 
 
-def main(argv):
-    """Runs the program."""
-    command_line.refuse_leftovers(argv)
-    run = set_up()
-    if run is None:
-        return
-    training_program.fit(*run)
-    logging.info("Done.")
+class Pretraining(task.Task):
+    """Learns to predict hidden patches, in phases where there is a schedule."""
 
-
-@command_line.plain_errors()
-@strategy_flags.lost_workers()
-@data_flags.named_errors()
-def set_up():
-    """Creates what `fit` needs, or returns None for a run that is complete.
-
-    Returns:
-        (iterator over the phases still to train, `training.Workers`). It makes
-        a phase from the one before, so that has to be over.
-    """
-    strategy = strategy_flags.create_strategy()
-    workers = training.Workers(strategy)
-    seed = run_flags.SEED.value
-    compute_flags.set_precision()
-
-    batch_size = optimization_flags.GLOBAL_BATCH_SIZE.value
-    strategy_flags.require_share(batch_size, strategy)
-    with workers.together():
-        source = data_flags.open_source()
-    total_steps = optimization_flags.total_steps(len(source))
-    schedule = optimization_flags.create_schedule(len(source))
-
-    phases = curriculum_flags.create_phases(len(source))
-    curriculum_flags.require_possible(phases, source.channels, seed)
-
-    def create(phase):
-        tf.keras.utils.set_random_seed(seed)
-        with strategy.scope():
-            model = curriculum_flags.create_simmim(phase, source.channels, seed)
-            optimizer = optimization_flags.create_optimizer(model, schedule)
-            model.compile(
-                optimizer=optimizer,
-                jit_compile=compute_flags.JIT_COMPILE.value,
-                accumulation_steps=optimization_flags.accumulation_steps(),
-                steps_per_execution=strategy_flags.STEPS_PER_EXECUTION.value,
-            )
-        model.normalize = data_flags.normalization().normalize
-        return tf.train.Checkpoint(model=model, optimizer=optimizer)
-
-    checkpoint = create(phases[0])
-
-    run, store = training_program.open_run(workers)
-    number = 0
-
-    def find_checkpoint():
-        nonlocal checkpoint, number
-        number = curriculum_flags.trained_phase(phases, store)
-        if number:
-            checkpoint = create(phases[number])
-        return checkpoint
-
-    step = training_program.go_on(
-        run, store, find_checkpoint, strategy, workers, source
+    flag_groups = (
+        *task.Task.flag_groups,
+        backbone_flags,
+        curriculum_flags,
+        masking_flags,
+        online_evaluation_flags,
+        picture_flags,
+        prediction_flags,
     )
-    if training_program.is_complete(run, step, total_steps):
-        return None
-    store.require_space(checkpoint)
-    with workers.together():
-        validation_source = data_flags.open_validation_source()
+    demo = "demo.flags"
 
-    def prepare(number, checkpoint, step):
-        """Yields what `fit` needs, for one phase after the other."""
-        while step < total_steps:
-            due = training.phase_at(phases, step)
-            if due != number:
-                number, before = due, checkpoint.model
-                checkpoint = create(phases[number])
-                convert.transfer_training(before, checkpoint.model)
-                del before
-            phase, model = phases[number], checkpoint.model
-            stream = data_flags.training_stream(
-                source, model.masking.random_mask, seed, phase.image_size
-            )
-            with workers.together():
-                run_callbacks = run_flags.create_callbacks(
-                    *(run, store, checkpoint, stream, validation_source),
-                    *(phases, number, schedule, step, total_steps),
-                    *(strategy, workers),
-                )
-            if workers.is_chief:
-                run.write_model(model)
-            if len(phases) > 1:
-                logging.info(
-                    "Phase %d of %d: %s.",
-                    number + 1,
-                    len(phases),
-                    curriculum_flags.text(phase),
-                )
-            batches = data_flags.training_batches(
-                strategy, stream, batch_size, start_index=step * batch_size
-            )
-            end = training.last_step(phases, number, total_steps)
-            yield model, batches, end - step, run_callbacks
-            step = end
+    def create_phases(self, num_images):
+        return curriculum_flags.create_phases(num_images)
 
-    fits = prepare(number, checkpoint, step)
-    first = next(fits)
-    training_program.write_settings(
-        run, schedule, len(source), total_steps, batch_size, workers
-    )
-    # An iterator, which lets go of the first model when it is over.
-    return itertools.chain(iter([first]), fits), workers
+    def require_possible(self, context):
+        curriculum_flags.require_possible(
+            context.phases, context.source.channels, context.seed
+        )
+
+    def create_model(self, context, phase, pretrained):
+        return curriculum_flags.create_simmim(
+            phase, context.source.channels, context.seed
+        )
+
+    def training_stream(self, context, phase, model):
+        return data_flags.training_stream(
+            context.source,
+            random_mask=model.masking.random_mask,
+            seed=context.seed,
+            size=phase.image_size,
+        )
+
+    def evaluation_stream(self, context, phase, model):
+        return data_flags.evaluation_stream(
+            context.held_out,
+            random_mask=model.masking.random_mask,
+            seed=context.seed,
+            size=phase.image_size,
+        )
+
+    def checkpoint_metadata(self, context, number):
+        return {"phase": curriculum_flags.describe(context.phases, number)}
+
+    def online_evaluation(self, context, stage):
+        return online_evaluation_flags.create_evaluation(
+            context.source,
+            context.held_out,
+            num_blocks=stage.model.backbone.num_blocks,
+            image_size=stage.phase.image_size,
+            seed=context.seed,
+            last_step=context.total_steps,
+            streams=context.streams,
+        )
+
+    def display_callbacks(self, context, stage, summaries):
+        shown = stage.held_out or stage.stream
+        pictures = callbacks.ReconstructionPictures(
+            data_flags.first_elements(shown, picture_flags.NUM_PICTURES.value),
+            shown.normalization,
+            context.directory.reconstructions,
+            every_steps=min(
+                picture_flags.PICTURE_EVERY_STEPS.value,
+                run_callbacks.tenth_of_the_run(context),
+            ),
+            last_step=context.total_steps,
+            summary_writer=summaries,
+        )
+        if not prediction_flags.loss_is_in_pixels():
+            return [pictures]
+        sample = data_flags.first_elements(shown, _ALARM_SAMPLE_SIZE)
+        log_every = run_flags.LOG_EVERY_STEPS.value
+        alarm = callbacks.CollapseAlarm(
+            callbacks.single_colour_loss(sample),
+            every_steps=log_every,
+            patience_steps=context.schedule.warmup_steps + 10 * log_every,
+            metrics_file=context.directory.metrics,
+            first_step=stage.phase.first_step,
+        )
+        return [alarm, pictures]
+
+    def alarm_callbacks(self, context, stage):
+        return [
+            callbacks.OverfittingAlarm(
+                run_flags.LOG_EVERY_STEPS.value,
+                metrics_file=context.directory.metrics,
+                first_step=stage.phase.first_step,
+                last_step=context.total_steps,
+            )
+        ]
 
 
 def launch(argv):
@@ -163,7 +127,4 @@ def launch(argv):
     Args:
         argv: list of str. The command line, program name first.
     """
-    if len(argv) == 1:
-        print("No flags given: running the demo, --flagfile=demo.flags.")
-        argv.append("--flagfile=demo.flags")
-    command_line.run(main, argv, may_lose_output=True)
+    train.launch(Pretraining(), argv)

@@ -25,13 +25,10 @@ from tf_simmim import randomness
 from tf_simmim import visualization
 from tf_simmim.programs import command_line
 from tf_simmim.programs import picture_inputs
-from tf_simmim.programs.flags import model_flags
+from tf_simmim.programs.flags import masking_flags
 
 FLAGS = flags.FLAGS
 _MASK_FLAGS = ("mask_patch_size", "mask_ratio", "mask_strategy")
-for _name in _MASK_FLAGS:
-    flags.declare_key_flag(_name)
-flags.adopt_module_key_flags(picture_inputs)
 
 _OUTPUT = flags.DEFINE_string(
     "output", "reconstruction.png", "PNG file to write the picture to."
@@ -47,7 +44,6 @@ def main(argv):
 @command_line.plain_errors()
 def draw(paths):
     """Writes the picture; returns sentences on the images it lacks."""
-    _require_no_other_flags()
     picture_inputs.require_files(paths)
     picture_inputs.require_writable(_OUTPUT.value)
     model, normalization = picture_inputs.load_simmim()
@@ -105,21 +101,6 @@ def draw(paths):
     return failures
 
 
-def _require_no_other_flags():
-    """Refuses flags of a model: the run has one."""
-    given = [
-        f"--{flag.name}"
-        for flag in FLAGS.flags_by_module_dict()[model_flags.__name__]
-        if flag.present and flag.name not in _MASK_FLAGS
-    ]
-    if given:
-        raise ValueError(
-            "The model is that of --run; of its flags, "
-            f"{', '.join(f'--{name}' for name in _MASK_FLAGS)} may be given. "
-            f"Received: {', '.join(given)}."
-        )
-
-
 def _random_mask(model):
     """Returns the model's mask generator, but for what flags say."""
     size, ratio, strategy = (
@@ -147,4 +128,4 @@ def launch(argv):
     """
     # IMAGE may stand before, between or after the flags.
     FLAGS.set_gnu_getopt(True)
-    command_line.run(main, argv)
+    command_line.run(main, argv, flag_groups=(masking_flags, picture_inputs))

@@ -14,41 +14,56 @@ with a checkpoint; its exit code is then 130, 143 or 129. Under `nohup` it
 outlives the terminal.
 """
 
-from absl import flags
-
-from tf_simmim.programs import command_line
-from tf_simmim.programs import dense_program
+from tf_simmim import models
+from tf_simmim.programs import dense_task
 from tf_simmim.programs import segmentation_results
-from tf_simmim.programs.flags import compute_flags
-from tf_simmim.programs.flags import data_flags
+from tf_simmim.programs import train
 from tf_simmim.programs.flags import dense_flags
-from tf_simmim.programs.flags import finetune_flags
-from tf_simmim.programs.flags import model_flags
-from tf_simmim.programs.flags import optimization_flags
-from tf_simmim.programs.flags import run_flags
 from tf_simmim.programs.flags import segment_flags
-from tf_simmim.programs.flags import strategy_flags
-
-# So that --help shows them.
-for _module in (
-    *(compute_flags, data_flags, dense_flags, finetune_flags, model_flags),
-    *(optimization_flags, run_flags, segment_flags, strategy_flags),
-):
-    flags.adopt_module_key_flags(_module)
 
 
-def main(argv):
-    """Runs the program."""
-    command_line.refuse_leftovers(argv)
-    dense_program.run(
-        dense_program.Task(
-            open_sources=segment_flags.open_sources,
-            create_model=segment_flags.create_segmenter,
-            training_stream=segment_flags.training_stream,
-            evaluation_stream=segment_flags.evaluation_stream,
-            write_results=segmentation_results.write,
-        )
+class Segmentation(dense_task.DenseTask):
+    """Learns to tell the class of every pixel."""
+
+    flag_groups = (*dense_task.DenseTask.flag_groups, segment_flags)
+    flag_defaults = {**dense_task.DenseTask.flag_defaults, "name": "segment"}
+    kind = "segmentation"
+    rule = (
+        "The pixels of the images must have classes, as in "
+        "builtin:digit_scenes, segmentation:PATH, or tfds:NAME with masks "
+        "whose classes have names (else: --segmentation_class_names)."
     )
+
+    def names_of(self, source):
+        return source.segmentation_class_names
+
+    def source_options(self):
+        names = segment_flags.SEGMENTATION_CLASS_NAMES.value
+        return {"segmentation_class_names": names}
+
+    def open_sources(self):
+        source, held_out = super().open_sources()
+        names = self.names_of(source)
+        if len(names) < 2:
+            raise ValueError(
+                "Pixels must have two classes or more, to tell one from "
+                f"another. Received: {source.name} with {', '.join(names)} "
+                "alone."
+            )
+        return source, held_out
+
+    def create_model(self, context, phase, pretrained):
+        names = self.names_of(context.source)
+        return models.Segmenter(
+            self.create_backbone(context, pretrained),
+            len(names),
+            width=dense_flags.PYRAMID_WIDTH.value,
+            seed=context.seed,
+            class_weights=segment_flags.class_weights(names),
+        )
+
+    def write_results(self, context, stage, scores):
+        segmentation_results.write(context, stage, scores)
 
 
 def launch(argv):
@@ -57,5 +72,4 @@ def launch(argv):
     Args:
         argv: list of str. The command line, program name first.
     """
-    segment_flags.configure()
-    command_line.run(main, argv, may_lose_output=True)
+    train.launch(Segmentation(), argv)

@@ -13,27 +13,28 @@ from tf_simmim.programs.flags import data_flags
 from tf_simmim.programs.flags import dense_flags
 
 
-def write(run, model, scores, held_out, workers):
+def write(context, stage, scores):
     """Writes evaluation.json and predictions.png, and prints the scores.
 
     Args:
-        run: `training.RunDirectory`.
-        model: `models.Segmenter` that has just been evaluated.
+        context: `RunContext`. All workers call this, the chief writes.
+        stage: `Stage` of a `models.Segmenter` that has just been evaluated.
         scores: dict. What the evaluation returned: its loss, and more.
-        held_out: `data.ImageStream` of the images that it was evaluated on.
-        workers: `training.Workers`. All call this, the chief writes.
     """
+    model, held_out = stage.model, stage.held_out
     class_names = held_out.source.segmentation_class_names
     # The sum of all workers, for which all of them have to ask.
     counts = model.scores.counts()
-    if not workers.is_chief:
+    if not context.workers.is_chief:
         return
     report = evaluation.SegmentationReport(class_names, counts)
     step = int(model.optimizer.iterations.numpy())
     results = {"step": step, "loss": float(scores["loss"]), **report.to_json()}
     # One line for each entry: a matrix would fill thousands.
     lines = [f'  "{k}": {json.dumps(v)}' for k, v in results.items()]
-    with atomic_file.replacing(run.path / "evaluation.json") as file:
+    with atomic_file.replacing(
+        context.directory.path / "evaluation.json"
+    ) as file:
         file.write(("{\n" + ",\n".join(lines) + "\n}\n").encode())
 
     num_drawn = min(dense_flags.NUM_DRAWN.value, len(held_out.source))
@@ -44,11 +45,11 @@ def write(run, model, scores, held_out, workers):
         held_out.normalization.denormalize(shown["image"]),
         *(shown["segmentation"], prediction, class_names),
     )
-    file = run.path / "predictions.png"
+    file = context.directory.path / "predictions.png"
     with training.going_on_without(str(file)):
         visualization.write_png(file, picture)
     print(
         f"\n{len(held_out.source)} held-out images at step {step}: "
         f"{report.summary()}\n\n{report.table()}\n\n"
-        f"Predictions: {run.path / 'predictions.png'}"
+        f"Predictions: {context.directory.path / 'predictions.png'}"
     )

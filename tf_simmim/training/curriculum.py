@@ -20,6 +20,14 @@ class Phase:
     mask_ratio: float
     mask_patch_size: int
 
+    def __str__(self):
+        height, width = self.image_size
+        return (
+            f"{height}x{width} px with a mask ratio of {self.mask_ratio} and "
+            f"mask patches of {self.mask_patch_size} px, from step "
+            f"{self.first_step} on"
+        )
+
 
 def create_phases(
     image_sizes, mask_ratios, mask_patch_sizes

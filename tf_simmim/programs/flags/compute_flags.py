@@ -22,6 +22,8 @@ JIT_COMPILE = flags.DEFINE_bool(
     "Let XLA compile forward pass, loss and gradient: for GPUs and TPUs; on "
     "processors it is no gain.",
 )
+# A run may be continued with other values of these.
+CHANGEABLE = ("jit_compile",)
 
 
 def set_precision() -> None:

@@ -13,8 +13,9 @@ from absl import flags
 from tf_simmim import convert
 from tf_simmim import training
 from tf_simmim.programs.flags import data_flags
-from tf_simmim.programs.flags import model_flags
+from tf_simmim.programs.flags import masking_flags
 from tf_simmim.programs.flags import optimization_flags
+from tf_simmim.programs.flags import prediction_flags
 
 _IMAGE_SIZE_SCHEDULE = flags.DEFINE_list(
     "image_size_schedule",
@@ -85,8 +86,8 @@ def constant_phase() -> training.Phase:
     return training.Phase(
         0,
         data_flags.image_size(),
-        model_flags.MASK_RATIO.value,
-        model_flags.MASK_PATCH_SIZE.value,
+        masking_flags.MASK_RATIO.value,
+        masking_flags.MASK_PATCH_SIZE.value,
     )
 
 
@@ -122,17 +123,17 @@ def create_phases(num_images: int) -> tuple[training.Phase, ...]:
     return training.create_phases(
         steps_and_values(_IMAGE_SIZE_SCHEDULE, _size, data_flags.image_size()),
         steps_and_values(
-            _MASK_RATIO_SCHEDULE, float, model_flags.MASK_RATIO.value
+            _MASK_RATIO_SCHEDULE, float, masking_flags.MASK_RATIO.value
         ),
         steps_and_values(
-            _MASK_PATCH_SIZE_SCHEDULE, int, model_flags.MASK_PATCH_SIZE.value
+            _MASK_PATCH_SIZE_SCHEDULE, int, masking_flags.MASK_PATCH_SIZE.value
         ),
     )
 
 
 def create_simmim(phase, channels, seed):
     """Returns the model of a phase, with fresh weights."""
-    return model_flags.create_simmim(
+    return prediction_flags.create_simmim(
         phase.image_size,
         channels,
         seed,
@@ -160,46 +161,15 @@ def require_possible(phases, channels, seed) -> None:
                 convert.transfer_weights(before.backbone, model.backbone)
         except ValueError as error:
             raise ValueError(
-                f"Phase {number + 1} of {len(phases)}, {text(phase)}, must be "
+                f"Phase {number + 1} of {len(phases)}, {phase}, must be "
                 f"one that can be trained. {error}"
             ) from error
         before = model
 
 
-def text(phase) -> str:
-    """Returns what a phase is, in words."""
-    height, width = phase.image_size
-    return (
-        f"{height}x{width} px with a mask ratio of {phase.mask_ratio} and mask "
-        f"patches of {phase.mask_patch_size} px, from step {phase.first_step} "
-        "on"
-    )
-
-
 def describe(phases, number) -> dict:
     """Returns what the manifest of a checkpoint says of its phase."""
     return {"number": number, **dataclasses.asdict(phases[number])}
-
-
-def trained_phase(phases, store) -> int:
-    """Returns the number of the phase that the newest checkpoint is of.
-
-    A phase ends with a checkpoint of its own; so one from the step at which
-    the next phase begins is still of the phase before.
-
-    Raises:
-        ValueError: there is no such phase.
-        NoValidCheckpointError: there is no checkpoint that is undamaged.
-    """
-    if len(phases) == 1:
-        return 0
-    number = store.newest_valid()["metadata"]["phase"]["number"]
-    if number >= len(phases):
-        raise ValueError(
-            "The schedules must have the phases that the run began with. "
-            f"Received: {len(phases)}, and a checkpoint of phase {number + 1}."
-        )
-    return number
 
 
 def phase_to_evaluate(manifest) -> training.Phase:

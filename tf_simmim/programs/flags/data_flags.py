@@ -5,11 +5,7 @@ from absl import logging
 
 from tf_simmim import data
 from tf_simmim.data import bit_depth
-from tf_simmim.programs import open_streams
 from tf_simmim.programs import split_rules
-
-named_errors = open_streams.named_errors
-log_bad_images = open_streams.log_bad_images
 
 _DATASET = flags.DEFINE_string(
     "dataset",
@@ -123,6 +119,11 @@ _IMAGE_DTYPE = flags.DEFINE_enum(
     data.IMAGE_DTYPES,
     "How training images go to the device. uint8: rounded pixels, normalised "
     "there; a quarter of the bytes.",
+)
+# A run may be continued with other values of these.
+CHANGEABLE = (
+    *("data_dir", "data_service", "max_bad_images", "num_validation_images"),
+    *("validation_dataset", "validation_split"),
 )
 
 
@@ -269,6 +270,7 @@ def normalization() -> data.Normalization:
 
 def training_stream(
     source,
+    *,
     random_mask=None,
     seed=0,
     size=None,
@@ -294,13 +296,20 @@ def training_stream(
         crop_ratio=_floats(_CROP_RATIO.value),
         horizontal_flip=_HORIZONTAL_FLIP.value,
     )
-    return _stream(
-        *(source, augmentation, random_mask, seed, _MAX_BAD_IMAGES.value),
-        *(_IMAGE_DTYPE.value, with_segmentation, with_boxes),
+    return data.ImageStream(
+        source,
+        augmentation,
+        normalization(),
+        random_mask,
+        seed=seed,
+        max_bad_images=_MAX_BAD_IMAGES.value,
+        image_dtype=_IMAGE_DTYPE.value,
+        with_segmentation=with_segmentation,
+        with_boxes=with_boxes,
     )
 
 
-def training_batches(strategy, stream, batch_size, start_index=0, mix=None):
+def training_batches(strategy, stream, batch_size, *, start_index=0, mix=None):
     """Returns the batches of a stream, from --data_service if there is one.
 
     Args:
@@ -328,6 +337,7 @@ def training_batches(strategy, stream, batch_size, start_index=0, mix=None):
 
 def evaluation_stream(
     source,
+    *,
     random_mask=None,
     seed=0,
     replace_bad_images=True,
@@ -342,38 +352,16 @@ def evaluation_stream(
     fair sample of a source that is sorted by class. `crop` is what they go
     through, `data.ResizeAndCentreCrop` of the size by default.
     """
-    crop = crop or data.ResizeAndCentreCrop(size or image_size())
-    max_bad_images = _MAX_BAD_IMAGES.value if replace_bad_images else 0
-    return _stream(
-        *(source, crop, random_mask, seed, max_bad_images),
-        with_segmentation=with_segmentation,
-        with_boxes=with_boxes,
-    )
-
-
-def _stream(
-    source,
-    transform,
-    random_mask,
-    seed,
-    max_bad_images,
-    image_dtype="float32",
-    with_segmentation=False,
-    with_boxes=False,
-):
-    stream = data.ImageStream(
+    return data.ImageStream(
         source,
-        transform,
+        crop or data.ResizeAndCentreCrop(size or image_size()),
         normalization(),
         random_mask,
         seed=seed,
-        max_bad_images=max_bad_images,
-        image_dtype=image_dtype,
+        max_bad_images=_MAX_BAD_IMAGES.value if replace_bad_images else 0,
         with_segmentation=with_segmentation,
         with_boxes=with_boxes,
     )
-    open_streams.add(stream)
-    return stream
 
 
 def first_elements(stream, num_elements):

@@ -162,7 +162,7 @@ def settings(labels, class_names) -> evaluation.ProbeSettings:
 
 
 def open_data(
-    train_source, test_source, random_mask, image_size, folder
+    train_source, test_source, *, random_mask, image_size, folder, streams
 ) -> tuple:
     """Opens the images of an evaluation.
 
@@ -172,6 +172,7 @@ def open_data(
         random_mask: `masking.PatchMask`.
         image_size: (height, width), px.
         folder: path for the features.
+        streams: `open_streams.OpenStreams`, which gets those that it reads.
 
     Returns:
         (evaluation.ProbeData, data set of the test images, with masks).
@@ -187,10 +188,13 @@ def open_data(
     batches, keys = [], []
     for split, source, num_images in sources:
         stream = data_flags.evaluation_stream(
-            *(source, random_mask, run_flags.SEED.value),
+            source,
+            random_mask=random_mask,
+            seed=run_flags.SEED.value,
             replace_bad_images=False,
             size=image_size,
         )
+        streams.add(stream)
         batches.append(
             data_flags.first_batches(
                 stream, _EVALUATION_BATCH_SIZE.value, num_images

@@ -3,6 +3,7 @@
 from absl import flags
 
 from tf_simmim.programs.flags import data_flags
+from tf_simmim.programs.flags import run_flags  # noqa: F401  (a validator)
 from tf_simmim.training import callbacks
 
 EVALUATE_EVERY = flags.DEFINE_integer(
@@ -18,7 +19,7 @@ EVALUATE_BLOCKS = flags.DEFINE_list(
     None,
     "Which blocks, counted from 0. Default: four, spread evenly.",
 )
-# Flags that a run may be continued with other values of.
+# A run may be continued with other values of these.
 CHANGEABLE = ("evaluate_every", "evaluate_blocks")
 
 # Features have to be computed anew every time; more would hold training up.
@@ -34,8 +35,23 @@ flags.register_validator(
 )
 
 
+@flags.multi_flags_validator(
+    ["log_every_steps", "evaluate_every"],
+    message="--evaluate_every must be a multiple of --log_every_steps",
+)
+def _evaluates_at_a_row(values):
+    return values["evaluate_every"] % values["log_every_steps"] == 0
+
+
 def create_evaluation(
-    source, validation_source, num_blocks, image_size, seed, last_step
+    source,
+    validation_source,
+    *,
+    num_blocks,
+    image_size,
+    seed,
+    last_step,
+    streams,
 ):
     """Returns the evaluation that `MetricsLog` asks for, or None for none.
 
@@ -46,6 +62,7 @@ def create_evaluation(
         image_size: (height, width), px.
         seed: int. Of the run.
         last_step: int. The step at which the run is over.
+        streams: `open_streams.OpenStreams`, which gets those that it reads.
 
     Raises:
         ValueError: --evaluate_every is set, and there are no labels of the
@@ -83,7 +100,9 @@ def create_evaluation(
             )
     train, test = (
         data_flags.first_batches(
-            data_flags.evaluation_stream(part, seed=seed, size=image_size),
+            streams.add(
+                data_flags.evaluation_stream(part, seed=seed, size=image_size)
+            ),
             _BATCH_SIZE,
             num_images,
         )

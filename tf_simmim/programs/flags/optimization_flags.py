@@ -100,6 +100,8 @@ _BETA_1 = flags.DEFINE_float(
 _BETA_2 = flags.DEFINE_float(
     "beta_2", 0.999, "Decay of the second moment.", 0.0, 1.0
 )
+# A run may be continued with other values of these.
+CHANGEABLE = ("accumulation_steps", "train_epochs", "train_steps")
 
 # Bounds let NaN pass.
 for _flag in (

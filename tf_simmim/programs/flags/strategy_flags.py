@@ -41,7 +41,7 @@ STEPS_PER_EXECUTION = flags.DEFINE_integer(
 )
 
 # A run may be continued with other values of these.
-CHANGEABLE = {"strategy", "tpu", "num_cpu_replicas", "steps_per_execution"}
+CHANGEABLE = ("strategy", "tpu", "num_cpu_replicas", "steps_per_execution")
 
 
 def create_strategy() -> tf.distribute.Strategy:

@@ -1,81 +1,18 @@
-"""What all programs that train have in common: to begin, go on, and end."""
+"""What a run finds of itself in its folder: locked, compared, and restored."""
 
-import gc
 import math
 import re
-import sys
 
-import tensorflow as tf
 from absl import flags
 from absl import logging
 
-from tf_simmim import data
 from tf_simmim import training
 from tf_simmim.programs import command_line
-from tf_simmim.programs.flags import data_flags
 from tf_simmim.programs.flags import run_flags
 from tf_simmim.programs.flags import strategy_flags
-from tf_simmim.training import callbacks
 
-# Errors of the data or the machine. Any other may be a fault of ours, and its
-# traceback is what one needs then.
-_EXPLAINED = (
-    data.TooManyBadImagesError,
-    data.DamagedRecordsError,
-    OSError,
-    MemoryError,
-    tf.errors.ResourceExhaustedError,
-)
-
-
-def fit(fits, workers):
-    """Trains, and ends the program if training ended before its time.
-
-    Before it leaves with an error, of whatever kind, it tries to save a
-    checkpoint of the last step that was finished. (Not where several workers
-    train: a checkpoint needs all of them.)
-
-    Args:
-        fits: iterable of (model, batches, number of steps, callbacks), one
-            call of `fit` each.
-        workers: `training.Workers`.
-
-    Raises:
-        SystemExit: a signal has ended it, or an error that a sentence explains.
-        Exception: any other error.
-    """
-    stop = training.callbacks.GracefulStop(workers)
-    run_callbacks = []
-    try:
-        with stop, strategy_flags.lost_workers(), data_flags.named_errors():
-            for model, batches, num_steps, run_callbacks in fits:
-                gc.collect()  # models of phases before
-                model.fit(
-                    batches,
-                    steps_per_epoch=num_steps,
-                    verbose=0,
-                    callbacks=[*run_callbacks, stop],
-                )
-                if stop.exit_code is not None:
-                    break
-    except (
-        training.CheckpointWriteError,
-        training.NonFiniteStepsError,
-        FloatingPointError,  # weights that no checkpoint may hold
-    ) as error:
-        sys.exit(f"Error: {error}")
-    except Exception as error:
-        saved = ""
-        if workers.count == 1:
-            saved = _save_after_error(run_callbacks)
-        if isinstance(error, _EXPLAINED):
-            sys.exit(f"Error: {_sentence(error)}{saved}")
-        logging.error("Training ends with an error.%s", saved)
-        raise
-    data_flags.log_bad_images()
-    if stop.exit_code is not None:
-        logging.info("Stopped; the same command continues the run.")
-        sys.exit(stop.exit_code)
+# Flags that fit a run to a machine: no result changes beyond its rounding.
+ROUNDING = ("accumulation_steps", "jit_compile", "steps_per_execution")
 
 
 def has_checkpoints():
@@ -108,38 +45,46 @@ def open_run(workers, results=()):
     return run, store
 
 
-def go_on(run, store, find_checkpoint, strategy, workers, source):
+def changeable(flag_groups) -> set[str]:
+    """Returns the names of flags that a run may be continued with others of.
+
+    Args:
+        flag_groups: sequence of modules, each with its `CHANGEABLE`, if any.
+    """
+    names = set(command_line.RETIRED)
+    return names.union(*(getattr(g, "CHANGEABLE", ()) for g in flag_groups))
+
+
+def restore_newest(context, free, checkpoint_of):
     """Restores the newest checkpoint of a run, or makes sure that it is new.
 
     Args:
-        run: `training.RunDirectory`.
-        store: `training.SharedCheckpointStore`.
-        find_checkpoint: function () -> tf.train.Checkpoint of the objects to
-            restore. Not called for a run without checkpoints.
-        strategy: tf.distribute.Strategy.
-        workers: `training.Workers`.
-        source: `data.Source` that it trains on.
+        context: `RunContext`.
+        free: set of names of flags, from `changeable`.
+        checkpoint_of: function (number of a phase, from 0) ->
+            tf.train.Checkpoint of the objects to restore.
 
     Returns:
-        int: steps taken so far.
+        (checkpoint, number of its phase, steps taken so far).
 
     Raises:
         ValueError: the run began with other settings, or its checkpoints have
             gone.
         NoValidCheckpointError: all are damaged.
     """
+    run, store, workers = context.directory, context.store, context.workers
     if store.latest() is None:
         with workers.together():
             if workers.is_chief:
                 _require_fresh(run)
-        return 0
+        return checkpoint_of(0), 0, 0
     with workers.together():
         before = _settings_before(run, store)
         if before is not None:
-            command_line.require_same_settings(
-                before, free=run_flags.CHANGEABLE
-            )
-    manifest = store.restore(find_checkpoint())
+            command_line.require_same_settings(before, free=free)
+    number = _trained_phase(context)
+    checkpoint = checkpoint_of(number)
+    manifest = store.restore(checkpoint)
     logging.info("Continuing %s from step %d.", run.path, manifest["step"])
     training.warn_if_changed(manifest["fingerprint"])
     if before is not None:
@@ -147,39 +92,61 @@ def go_on(run, store, find_checkpoint, strategy, workers, source):
     with workers.together():
         if workers.is_chief:
             _warn_of_other_rows(run, manifest)
-    strategy_flags.warn_of_other_replicas(manifest, strategy)
-    _warn_of_other_images(manifest, source)
-    return manifest["step"]
+    strategy_flags.warn_of_other_replicas(manifest, context.strategy)
+    _warn_of_other_images(manifest, context.source)
+    return checkpoint, number, manifest["step"]
 
 
-def is_complete(run, step, total_steps):
+def _trained_phase(context):
+    """Returns the number of the phase that the newest checkpoint is of.
+
+    A phase ends with a checkpoint of its own; so one from the step at which
+    the next phase begins is still of the phase before.
+
+    Raises:
+        ValueError: there is no such phase.
+        NoValidCheckpointError: there is no checkpoint that is undamaged.
+    """
+    if len(context.phases) == 1:
+        return 0
+    number = context.store.newest_valid()["metadata"]["phase"]["number"]
+    if number >= len(context.phases):
+        raise ValueError(
+            "The schedules must have the phases that the run began with. "
+            f"Received: {len(context.phases)}, and a checkpoint of phase "
+            f"{number + 1}."
+        )
+    return number
+
+
+def is_complete(context, step):
     """Whether a run has taken all its steps, which is logged then."""
-    if step < total_steps:
+    if step < context.total_steps:
         return False
     logging.info(
         "%s is complete at step %d, of %d asked for: a longer run needs a "
         "larger --train_epochs or --train_steps.",
-        run.path,
+        context.directory.path,
         step,
-        total_steps,
+        context.total_steps,
     )
     return True
 
 
-def write_settings(run, schedule, num_images, total_steps, batch_size, workers):
+def write_settings(context):
     """Writes what the run is, last, when nothing can be refused any more."""
-    if workers.is_chief:
-        run.write_flags(command_line.resolved_text())
-        run.write_environment()
+    if context.workers.is_chief:
+        context.directory.write_flags(command_line.resolved_text())
+        context.directory.write_environment()
     logging.info(
         "%d training images, %d steps of %d, learning rate up to %.1e after "
         "%d steps; the run is in %s.",
-        num_images,
-        total_steps,
-        batch_size,
-        schedule.learning_rate,
-        schedule.warmup_steps,
-        run.path,
+        len(context.source),
+        context.total_steps,
+        context.batch_size,
+        context.schedule.learning_rate,
+        context.schedule.warmup_steps,
+        context.directory.path,
     )
 
 
@@ -265,7 +232,7 @@ def warn_of_other_rounding(before):
     Args:
         before: str. The flags that it has had so far, as a flagfile.
     """
-    for name in run_flags.ROUNDING:
+    for name in ROUNDING:
         flag = flags.FLAGS[name]
         found = re.search(rf"^--(no)?{name}(?:=(.*))?$", before, re.M)
         value = flag.default
@@ -295,30 +262,3 @@ def _warn_of_other_images(manifest, source):
             before,
             now,
         )
-
-
-def _save_after_error(run_callbacks):
-    """Saves what can be saved; returns a sentence on it, or nothing."""
-    for callback in run_callbacks:
-        if isinstance(callback, callbacks.Checkpointing):
-            try:
-                step = callback.save_after_error()
-            except Exception as error:  # must not hide the first one
-                return f" {_sentence(error)}"
-            if step is not None:
-                return f" The checkpoint of step {step} is saved."
-    return ""
-
-
-def _sentence(error):
-    """Returns an error without what TensorFlow adds for its developers."""
-    if isinstance(error, MemoryError):
-        return f"There is not enough memory ({str(error) or 'MemoryError'})."
-    if isinstance(error, tf.errors.ResourceExhaustedError):
-        why = error.message.strip().partition("\n")[0]
-        return (
-            f"Memory or another resource is exhausted ({why}). A smaller "
-            "--global_batch_size, or --accumulation_steps, needs less memory."
-        )
-    text = str(error)
-    return text if text.endswith((".", "!", "?")) else f"{text}."

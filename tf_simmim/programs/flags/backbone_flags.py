@@ -1,15 +1,10 @@
-"""Flags for the model: the backbone, the mask and the prediction."""
+"""Flags for the backbone: which network, and in what it differs."""
 
 import inspect
 
 from absl import flags
 
 from tf_simmim import backbones
-from tf_simmim import heads
-from tf_simmim import losses
-from tf_simmim import masking
-from tf_simmim import models
-from tf_simmim import sizes
 from tf_simmim.backbones import convolutional
 from tf_simmim.backbones import vit
 from tf_simmim.layers import self_attention
@@ -133,36 +128,6 @@ _VISIBLE_ONLY = flags.DEFINE_bool(
     "--relative_position=none (say with --absolute_position=sincos) and "
     "--head=decoder or cross_attention.",
 )
-MASK_PATCH_SIZE = flags.DEFINE_integer(
-    "mask_patch_size", 32, "Side of the squares to hide, px.", lower_bound=1
-)
-MASK_RATIO = flags.DEFINE_float(
-    "mask_ratio",
-    0.6,
-    "Fraction of the squares to hide, counted up.",
-    lower_bound=0.0,
-    upper_bound=1.0,
-)
-_MASK_STRATEGY = flags.DEFINE_enum(
-    "mask_strategy",
-    "random",
-    list(masking.STRATEGIES),
-    "How the squares to hide are chosen; pixel: single model patches, whatever "
-    "--mask_patch_size is. See docs/masking.md.",
-)
-_TARGET = flags.DEFINE_enum(
-    "target", "pixels", losses.TARGETS, "What to predict of hidden patches."
-)
-_RECONSTRUCTION_LOSS = flags.DEFINE_enum(
-    "reconstruction_loss", "l1", losses.LOSSES, "Error of a predicted value."
-)
-_HEAD = flags.DEFINE_enum(
-    "head",
-    "linear",
-    list(heads.HEADS),
-    "What turns features into pixels; the paper found linear no worse.",
-)
-
 
 _ARCHITECTURE = (
     _PATCH_SIZE,
@@ -216,45 +181,6 @@ flags.register_validator(
     _is_factor_or_none,
     message="must be a positive number, or none",
 )
-
-
-def loss_is_in_pixels() -> bool:
-    """Whether the loss is the L1 error of pixels, as in the paper."""
-    return (_TARGET.value, _RECONSTRUCTION_LOSS.value) == ("pixels", "l1")
-
-
-def create_simmim(
-    image_size, channels, seed, mask_ratio=None, mask_patch_size=None
-) -> models.SimMIM:
-    """Creates the model that the flags describe.
-
-    Args:
-        image_size: (height, width), px.
-        channels: int.
-        seed: int.
-        mask_ratio: float. Default: --mask_ratio.
-        mask_patch_size: int, px. Default: --mask_patch_size.
-    """
-    if mask_ratio is None:
-        mask_ratio = MASK_RATIO.value
-    if mask_patch_size is None:
-        mask_patch_size = MASK_PATCH_SIZE.value
-    if _MASK_STRATEGY.value != "pixel":
-        # The stricter rule first, so that the size it suggests really works.
-        sizes.require_multiple(
-            image_size, "image_size", mask_patch_size, "mask_patch_size"
-        )
-    backbone = create_backbone(image_size, channels)
-    return models.SimMIM(
-        backbone,
-        mask_patch_size=mask_patch_size,
-        mask_ratio=mask_ratio,
-        mask_strategy=_MASK_STRATEGY.value,
-        target=_TARGET.value,
-        reconstruction_loss=_RECONSTRUCTION_LOSS.value,
-        seed=seed,
-        head=_HEAD.value,
-    )
 
 
 def create_backbone(image_size, channels):

@@ -1,9 +1,7 @@
-"""Tests for programs/flags/finetune_flags.py and its flagfiles."""
+"""Tests for what programs/finetune.py trains, and for its flagfiles."""
 
-import json
 import pathlib
-import subprocess
-import sys
+import types
 
 import numpy as np
 import pytest
@@ -13,8 +11,7 @@ from PIL import Image
 
 from tf_simmim import backbones
 from tf_simmim import data
-from tf_simmim.programs import pretrain  # noqa: F401  (defines the other flags)
-from tf_simmim.programs.flags import finetune_flags
+from tf_simmim.programs import finetune
 from tf_simmim.programs.flags import optimization_flags
 
 FLAGS = flags.FLAGS
@@ -32,9 +29,19 @@ def restored_flags():
         yield
 
 
+TASK = finetune.Classification()
+
+
 def parse(*arguments):
     FLAGS.unparse_flags()
     FLAGS(["program", *arguments])
+
+
+def context_of(source, held_out=None):
+    """Returns what a task asks of a `RunContext`."""
+    return types.SimpleNamespace(
+        source=source, held_out=held_out, seed=FLAGS.seed
+    )
 
 
 def test_there_are_the_promised_recipes():
@@ -91,41 +98,6 @@ def test_recipes_are_those_of_the_reference(name, size, window, decay):
     assert float(schedule(100 * 625)) == pytest.approx(1e-6, rel=1e-4)
 
 
-def _described():
-    """Returns what `finetune.py` knows, and the defaults that it has."""
-    program = (
-        "import json;"
-        "from absl import flags; from tf_simmim.programs import finetune;"
-        "from tf_simmim.programs.flags import finetune_flags;"
-        "finetune_flags.configure(); names = list(flags.FLAGS);"
-        "print(json.dumps({n: flags.FLAGS[n].default for n in names}))"
-    )
-    result = subprocess.run(
-        [sys.executable, "-c", program],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return json.loads(result.stdout)
-
-
-def test_flags_of_pretraining_are_unknown_and_defaults_are_the_reference():
-    defaults = _described()
-    assert not {"mask_ratio", "head", "image_size_schedule"} & defaults.keys()
-    assert defaults["name"] == "finetune"
-    assert defaults["crop_scale"] == ["0.08", "1"]
-    assert defaults["base_learning_rate"] == 1.25e-3
-    assert defaults["warmup_epochs"] == 20
-    for path in RECIPES:
-        names = {
-            line[2:].partition("=")[0].removeprefix("no")
-            for line in path.read_text().splitlines()
-            if line.startswith("--")
-        }
-        known = {name.removeprefix("no") for name in defaults}
-        assert names <= known, path
-
-
 def test_flags_reach_the_augmentation_and_the_mixing():
     parse(
         "--dataset=builtin:digits",
@@ -136,10 +108,11 @@ def test_flags_reach_the_augmentation_and_the_mixing():
         *("--mix_switch_rate=0.2", "--label_smoothing=0.05"),
         *("--num_labels=20", "--seed=4", "--crop_fraction=0.8"),
     )
-    source, held_out = finetune_flags.open_sources()
+    source, held_out = TASK.open_sources()
     assert (len(source), len(held_out)) == (20, 360)
     assert source.class_names == held_out.class_names
-    stream = finetune_flags.training_stream(source)
+    context = context_of(source, held_out)
+    stream = TASK.training_stream(context, None, None)
     augment = stream.transform
     assert isinstance(augment, data.FinetuningAugmentation)
     assert (augment.image_size, stream.seed) == ((24, 40), 4)
@@ -150,11 +123,11 @@ def test_flags_reach_the_augmentation_and_the_mixing():
     assert rand_augment.magnitude == 5
     assert rand_augment.magnitude_stddev == 0.2
     assert augment.erasing.rate == 0.7
-    mix = finetune_flags.mix(source)
+    mix = TASK.batch_mix(context)
     assert (mix.mixup_alpha, mix.cutmix_alpha) == (0.3, 0.6)
     assert (mix.rate, mix.switch_rate) == (0.9, 0.2)
     assert (mix.label_smoothing, mix.num_classes) == (0.05, 10)
-    crop = finetune_flags.evaluation_stream(held_out).transform
+    crop = TASK.evaluation_stream(context, None, None).transform
     assert (crop.image_size, crop.crop_fraction) == ((24, 40), 0.8)
 
 
@@ -162,15 +135,15 @@ def test_the_statistics_are_those_of_the_pretraining_unless_given(tmp_path):
     (tmp_path / "flags.txt").write_text("--image_mean=0.4\n--image_std=0.25\n")
     digits = ("--dataset=builtin:digits", f"--pretrained={tmp_path}")
     parse(*digits)
-    finetune_flags.open_sources()
+    TASK.open_sources()
     assert (FLAGS.image_mean, FLAGS.image_std) == (["0.4"], ["0.25"])
     parse(*digits, "--image_mean=0.1", "--image_std=0.2")
-    finetune_flags.open_sources()
+    TASK.open_sources()
     assert (FLAGS.image_mean, FLAGS.image_std) == (["0.1"], ["0.2"])
     (tmp_path / "flags.txt").write_text("--image_mean=much\n")
     parse(*digits)
     with pytest.raises(ValueError, match="must hold flags.*much"):
-        finetune_flags.open_sources()
+        TASK.open_sources()
 
 
 def test_a_run_that_goes_on_has_its_own_statistics(tmp_path):
@@ -180,7 +153,7 @@ def test_a_run_that_goes_on_has_its_own_statistics(tmp_path):
         *("--dataset=builtin:digits", f"--pretrained={gone}"),
         f"--workdir={tmp_path}",
     )
-    finetune_flags.open_sources()
+    TASK.open_sources()
     assert (FLAGS.image_mean, FLAGS.image_std) == (["0.4"], ["0.25"])
 
 
@@ -188,12 +161,12 @@ def test_images_are_not_trained_on_and_held_out():
     everything = ("--dataset=builtin:digits", "--split=all")
     parse(*everything)
     with pytest.raises(ValueError, match="must not hold the held-out ones"):
-        finetune_flags.open_sources()
+        TASK.open_sources()
     parse(*everything, "--validation_split=")
-    source, held_out = finetune_flags.open_sources()
+    source, held_out = TASK.open_sources()
     assert len(source) == 1797 and held_out is None
     parse(*everything, "--validation_dataset=builtin:digits")
-    assert len(finetune_flags.open_sources()[1]) == 1797
+    assert len(TASK.open_sources()[1]) == 1797
 
 
 def test_images_of_other_channels_than_the_pretrained_are_refused(tmp_path):
@@ -201,10 +174,10 @@ def test_images_of_other_channels_than_the_pretrained_are_refused(tmp_path):
         *("--dataset=builtin:digits", f"--pretrained={tmp_path}"),
         *("--backbone=vit_nano", "--depth=1", "--image_size=16"),
     )
-    source, _ = finetune_flags.open_sources()
+    source, _ = TASK.open_sources()
     pretrained = backbones.create("vit_nano", 16, depth=1, channels=3)
     with pytest.raises(ValueError, match="--channels must be 3, .* of 1"):
-        finetune_flags.create_classifier(source, pretrained)
+        TASK.create_model(context_of(source), None, pretrained)
 
 
 def _write_images(folder, names):
@@ -222,7 +195,7 @@ def test_held_out_images_of_other_classes_are_refused(tmp_path):
         f"--validation_dataset=folder:{tmp_path / 'there'}",
     )
     with pytest.raises(ValueError, match="of the classes of the training"):
-        finetune_flags.open_sources()
+        TASK.open_sources()
 
 
 def test_the_model_has_the_networks_flags_and_the_sources_names():
@@ -231,8 +204,8 @@ def test_the_model_has_the_networks_flags_and_the_sources_names():
         *("--backbone=vit_nano", "--embed_dim=12", "--depth=2"),
         *("--image_size=16,24", "--label_smoothing=0.2", "--seed=5"),
     )
-    source, _ = finetune_flags.open_sources()
-    model = finetune_flags.create_classifier(source)
+    source, _ = TASK.open_sources()
+    model = TASK.create_model(context_of(source), None, None)
     assert isinstance(model.backbone, backbones.ViT)
     assert model.backbone.image_size == (16, 24)
     assert not model.backbone.final_norm

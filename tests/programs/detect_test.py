@@ -1,19 +1,19 @@
-"""Tests for programs/flags/detect_flags.py and its flagfile."""
+"""Tests for what programs/detect.py trains, and for its flagfile."""
 
 import json
 import pathlib
-import subprocess
-import sys
+import types
 
 import pytest
 from absl import flags
 from absl.testing import flagsaver
 
 from tf_simmim import data
+from tf_simmim.programs import detect
 from tf_simmim.programs import pretrain  # noqa: F401  (defines the other flags)
-from tf_simmim.programs.flags import detect_flags
 
 FLAGS = flags.FLAGS
+TASK = detect.Detection()
 FOLDER = pathlib.Path(__file__).parents[2] / "experiments"
 
 
@@ -28,32 +28,11 @@ def parse(*arguments):
     FLAGS(["program", *arguments])
 
 
-@pytest.mark.slow
-def test_flags_of_other_programs_are_unknown_and_the_recipes_are_not():
-    program = (
-        "import json;"
-        "from absl import flags; from tf_simmim.programs import detect;"
-        "from tf_simmim.programs.flags import detect_flags;"
-        "detect_flags.configure(); names = list(flags.FLAGS);"
-        "print(json.dumps({n: flags.FLAGS[n].default for n in names}))"
+def context_of(source, held_out=None):
+    """Returns what a task asks of a `RunContext`."""
+    return types.SimpleNamespace(
+        source=source, held_out=held_out, seed=FLAGS.seed
     )
-    result = subprocess.run(
-        [sys.executable, "-c", program],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    defaults = json.loads(result.stdout)
-    assert not {"mask_ratio", "mixup_alpha", "num_labels"} & defaults.keys()
-    assert defaults["name"] == "detect"
-    assert defaults["pyramid_width"] == 256
-    text = (FOLDER / "flags" / "digit_scenes_detect.flags").read_text()
-    names = {
-        line[2:].partition("=")[0].removeprefix("no")
-        for line in text.splitlines()
-        if line.startswith("--")
-    }
-    assert names <= {name.removeprefix("no") for name in defaults}
 
 
 def test_the_recipe_is_of_the_network_that_is_pretrained_for_it():
@@ -74,17 +53,18 @@ def test_flags_reach_the_model_and_the_streams():
         *("--backbone=vit_nano", "--embed_dim=12", "--depth=1"),
         *("--patch_size=16", "--pyramid_width=6", "--num_convolutions=1"),
     )
-    source, held_out = detect_flags.open_sources()
+    source, held_out = TASK.open_sources()
     assert (len(source), len(held_out)) == (4096, 512)
-    stream = detect_flags.training_stream(source)
+    context = context_of(source, held_out)
+    stream = TASK.training_stream(context, None, None)
     assert stream.with_boxes and stream.seed == 4
     assert not stream.with_segmentation
     assert stream.transform.crop_scale == (0.3, 0.9)
-    held_out = detect_flags.evaluation_stream(held_out)
+    held_out = TASK.evaluation_stream(context, None, None)
     assert held_out.with_boxes
     assert isinstance(held_out.transform, data.ResizeAndCentreCrop)
     assert held_out.transform.image_size == (32, 64)
-    model = detect_flags.create_detector(source)
+    model = TASK.create_model(context_of(source), None, None)
     assert (model.num_classes, model.width, model.seed) == (10, 6, 4)
     assert model.num_convolutions == 1
 
@@ -96,19 +76,19 @@ def test_a_few_labelled_images_are_those_of_the_seed():
             *("--dataset=builtin:digit_scenes", "--num_labelled_images=7"),
             f"--seed={seed}",
         )
-        source, held_out = detect_flags.open_sources()
+        source, held_out = TASK.open_sources()
         assert (len(source), len(held_out)) == (7, 512)
         chosen.append(source.indices.tolist())
     assert chosen[0] == chosen[1] != chosen[2]
     parse("--dataset=builtin:digit_scenes", "--num_labelled_images=5000")
     with pytest.raises(ValueError, match="must be in 1..4096"):
-        detect_flags.open_sources()
+        TASK.open_sources()
 
 
 def test_images_are_not_trained_on_and_held_out():
     parse("--dataset=builtin:digit_scenes", "--split=all")
     with pytest.raises(ValueError, match="must not hold the held-out ones"):
-        detect_flags.open_sources()
+        TASK.open_sources()
 
 
 def test_classes_without_boxes_are_logged(tmp_path, caplog):
@@ -126,7 +106,7 @@ def test_classes_without_boxes_are_logged(tmp_path, caplog):
     file = tmp_path / "boxes.json"
     file.write_text(json.dumps(content))
     parse(f"--dataset=coco:{file}")
-    source, held_out = detect_flags.open_sources()
+    source, held_out = TASK.open_sources()
     assert (len(source), len(held_out)) == (2, 1)
     assert "1 of 2 classes have no training box: yak." in caplog.text
 
@@ -134,4 +114,4 @@ def test_classes_without_boxes_are_logged(tmp_path, caplog):
 def test_images_without_boxes_are_refused():
     parse("--dataset=builtin:digits")
     with pytest.raises(ValueError, match="must have boxes.*builtin:digits"):
-        detect_flags.open_sources()
+        TASK.open_sources()

@@ -1,4 +1,4 @@
-"""Tests for programs/flags/model_flags.py."""
+"""Tests for the flags of a SimMIM model."""
 
 import pytest
 from absl import flags
@@ -8,7 +8,7 @@ from tf_simmim import backbones
 from tf_simmim import heads
 from tf_simmim import masking
 from tf_simmim.programs.flags import data_flags  # noqa: F401  (--dataset)
-from tf_simmim.programs.flags import model_flags
+from tf_simmim.programs.flags import prediction_flags
 
 FLAGS = flags.FLAGS
 
@@ -22,7 +22,7 @@ def restored_flags():
 def create(*arguments, image_size=(32, 48)):
     FLAGS.unparse_flags()
     FLAGS(["program", "--dataset=builtin:digits", *arguments])
-    return model_flags.create_simmim(image_size, channels=2, seed=3)
+    return prediction_flags.create_simmim(image_size, channels=2, seed=3)
 
 
 def test_flags_reach_a_vit():

@@ -1,9 +1,7 @@
-"""Tests for programs/flags/segment_flags.py and its flagfile."""
+"""Tests for what programs/segment.py trains, and for its flagfile."""
 
-import json
 import pathlib
-import subprocess
-import sys
+import types
 
 import pytest
 from absl import flags
@@ -11,9 +9,10 @@ from absl.testing import flagsaver
 
 from tf_simmim import data
 from tf_simmim.programs import pretrain  # noqa: F401  (defines the other flags)
-from tf_simmim.programs.flags import segment_flags
+from tf_simmim.programs import segment
 
 FLAGS = flags.FLAGS
+TASK = segment.Segmentation()
 FOLDER = pathlib.Path(__file__).parents[2] / "experiments"
 
 
@@ -28,31 +27,11 @@ def parse(*arguments):
     FLAGS(["program", *arguments])
 
 
-def test_flags_of_other_programs_are_unknown_and_the_recipes_are_not():
-    program = (
-        "import json;"
-        "from absl import flags; from tf_simmim.programs import segment;"
-        "from tf_simmim.programs.flags import segment_flags;"
-        "segment_flags.configure(); names = list(flags.FLAGS);"
-        "print(json.dumps({n: flags.FLAGS[n].default for n in names}))"
+def context_of(source, held_out=None):
+    """Returns what a task asks of a `RunContext`."""
+    return types.SimpleNamespace(
+        source=source, held_out=held_out, seed=FLAGS.seed
     )
-    result = subprocess.run(
-        [sys.executable, "-c", program],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    defaults = json.loads(result.stdout)
-    assert not {"mask_ratio", "mixup_alpha", "num_labels"} & defaults.keys()
-    assert defaults["name"] == "segment"
-    assert defaults["crop_scale"] == ["0.25", "1"]
-    text = (FOLDER / "flags" / "digit_scenes_segment.flags").read_text()
-    names = {
-        line[2:].partition("=")[0].removeprefix("no")
-        for line in text.splitlines()
-        if line.startswith("--")
-    }
-    assert names <= {name.removeprefix("no") for name in defaults}
 
 
 def test_the_recipe_is_of_the_network_that_is_pretrained_for_it():
@@ -73,16 +52,17 @@ def test_flags_reach_the_model_and_the_streams():
         *("--backbone=vit_nano", "--embed_dim=12", "--depth=1"),
         *("--patch_size=16", "--pyramid_width=6"),
     )
-    source, held_out = segment_flags.open_sources()
+    source, held_out = TASK.open_sources()
     assert (len(source), len(held_out)) == (4096, 512)
-    stream = segment_flags.training_stream(source)
+    context = context_of(source, held_out)
+    stream = TASK.training_stream(context, None, None)
     assert stream.with_segmentation and stream.seed == 4
     assert stream.transform.crop_scale == (0.3, 0.9)
-    held_out = segment_flags.evaluation_stream(held_out)
+    held_out = TASK.evaluation_stream(context, None, None)
     assert held_out.with_segmentation
     assert isinstance(held_out.transform, data.ResizeAndCentreCrop)
     assert held_out.transform.image_size == (32, 64)
-    model = segment_flags.create_segmenter(source)
+    model = TASK.create_model(context_of(source), None, None)
     assert (model.num_classes, model.width, model.seed) == (11, 6, 4)
     assert model.class_weights is None
 
@@ -93,21 +73,21 @@ def test_classes_may_count_for_less():
         *("--image_size=32,64", "--backbone=vit_nano", "--depth=1"),
         *("--patch_size=16", "--class_weights=0.1,2" + ",1" * 9),
     )
-    source, _ = segment_flags.open_sources()
-    model = segment_flags.create_segmenter(source)
+    source, _ = TASK.open_sources()
+    model = TASK.create_model(context_of(source), None, None)
     assert model.class_weights == (0.1, 2.0, *[1.0] * 9)
 
 
 @pytest.mark.parametrize("weights", ["1,2", "1" + ",1" * 9 + ",x", "0,1" * 6])
 def test_weights_that_are_not_one_for_each_class_are_refused(weights):
     parse("--dataset=builtin:digit_scenes", f"--class_weights={weights}")
-    source, _ = segment_flags.open_sources()
+    source, _ = TASK.open_sources()
     message = "must be 11 positive numbers, for background, digit 0, .*Received"
     with pytest.raises(ValueError, match=message):
-        segment_flags.create_segmenter(source)
+        TASK.create_model(context_of(source), None, None)
 
 
 def test_images_whose_pixels_have_no_classes_are_refused():
     parse("--dataset=builtin:digits")
     with pytest.raises(ValueError, match="must have classes.*builtin:digits"):
-        segment_flags.open_sources()
+        TASK.open_sources()

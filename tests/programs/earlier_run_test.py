@@ -1,4 +1,4 @@
-"""Tests for what programs/training_program.py makes of an earlier run.
+"""Tests for what programs/earlier_run.py makes of an earlier run.
 
 Whole runs are in tests/integration/faults_test.py.
 """
@@ -12,8 +12,9 @@ from absl import logging
 from absl.testing import flagsaver
 
 from tf_simmim import training
+from tf_simmim.programs import earlier_run
+from tf_simmim.programs import fitting
 from tf_simmim.programs import pretrain  # noqa: F401  (defines the flags)
-from tf_simmim.programs import training_program
 
 ROWS = '{"step": 4, "loss": 0.5}\n{"step": 8, "loss": 0.25}\n'
 
@@ -66,37 +67,37 @@ def test_rows_that_are_not_what_they_were_are_one_line(run):
         file.unlink()
         if text is not None:
             file.write_text(text)
-        lines = said(training_program._warn_of_other_rows, run, manifest)
+        lines = said(earlier_run._warn_of_other_rows, run, manifest)
         assert len(lines) == (what is not None), lines
         if what is not None:
             assert what in lines[0] and str(file) in lines[0]
         if not file.exists():
             file.write_text("")
     file.write_text("")
-    assert said(training_program._warn_of_other_rows, run, old) == []
+    assert said(earlier_run._warn_of_other_rows, run, old) == []
 
 
 def test_a_run_that_has_lost_its_checkpoints_does_not_begin_anew(run):
     run.metrics_file.write_text(ROWS)
-    training_program._require_fresh(run)  # was killed before its first
+    earlier_run._require_fresh(run)  # was killed before its first
     run.committed_file.write_text('{"first_checkpoint": 5}\n')
     with pytest.raises(ValueError, match="committed.json.*another --workdir"):
-        training_program._require_fresh(run)
+        earlier_run._require_fresh(run)
     run.committed_file.unlink()
     # As of a version without that file.
     run.metrics_file.write_text(ROWS + '{"step": 101}\n')
     with pytest.raises(ValueError, match="metrics up to step 101.*remove this"):
-        training_program._require_fresh(run)
+        earlier_run._require_fresh(run)
     # Damaged rows alone keep nobody from beginning.
     run.metrics_file.write_text(ROWS + "half\n")
-    (line,) = said(training_program._require_fresh, run)
+    (line,) = said(earlier_run._require_fresh, run)
     assert f"{run.metrics_file} is damaged" in line
 
 
 def test_settings_are_those_of_the_checkpoint_or_of_an_older_runs_file(run):
     def before(metadata):
         store = types.SimpleNamespace(newest_metadata=lambda: metadata)
-        return training_program._settings_before(run, store)
+        return earlier_run._settings_before(run, store)
 
     assert before({}) is None
     run.flags_file.write_text("--seed=1\n")
@@ -116,4 +117,4 @@ def test_settings_are_those_of_the_checkpoint_or_of_an_older_runs_file(run):
     ],
 )
 def test_an_error_is_one_sentence(error, sentence):
-    assert training_program._sentence(error) == sentence
+    assert fitting._sentence(error) == sentence
