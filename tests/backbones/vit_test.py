@@ -226,7 +226,7 @@ class ViTTest(
         ({"patch_size": 0}, "`patch_size` must be a positive int"),
         ({"num_heads": 5}, "`num_heads` must be positive and divide"),
         ({"num_heads": 0}, "`num_heads` must be positive and divide"),
-        ({"embed_dim": 0}, "`embed_dim` must be positive"),
+        ({"embed_dim": 0}, "`embed_dim` must be at least 1"),
         ({"depth": 0}, "`depth` and `channels` must be at least 1"),
         ({"channels": 0}, "`depth` and `channels` must be at least 1"),
         ({"mlp_ratio": 0}, "`mlp_ratio` must be positive"),

@@ -13,6 +13,7 @@ The last line equals a call, the one before it the same at `cells`, int32
 [B, n]; so do their gradients.
 """
 
+from tf_simmim.backbones.block_plan import BlockPlan
 from tf_simmim.backbones.classification import for_classification
 from tf_simmim.backbones.convolutional import Convolutional
 from tf_simmim.backbones.presets import PRESETS
@@ -23,6 +24,7 @@ from tf_simmim.backbones.vit import ViT
 
 __all__ = [
     "PRESETS",
+    "BlockPlan",
     "Convolutional",
     "Swin",
     "ViT",

@@ -1,14 +1,44 @@
 """What every backbone asks of its arguments, said in the same words."""
 
+import math
+import numbers
+
 import tensorflow as tf
 
 
-def require_positive(**numbers: int) -> None:
-    """Refuses numbers below 1, by the names of their arguments."""
-    if any(number < 1 for number in numbers.values()):
-        names = " and ".join(f"`{name}`" for name in numbers)
-        received = ", ".join(f"{k}={v}" for k, v in numbers.items())
-        raise ValueError(f"{names} must be at least 1. Received: {received}.")
+def require_positive(**values: int) -> None:
+    """Refuses what is no int of 1 or more, by the names of the arguments."""
+    if not all(isinstance(n, int) and n > 0 for n in values.values()):
+        names = " and ".join(f"`{name}`" for name in values)
+        received = ", ".join(f"{k}={v!r}" for k, v in values.items())
+        raise ValueError(
+            f"{names} must be at least 1, a whole number each. "
+            f"Received: {received}."
+        )
+
+
+def require_at_most(most: int, **values: int) -> None:
+    """Refuses numbers above `most`, by the names of their arguments."""
+    for name, number in values.items():
+        if number > most:
+            raise ValueError(
+                f"`{name}` must give at most {most} blocks. Received: {number}."
+            )
+
+
+def require_ratio(mlp_ratio: float, embed_dim: int) -> None:
+    """Refuses a ratio that leaves an MLP without a hidden unit.
+
+    Raises:
+        ValueError: `mlp_ratio` is no positive, finite number, or is too small
+            for tokens of `embed_dim` features.
+    """
+    is_number = isinstance(mlp_ratio, numbers.Real) and math.isfinite(mlp_ratio)
+    if not is_number or embed_dim * mlp_ratio < 1:
+        raise ValueError(
+            "`mlp_ratio` must be positive, and large enough for a hidden "
+            f"unit over {embed_dim} features. Received: {mlp_ratio!r}."
+        )
 
 
 def require_heads(embed_dim: int, num_heads: int) -> None:
@@ -24,9 +54,12 @@ def require_heads(embed_dim: int, num_heads: int) -> None:
 
 def require_drop_path_rate(drop_path_rate: float) -> None:
     """Refuses a rate outside [0, 1)."""
-    if not 0 <= drop_path_rate < 1:
+    if not (
+        isinstance(drop_path_rate, numbers.Real) and 0 <= drop_path_rate < 1
+    ):
         raise ValueError(
-            f"`drop_path_rate` must lie in [0, 1). Received: {drop_path_rate}."
+            "`drop_path_rate` must lie in [0, 1). "
+            f"Received: {drop_path_rate!r}."
         )
 
 

@@ -13,6 +13,7 @@ from tf_simmim import masking as masking_lib
 from tf_simmim import randomness
 from tf_simmim import sizes
 from tf_simmim.backbones import backbone
+from tf_simmim.backbones import block_plan
 from tf_simmim.backbones import checks
 from tf_simmim.backbones import extractors
 from tf_simmim.backbones import layer_graph
@@ -109,32 +110,59 @@ class Convolutional(backbone.Backbone):
         **kwargs,
     ):
         super().__init__(**kwargs)
+        self._set_arguments(
+            image_size=image_size,
+            extractor=extractor,
+            masking=masking,
+            depths=depths,
+            widths=widths,
+            channels=channels,
+            drop_path_rate=drop_path_rate,
+        )
+        network = network_plan.plan(extractor, depths, widths, channels)
+        self.depths = network.depths
+        self.widths = network.widths
+        self.patch_size = network.strides[0]
+        self.num_blocks = sum(network.depths)
+        self.block_strides = network.strides[1:]
+        self._create_layers(network)
+        # One forward pass creates every weight under its full name.
+        self(
+            tf.zeros([1, *self.image_size, channels]),
+            patch_mask=tf.zeros([1, *self.grid_size], tf.int32),
+        )
+
+    @classmethod
+    def _plan(
+        cls,
+        image_size,
+        extractor,
+        masking,
+        depths,
+        widths,
+        channels,
+        drop_path_rate,
+    ):
         checks.require_one_of("extractor", extractor, extractors.EXTRACTORS)
         checks.require_one_of("masking", masking, MASKINGS)
         checks.require_positive(channels=channels)
         checks.require_drop_path_rate(drop_path_rate)
         image_size = sizes.as_pair(image_size, "image_size")
-        plan = network_plan.plan(extractor, depths, widths, channels)
-        sizes.require_multiple(image_size, "image_size", plan.stride, "stride")
-        self.image_size = image_size
-        self.extractor = extractor
-        self.masking = masking
-        self.depths = plan.depths
-        self.widths = plan.widths
-        self.channels = channels
-        self.drop_path_rate = drop_path_rate
-
-        self.patch_size = plan.strides[0]
-        self.grid_size = tuple(side // self.patch_size for side in image_size)
-        self.stride = plan.stride
-        self.num_features = plan.widths[-1]
-        self.num_blocks = sum(plan.depths)
-        self.block_strides = plan.strides[1:]
-        self._create_layers(plan)
-        # One forward pass creates every weight under its full name.
-        self(
-            tf.zeros([1, *image_size, channels]),
-            patch_mask=tf.zeros([1, *self.grid_size], tf.int32),
+        network = network_plan.plan(extractor, depths, widths, channels)
+        stride, patch_size = network.stride, network.strides[0]
+        sizes.require_multiple(image_size, "image_size", stride, "stride")
+        stand_in = block_plan.Part("mask_color", channels)
+        if masking == "stem_token":
+            stand_in = block_plan.Part("mask_token", network.stem_width)
+        return block_plan.BlockPlan(
+            parts=(stand_in, *network.parts(image_size)),
+            shapes=(),
+            image_size=image_size,
+            channels=channels,
+            grid_size=tuple(side // patch_size for side in image_size),
+            attended=0,
+            stride=stride,
+            num_features=network.widths[-1],
         )
 
     def _create_layers(self, plan):
@@ -247,15 +275,3 @@ class Convolutional(backbone.Backbone):
 
     def _normalize(self, x, training):
         return self.norm(x, training=training)[0]
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "image_size": self.image_size,
-            "extractor": self.extractor,
-            "masking": self.masking,
-            "depths": self.depths,
-            "widths": self.widths,
-            "channels": self.channels,
-            "drop_path_rate": self.drop_path_rate,
-        }

@@ -1,12 +1,16 @@
 """The network that options ask for, before any weight of it exists."""
 
 import dataclasses
+import fractions
 import math
 
+from tf_simmim.backbones import block_plan
 from tf_simmim.backbones import extractors
 from tf_simmim.backbones.layer_graph import INPUT
 from tf_simmim.backbones.layer_graph import Part
 
+# Weights for each feature of other layers: gain and bias, moving statistics.
+_VECTORS = {"BatchNormalization": 4, "LayerNormalization": 2, "LayerScale": 1}
 # Options of layers that are numbers of features.
 _WIDTHS = ("filters", "groups", "units", "projection_dim")
 
@@ -22,7 +26,10 @@ class Plan:
         depths: tuple of int. Blocks of each stage.
         widths: tuple of int. Features that each stage gives.
         strides: tuple of int, px. After the stem, and after each block.
-        num_weights: int. Of all kernels.
+        stem_width: int. Features that the stem gives.
+        costs: {name: (weights, products)} of the stem, each block and the
+            norm: the numbers in all variables, and the multiply-adds for each
+            pixel of an image, a fraction.
     """
 
     stem: Part
@@ -31,12 +38,21 @@ class Plan:
     depths: tuple[int, ...]
     widths: tuple[int, ...]
     strides: tuple[int, ...]
-    num_weights: int
+    stem_width: int
+    costs: dict[str, tuple[int, fractions.Fraction]]
 
     @property
     def stride(self) -> int:
         """Px per cell of the last feature map."""
         return self.strides[-1]
+
+    def parts(self, image_size: tuple[int, int]) -> tuple[block_plan.Part, ...]:
+        """Returns what the stem, each block and the norm cost an image."""
+        num_pixels = math.prod(image_size)
+        return tuple(
+            block_plan.Part(name, weights, int(2 * num_pixels * products))
+            for name, (weights, products) in self.costs.items()
+        )
 
 
 def plan(extractor: str, depths, widths, channels: int) -> Plan:
@@ -53,10 +69,10 @@ def plan(extractor: str, depths, widths, channels: int) -> Plan:
     """
     network = extractors.extractor(extractor)
     original = tuple(len(blocks) for blocks in network.stages)
-    depths = original if depths is None else tuple(depths)
+    depths = original if depths is None else _as_tuple(depths)
     _require_depths(depths, original, network.stages)
     originals = _original_widths(network)[: len(depths)]
-    widths = originals if widths is None else tuple(widths)
+    widths = originals if widths is None else _as_tuple(widths)
     if len(widths) != len(depths) or not _are_positive(widths):
         raise ValueError(
             "`widths` must have one positive number a stage. "
@@ -65,16 +81,23 @@ def plan(extractor: str, depths, widths, channels: int) -> Plan:
 
     ratios = list(zip(widths, originals, strict=True))
     stem = _with_width(network.stem, *ratios[0])
-    stride, features, num_weights = _measure(stem, stem.outputs[0], channels)
-    strides, blocks = [stride], {}
+    stride, features, cost = _measure(stem, stem.outputs[0], channels)
+    strides, blocks, stem_width = [stride], {}, features
+    costs = {"stem": cost}
     for stage, depth in enumerate(depths):
         for place, block in enumerate(_shortened(network.stages[stage], depth)):
             body = _with_width(block.body, *ratios[stage])
-            step, features, weights = _measure(body, body.outputs[1], features)
+            step, features, cost = _measure(
+                body, body.outputs[1], features, strides[-1]
+            )
             strides.append(strides[-1] * step)
-            num_weights += weights
             name = f"stage_{stage}_block_{place}"
+            costs[name] = cost
             blocks[name] = extractors.Block(body, block.after)
+    if network.norm.outputs:
+        *_, costs["norm"] = _measure(
+            network.norm, network.norm.outputs[0], features
+        )
     return Plan(
         stem,
         blocks,
@@ -82,8 +105,14 @@ def plan(extractor: str, depths, widths, channels: int) -> Plan:
         depths,
         widths,
         tuple(strides),
-        num_weights,
+        stem_width,
+        costs,
     )
+
+
+def _as_tuple(value):
+    """Returns a list as a tuple; what is none becomes a tuple of itself."""
+    return tuple(value) if isinstance(value, list | tuple) else (value,)
 
 
 def _are_positive(numbers):
@@ -124,9 +153,18 @@ def _original_widths(network):
     )
 
 
-def _measure(part, name, features):
-    """Returns (stride, features, weights of kernels) at one of its nodes."""
-    strides, widths, num_weights = {INPUT: 1}, {INPUT: features}, 0
+def _measure(part, name, features, stride=1):
+    """Returns (stride, features, cost) at one of a part's nodes.
+
+    Args:
+        part: Part.
+        name: str. The node.
+        features: int. Of the part's input.
+        stride: int, px. Of the part's input; the stride that is returned is
+            relative to it.
+    """
+    strides, widths = {INPUT: 1}, {INPUT: features}
+    num_weights, products = 0, fractions.Fraction(0)
     for node in part.nodes:
         config, source = node.config, node.inputs[0]
         strides[node.name] = strides[source] * config.get("strides", (1, 1))[0]
@@ -135,8 +173,13 @@ def _measure(part, name, features):
         if width:
             area = math.prod(config.get("kernel_size", (1,)))
             inputs = widths[source] // config.get("groups", 1)
-            num_weights += area * inputs * width
-    return strides[name], widths[name], num_weights
+            kernel = area * inputs * width
+            num_weights += kernel + width * config["use_bias"]
+            cell = (stride * strides[node.name]) ** 2
+            products += fractions.Fraction(kernel, cell)
+        vectors = _VECTORS.get(node.layer_class.__name__, 0)
+        num_weights += vectors * widths[source]
+    return strides[name], widths[name], (num_weights, products)
 
 
 def _with_width(part, width, original):

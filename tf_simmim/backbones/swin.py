@@ -16,9 +16,9 @@ from tf_simmim import sizes
 from tf_simmim.backbones import backbone
 from tf_simmim.backbones import checks
 from tf_simmim.backbones import rematerialization
+from tf_simmim.backbones import swin_plan
 
 _BLOCKS = {1: layers.SwinBlock, 2: layers.SwinV2Block}
-_QKV_BIASES = {1: "query_key_value", 2: "query_value"}
 
 
 @tf.keras.saving.register_keras_serializable(package="tf_simmim")
@@ -113,36 +113,23 @@ class Swin(backbone.Backbone):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        checks.require_one_of("version", version, tuple(_BLOCKS))
-        depths, num_heads = tuple(depths), tuple(num_heads)
-        if len(depths) != len(num_heads) or not depths or min(depths) < 1:
-            raise ValueError(
-                "`depths` and `num_heads` must have one positive number a "
-                f"stage. Received: depths={depths}, num_heads={num_heads}."
-            )
-        for stage, heads in enumerate(num_heads):
-            checks.require_heads(embed_dim * 2**stage, heads)
-        checks.require_positive(patch_size=patch_size, channels=channels)
-        checks.require_drop_path_rate(drop_path_rate)
-        self.stride = patch_size * 2 ** (len(depths) - 1)
-        image_size = sizes.as_pair(image_size, "image_size")
-        sizes.require_multiple(image_size, "image_size", self.stride, "stride")
-        self.image_size = image_size
-        self.patch_size = patch_size
-        self.embed_dim = embed_dim
-        self.depths = depths
-        self.num_heads = num_heads
+        self._set_arguments(
+            image_size=image_size,
+            patch_size=patch_size,
+            embed_dim=embed_dim,
+            depths=depths,
+            num_heads=num_heads,
+            window_size=window_size,
+            channels=channels,
+            mlp_ratio=mlp_ratio,
+            version=version,
+            qkv_bias=qkv_bias,
+            drop_path_rate=drop_path_rate,
+            epsilon=epsilon,
+            rematerialize=rematerialize,
+        )
         self.window_size = sizes.as_pair(window_size, "window_size")
-        self.channels = channels
-        self.mlp_ratio = mlp_ratio
-        self.version = version
-        self.qkv_bias = qkv_bias or _QKV_BIASES[version]
-        self.drop_path_rate = drop_path_rate
-        self.epsilon = epsilon
-        self.rematerialize = rematerialize
-
-        self.grid_size = tuple(side // patch_size for side in image_size)
-        self.num_features = embed_dim * 2 ** (len(depths) - 1)
+        self.qkv_bias = qkv_bias or swin_plan.QKV_BIASES[version]
         self.num_blocks = sum(depths)
         self._places = tuple(
             (stage, place)
@@ -152,7 +139,7 @@ class Swin(backbone.Backbone):
         self._create_layers()
         # One forward pass creates every weight under its full name.
         self(
-            tf.zeros([1, *image_size, channels]),
+            tf.zeros([1, *self.image_size, channels]),
             patch_mask=tf.zeros([1, *self.grid_size], tf.int32),
         )
 
@@ -204,6 +191,10 @@ class Swin(backbone.Backbone):
         return tf.keras.layers.LayerNormalization(
             epsilon=self.epsilon, dtype=self.dtype_policy, name=name
         )
+
+    @classmethod
+    def _plan(cls, **arguments):
+        return swin_plan.plan(**arguments)
 
     def call(self, images, patch_mask=None, training=None, seed=None):
         outputs = self._block_outputs(images, patch_mask, training, seed)
@@ -350,21 +341,3 @@ class Swin(backbone.Backbone):
             flat_mask = tf.reshape(patch_mask, [-1, tokens.shape[1]])  # [B, N]
             tokens = self.mask_token(tokens, patch_mask=flat_mask)
         return tf.reshape(tokens, [-1, *self.grid_size, self.embed_dim])
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "image_size": self.image_size,
-            "patch_size": self.patch_size,
-            "embed_dim": self.embed_dim,
-            "depths": self.depths,
-            "num_heads": self.num_heads,
-            "window_size": self.window_size,
-            "channels": self.channels,
-            "mlp_ratio": self.mlp_ratio,
-            "version": self.version,
-            "qkv_bias": self.qkv_bias,
-            "drop_path_rate": self.drop_path_rate,
-            "epsilon": self.epsilon,
-            "rematerialize": self.rematerialize,
-        }

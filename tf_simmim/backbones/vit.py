@@ -10,15 +10,15 @@ Dimension key:
 import tensorflow as tf
 
 from tf_simmim import randomness
-from tf_simmim import sizes
 from tf_simmim.backbones import backbone
 from tf_simmim.backbones import checks
 from tf_simmim.backbones import rematerialization
 from tf_simmim.backbones import visible_tokens
 from tf_simmim.backbones import vit_layers
+from tf_simmim.backbones import vit_plan
 
-ABSOLUTE_POSITIONS = ("none", "learned", "sincos")
-RELATIVE_POSITIONS = ("none", "shared", "per_block")
+ABSOLUTE_POSITIONS = vit_plan.ABSOLUTE_POSITIONS
+RELATIVE_POSITIONS = vit_plan.RELATIVE_POSITIONS
 
 
 @tf.keras.saving.register_keras_serializable(package="tf_simmim")
@@ -119,54 +119,38 @@ class ViT(backbone.Backbone):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        image_size = sizes.as_pair(image_size, "image_size")
-        sizes.require_multiple(
-            image_size, "image_size", patch_size, "patch_size"
+        self._set_arguments(
+            image_size=image_size,
+            patch_size=patch_size,
+            embed_dim=embed_dim,
+            depth=depth,
+            num_heads=num_heads,
+            channels=channels,
+            mlp_ratio=mlp_ratio,
+            qkv_bias=qkv_bias,
+            absolute_position=absolute_position,
+            relative_position=relative_position,
+            layer_scale_init=layer_scale_init,
+            class_token=class_token,
+            drop_path_rate=drop_path_rate,
+            epsilon=epsilon,
+            rematerialize=rematerialize,
+            visible_only=visible_only,
+            final_norm=final_norm,
         )
-        checks.require_one_of(
-            "absolute_position", absolute_position, ABSOLUTE_POSITIONS
-        )
-        checks.require_one_of(
-            "relative_position", relative_position, RELATIVE_POSITIONS
-        )
-        checks.require_heads(embed_dim, num_heads)
-        checks.require_positive(depth=depth, channels=channels)
-        checks.require_drop_path_rate(drop_path_rate)
-        if visible_only and relative_position != "none":
-            raise ValueError(
-                '`relative_position` must be "none" with `visible_only`, e.g. '
-                'beside absolute_position="sincos": a bias is for the whole '
-                f"grid. Received: {relative_position!r}."
-            )
-        self.image_size = image_size
-        self.patch_size = patch_size
-        self.embed_dim = embed_dim
-        self.depth = depth
-        self.num_heads = num_heads
-        self.channels = channels
-        self.mlp_ratio = mlp_ratio
-        self.qkv_bias = qkv_bias
-        self.absolute_position = absolute_position
-        self.relative_position = relative_position
-        self.layer_scale_init = layer_scale_init
-        self.class_token = class_token
-        self.drop_path_rate = drop_path_rate
-        self.epsilon = epsilon
-        self.rematerialize = rematerialize
-        self.visible_only = visible_only
-        self.final_norm = final_norm
         self.prunes_last_block = not visible_only
 
-        self.grid_size = tuple(side // patch_size for side in image_size)
-        self.stride = patch_size
-        self.num_features = embed_dim
         self.num_blocks = depth
         vit_layers.add_layers(self)
         # One forward pass creates every weight under its full name.
         self(
-            tf.zeros([1, *image_size, channels]),
+            tf.zeros([1, *self.image_size, channels]),
             patch_mask=tf.zeros([1, *self.grid_size], tf.int32),
         )
+
+    @classmethod
+    def _plan(cls, **arguments):
+        return vit_plan.plan(**arguments)
 
     def call(
         self,
@@ -361,25 +345,3 @@ class ViT(backbone.Backbone):
         if self.class_token:
             tokens = tokens[:, 1:]  # [B, N, D]
         return tf.reshape(tokens, [-1, *self.grid_size, self.embed_dim])
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "image_size": self.image_size,
-            "patch_size": self.patch_size,
-            "embed_dim": self.embed_dim,
-            "depth": self.depth,
-            "num_heads": self.num_heads,
-            "channels": self.channels,
-            "mlp_ratio": self.mlp_ratio,
-            "qkv_bias": self.qkv_bias,
-            "absolute_position": self.absolute_position,
-            "relative_position": self.relative_position,
-            "layer_scale_init": self.layer_scale_init,
-            "class_token": self.class_token,
-            "drop_path_rate": self.drop_path_rate,
-            "epsilon": self.epsilon,
-            "rematerialize": self.rematerialize,
-            "visible_only": self.visible_only,
-            "final_norm": self.final_norm,
-        }

@@ -15,6 +15,7 @@ from tf_simmim.layers import truncated_normal
 # The offset to the window's edge, before its logarithm is taken.
 _LARGEST_OFFSET = 8.0
 _LARGEST_BIAS = 16.0
+HIDDEN_UNITS = 512
 
 
 def log_spaced_offsets(window_size: tuple[int, int]) -> np.ndarray:
@@ -66,7 +67,9 @@ class ContinuousPositionBias(tf.keras.layers.Layer):
         code.
     """
 
-    def __init__(self, grid_size, num_heads, hidden_units=512, **kwargs):
+    def __init__(
+        self, grid_size, num_heads, hidden_units=HIDDEN_UNITS, **kwargs
+    ):
         super().__init__(**kwargs)
         if num_heads <= 0 or hidden_units <= 0:
             raise ValueError(

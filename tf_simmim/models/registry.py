@@ -19,6 +19,8 @@ from tf_simmim.models.detector import Detector
 from tf_simmim.models.segmenter import Segmenter
 from tf_simmim.models.simmim import SimMIM
 
+_HEAD_WIDTH = 256
+
 
 def _no_weights(config, plan):
     return 0
@@ -37,7 +39,7 @@ class ModelKind:
         name: str. In model.json, run.json, manifests and exports, for good.
         model: class, `model(backbone, **config)`, whose `get_config` gives
             `backbone`, serialized, and plain values of these arguments.
-        num_head_weights: function (config, `backbones` plan) -> int: how many
+        num_head_weights: function (config, `BlockPlan`) -> int: how many
             weights there are at the least besides those of the backbone, by
             the configuration alone. A loader refuses sizes by it before it
             builds anything.
@@ -126,8 +128,11 @@ def _number_of_classes(config, least):
 
 
 def _prediction_weights(config, plan):
-    # The kernel of a linear head; the others are larger.
-    return plan.stride**2 * plan.channels * plan.num_features
+    # The last kernel. Heads with blocks of their own have a width of their own.
+    width = plan.num_features
+    if config.get("head") in ("decoder", "cross_attention"):
+        width = min(width, _HEAD_WIDTH)
+    return plan.stride**2 * plan.channels * width
 
 
 def _classification_weights(config, plan):

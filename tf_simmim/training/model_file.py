@@ -5,16 +5,15 @@ it names for it. A run's folder may come from a stranger, so here the file is
 data: it chooses among our backbones and fills in numbers and words.
 """
 
-import dataclasses
 import inspect
 import json
+import math
 from pathlib import Path
 
 import tensorflow as tf
 
 from tf_simmim import atomic_file
 from tf_simmim import backbones
-from tf_simmim.backbones import network_plan
 from tf_simmim.models import registry
 from tf_simmim.run import release_0_1
 
@@ -22,8 +21,7 @@ _MAX_BYTES = 1 << 20
 # A grid of 128 x 128. Attention over more would need gigabytes per image.
 _MAX_PATCHES = 1 << 14
 # Attention in windows: the grid itself may have twice the sides.
-_WINDOWED = 2
-_MAX_STAGES = 8
+_WINDOWED = 4
 # Of a convolutional network, whose images may be 1024 x 1024.
 _PIXELS_PER_PATCH = 64
 _BYTES_PER_WEIGHT = 4
@@ -84,15 +82,10 @@ def build_model(document, file, checkpoint_bytes: int) -> tf.keras.Model:
     _require_plain(file, options, known[name])
     _require_plain(file, config, kind.model)
     try:
-        if known[name] is backbones.Convolutional:
-            plan = _convolutional_plan(options)
-        else:
-            plan = _plan(options)
-        _require_bytes(
-            plan.num_weights,
-            kind.num_head_weights(config, plan),
-            checkpoint_bytes,
-        )
+        plan = known[name].plan(options)
+        _require_attention(plan)
+        num_head_weights = kind.num_head_weights(config, plan)
+        _require_bytes(plan.num_weights, num_head_weights, checkpoint_bytes)
         return kind.model(known[name](**options), **config)
     except Exception as error:  # whatever a wrong value leads to
         why = str(error).partition("\n")[0].rstrip(".")
@@ -138,77 +131,23 @@ def _require_plain(file, options, cls):
             )
 
 
-@dataclasses.dataclass(frozen=True)
-class _Plan:
-    """Sizes of a backbone."""
-
-    num_weights: int
-    num_features: int
-    stride: int
-    channels: int
-
-
-def _plan(options):
-    """Refuses sizes that could not have been trained, before they are used."""
-
-    def numbers(name, default):
-        value = options.get(name, default)
-        return value if isinstance(value, list) else [value]
-
-    (patch,) = numbers("patch_size", 16)
-    sides = numbers("image_size", None)
-    grid = [side // patch for side in (sides[0], sides[-1])]
-    attended = grid  # by each patch
-    if "depths" in options:
-        window = numbers("window_size", 7)
-        window = [window[0], window[-1]]
-        attended = [min(pair) for pair in zip(grid, window, strict=True)]
-        grid = [side // _WINDOWED for side in grid]
-    if max(grid[0] * grid[1], attended[0] * attended[1]) > _MAX_PATCHES:
-        raise ValueError(
-            f"attention must be over at most {_MAX_PATCHES} patches. Received: "
-            f"image_size={sides}, patch_size={patch}, "
-            f"window_size={options.get('window_size')}."
-        )
-    depths = numbers("depths", options.get("depth", 12))
-    if len(depths) > _MAX_STAGES:
-        raise ValueError(
-            f"`depths` must have at most {_MAX_STAGES} stages. "
-            f"Received: {len(depths)}."
-        )
-    # The kernels of the blocks, the patch embedding and the head. Widths and
-    # strides double from stage to stage.
-    (width,), (mlp_ratio,) = numbers("embed_dim", 768), numbers("mlp_ratio", 4)
-    num_weights = 0
-    for stage, depth in enumerate(depths):
-        num_weights += depth * (width * 2**stage) ** 2 * (4 + 2 * mlp_ratio)
-    largest = 2 ** (len(depths) - 1)
-    (channels,) = numbers("channels", 3)
-    num_weights += patch**2 * channels * width
-    return _Plan(num_weights, width * largest, patch * largest, channels)
-
-
-def _convolutional_plan(options):
-    """Does the same for a network without attention."""
-    sides = options["image_size"]
-    sides = sides if isinstance(sides, list) else [sides]
-    if sides[0] * sides[-1] > _MAX_PATCHES * _PIXELS_PER_PATCH:
-        raise ValueError(
-            f"images must have at most {_MAX_PATCHES * _PIXELS_PER_PATCH} "
-            f"pixels. Received: image_size={sides}."
-        )
-    network = network_plan.plan(
-        options["extractor"],
-        options.get("depths"),
-        options.get("widths"),
-        options.get("channels", 3),
-    )
-    return _Plan(
-        network.num_weights,
-        network.widths[-1],
-        0,  # Its head's shape is another one.
-        options.get("channels", 3),
-    )
+def _require_attention(plan):
+    """Refuses images of more patches than could have been trained with."""
+    num_patches = math.prod(plan.grid_size)
+    attended = min(plan.attended, num_patches)
+    counts = {
+        "patches in one attention": (attended, _MAX_PATCHES),
+        "patches": (num_patches, _WINDOWED * _MAX_PATCHES),
+    }
+    if not attended:
+        most = _PIXELS_PER_PATCH * _MAX_PATCHES
+        counts = {"pixels": (math.prod(plan.image_size), most)}
+    for unit, (count, most) in counts.items():
+        if count > most:
+            raise ValueError(
+                f"an image may have at most {most} {unit}. "
+                f"Received: {count}, with image_size={plan.image_size}."
+            )
 
 
 def _require_bytes(num_weights, num_head_weights, checkpoint_bytes):
