@@ -27,6 +27,7 @@ import tensorflow as tf  # noqa: E402
 from absl import app  # noqa: E402
 from absl import flags  # noqa: E402
 
+from tf_simmim import atomic_file  # noqa: E402
 from tf_simmim import training  # noqa: E402
 from tf_simmim.programs import command_line  # noqa: E402
 from tf_simmim.programs import pretrain  # noqa: E402, F401  (flagfiles set its flags)
@@ -35,7 +36,6 @@ from tf_simmim.programs.flags import optimization_flags  # noqa: E402
 from tf_simmim.programs.flags import prediction_flags  # noqa: E402
 from tf_simmim.programs.flags import run_flags  # noqa: E402
 from tf_simmim.training import checkpoint_folders  # noqa: E402
-from tf_simmim.training import files  # noqa: E402
 from tf_simmim.training import manifests  # noqa: E402
 from tf_simmim.training import read_back  # noqa: E402
 
@@ -54,7 +54,7 @@ _LIMIT = 0.035
 _NUM_IMAGES = 1281167
 _PARTS = {
     "write": (tf.train.Checkpoint, "write"),
-    "flush to the disk": (files, "sync"),
+    "flush to the disk": (atomic_file, "sync"),
     "read back, finite": (read_back, "require_finite"),
     "hash": (manifests, "describe"),
     "manifest": (manifests, "write"),

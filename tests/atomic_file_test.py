@@ -1,8 +1,10 @@
 """Tests for tf_simmim.atomic_file."""
 
+import errno
 import os
 import pathlib
 import tempfile
+from unittest import mock
 
 import tensorflow as tf
 
@@ -64,6 +66,26 @@ class AtomicFileTest(tf.test.TestCase):
         )
         atomic_file.remove_leftovers(folder)
         self.assertCountEqual(os.listdir(folder), ["a.bin", *names[2:]])
+
+    def test_failed_replacement_leaves_the_old_file_and_no_litter(self):
+        path = self.path.parent / "a.txt"
+        atomic_file.write_text(path, "old")
+        full = OSError(errno.ENOSPC, "No space left on device")
+        with mock.patch.object(os, "fsync", side_effect=full):
+            with self.assertRaisesRegex(OSError, "No space left"):
+                atomic_file.write_text(path, "new")
+        self.assertEqual(path.read_text(), "old")
+        self.assertCountEqual(os.listdir(path.parent), ["a.bin", "a.txt"])
+
+    def test_everything_is_written_by_a_file_that_takes_little(self):
+        taken = []
+
+        def take(content):
+            taken.append(bytes(content[:3]))
+            return len(taken[-1])
+
+        atomic_file.write_all(mock.Mock(write=take), b"0123456789")
+        self.assertEqual(b"".join(taken), b"0123456789")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import json
 import os
 import stat
 from pathlib import Path
@@ -99,3 +100,20 @@ def replacing(path: Path):
         temporary.unlink(missing_ok=True)
         raise
     sync(path.parent)
+
+
+def write_all(file, content: bytes) -> None:
+    """Writes to an unbuffered file, which may take less than all at once."""
+    while content:
+        content = content[file.write(content) :]
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replaces a text file in one step: a reader sees the old or the new."""
+    with replacing(path) as file:
+        file.write(text.encode("utf-8"))
+
+
+def write_json(path: Path, content) -> None:
+    """Replaces a JSON file in one step, indented for people."""
+    write_text(path, json.dumps(content, indent=2, sort_keys=True) + "\n")

@@ -10,9 +10,9 @@ from unittest import mock
 import numpy as np
 import tensorflow as tf
 
+from tf_simmim import atomic_file
+from tf_simmim.run import environment
 from tf_simmim.training import checkpoints
-from tf_simmim.training import environment
-from tf_simmim.training import files
 from tf_simmim.training.checkpoint_write_error import CheckpointWriteError
 from tf_simmim.training.no_valid_checkpoint_error import NoValidCheckpointError
 
@@ -224,14 +224,14 @@ class CheckpointStoreTest(tf.test.TestCase):
 
     def test_name_that_cannot_be_flushed_to_the_disk_does_not_count(self):
         self.save(1)
-        sync = files.sync
+        sync = atomic_file.sync
 
         def fail_at_last(path):
             if path == self.directory:
                 raise OSError(errno.EIO, "Input/output error")
             sync(path)
 
-        with mock.patch.object(files, "sync", fail_at_last):
+        with mock.patch.object(atomic_file, "sync", fail_at_last):
             with self.assertRaisesRegex(CheckpointWriteError, "Input/output"):
                 self.save(2)
         self.assertEqual(self.names(), ["step-00000001"])

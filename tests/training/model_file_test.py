@@ -9,8 +9,8 @@ from absl.testing import parameterized
 
 from tf_simmim import backbones
 from tf_simmim import models
+from tf_simmim.run import directory
 from tf_simmim.training import model_file
-from tf_simmim.training import run_directory
 
 OPTIONS = dict(
     image_size=(16, 24),
@@ -35,7 +35,7 @@ NUM_BYTES = 4 * 6078
 class ModelFileTest(tf.test.TestCase, parameterized.TestCase):
     def setUp(self):
         super().setUp()
-        run = run_directory.RunDirectory(self.get_temp_dir())
+        run = directory.RunDirectory(self.get_temp_dir())
         self.model = models.SimMIM(
             backbones.ViT(**OPTIONS),
             mask_patch_size=8,
@@ -146,7 +146,7 @@ class ModelFileTest(tf.test.TestCase, parameterized.TestCase):
             (16, 32), "resnet18", depths=(1, 1), widths=(8, 16)
         )
         model = models.SimMIM(network, mask_patch_size=8, head="mlp")
-        run_directory.RunDirectory(self.get_temp_dir()).write_model(model)
+        directory.RunDirectory(self.get_temp_dir()).write_model(model)
         num_bytes = sum(4 * w.shape.num_elements() for w in model.weights)
         config = self.config()
         options = config["backbone"]["config"]
@@ -170,7 +170,7 @@ class ModelFileTest(tf.test.TestCase, parameterized.TestCase):
             label_smoothing=0.2,
             seed=5,
         )
-        run_directory.RunDirectory(self.get_temp_dir()).write_model(model)
+        directory.RunDirectory(self.get_temp_dir()).write_model(model)
         self.write({**self.config(), **changes})
         return model, sum(4 * w.shape.num_elements() for w in model.weights)
 
@@ -206,7 +206,7 @@ class ModelFileTest(tf.test.TestCase, parameterized.TestCase):
         model = models.Segmenter(
             backbones.ViT(**OPTIONS), num_classes=3, width=7, seed=5
         )
-        run_directory.RunDirectory(self.get_temp_dir()).write_model(model)
+        directory.RunDirectory(self.get_temp_dir()).write_model(model)
         self.write({**self.config(), **changes})
         return model, sum(4 * w.shape.num_elements() for w in model.weights)
 
@@ -239,7 +239,7 @@ class ModelFileTest(tf.test.TestCase, parameterized.TestCase):
             num_convolutions=1,
             seed=5,
         )
-        run_directory.RunDirectory(self.get_temp_dir()).write_model(model)
+        directory.RunDirectory(self.get_temp_dir()).write_model(model)
         self.write({**self.config(), **changes})
         return model, sum(4 * w.shape.num_elements() for w in model.weights)
 
@@ -278,7 +278,7 @@ class ModelFileTest(tf.test.TestCase, parameterized.TestCase):
             }
         )
         model = models.SimMIM(swin, mask_patch_size=8)
-        run_directory.RunDirectory(self.get_temp_dir()).write_model(model)
+        directory.RunDirectory(self.get_temp_dir()).write_model(model)
         weights = model.trainable_variables
         return model, sum(4 * w.shape.num_elements() for w in weights)
 

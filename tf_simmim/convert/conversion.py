@@ -104,10 +104,9 @@ def convert_weights(
     if changed:
         named.weights["pos_embed"] = positions
     model, notes = _create_model(named, known, keep_head)
-    is_simmim = isinstance(model, models.SimMIM)
 
     def full(name):  # as `reference_weights` has it
-        is_encoder = is_simmim and not name.startswith(_DECODER)
+        is_encoder = not keep_head and not name.startswith(_DECODER)
         return _ENCODER + name if is_encoder else name
 
     fresh = reference.reference_weights(model)

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from tf_simmim import backbones
-from tf_simmim import models
 from tf_simmim.convert.reference_swin import swin_weight_maps
 from tf_simmim.convert.reference_vit import vit_weight_maps
 from tf_simmim.convert.weight_map import WeightMap
 from tf_simmim.convert.weight_map import classification_head
 from tf_simmim.convert.weight_map import pixel_shuffle_head
+from tf_simmim.models import registry
 
 _WEIGHT_MAPS = {
     backbones.ViT: vit_weight_maps,
@@ -35,30 +35,45 @@ def reference_weight_maps(model) -> list[WeightMap]:
     Raises:
         ValueError: another kind of model, or options the reference lacks.
     """
-    is_simmim = isinstance(model, models.SimMIM)
-    is_classifier = isinstance(model, models.Classifier)
-    backbone = model.backbone if is_simmim or is_classifier else model
+    maps_of = _of_backbone
+    backbone = model
+    if hasattr(model, "backbone"):
+        maps_of = _OF_MODELS.get(registry.kind_of(model).name)
+        backbone = model.backbone
     for kind, weight_maps in _WEIGHT_MAPS.items():
-        if isinstance(backbone, kind):
-            if is_classifier:
-                maps = weight_maps(backbone)
-                maps = [m for m in maps if m.name != "mask_token"]
-                return maps + classification_head(model.head)
-            if not is_simmim:
-                return weight_maps(backbone)
-            if model.head_name != "linear":
-                raise ValueError(
-                    "`model` must have a linear head, as the reference's. "
-                    f"Received: head={model.head_name!r}."
-                )
-            return weight_maps(backbone, "encoder.") + pixel_shuffle_head(
-                "decoder.0", model.head, backbone.channels, backbone.stride
-            )
+        if maps_of is not None and isinstance(backbone, kind):
+            return maps_of(model, weight_maps)
     raise ValueError(
         "`model` must be a backbones.ViT or backbones.Swin, or a models.SimMIM "
         f"or models.Classifier of one. Received: {type(model).__name__} of "
         f"{type(backbone).__name__}."
     )
+
+
+def _of_backbone(backbone, weight_maps):
+    return weight_maps(backbone)
+
+
+def _of_simmim(model, weight_maps):
+    backbone = model.backbone
+    if model.head_name != "linear":
+        raise ValueError(
+            "`model` must have a linear head, as the reference's. "
+            f"Received: head={model.head_name!r}."
+        )
+    return weight_maps(backbone, "encoder.") + pixel_shuffle_head(
+        "decoder.0", model.head, backbone.channels, backbone.stride
+    )
+
+
+def _of_classifier(model, weight_maps):
+    maps = weight_maps(model.backbone)
+    maps = [m for m in maps if m.name != "mask_token"]
+    return maps + classification_head(model.head)
+
+
+# By the kind of the model.
+_OF_MODELS = {"simmim": _of_simmim, "classifier": _of_classifier}
 
 
 def load_reference_weights(model, weights: Mapping[str, np.ndarray]) -> None:

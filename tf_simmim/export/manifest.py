@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 from tf_simmim import atomic_file
-from tf_simmim.training import files
 from tf_simmim.training import manifests
 
 FILE_NAME = "manifest.json"
@@ -21,7 +20,7 @@ def write(folder, content: dict) -> None:
             and SHA-256 of all other files) are added.
     """
     folder = Path(folder)
-    files.write_json(
+    atomic_file.write_json(
         folder / FILE_NAME,
         {
             **content,

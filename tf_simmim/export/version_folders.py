@@ -9,7 +9,7 @@ import secrets
 import shutil
 from pathlib import Path
 
-from tf_simmim.training import files
+from tf_simmim import atomic_file
 
 # A name that is no number is no version to a server.
 _TEMPORARY = re.compile(r"\.\d+\.\d+(\.[0-9a-f]+)?\.tmp")
@@ -110,7 +110,7 @@ def rename(path, directory, version, is_of: int, tell) -> Path:
             if error.errno not in _TAKEN:
                 raise
             continue
-        files.sync(Path(directory))
+        atomic_file.sync(Path(directory))
         return final
 
 

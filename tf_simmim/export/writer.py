@@ -6,6 +6,7 @@ from pathlib import Path
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
+from tf_simmim import atomic_file
 from tf_simmim.export import batching
 from tf_simmim.export import graph_lint
 from tf_simmim.export import manifest as manifests
@@ -16,8 +17,7 @@ from tf_simmim.export import verification
 from tf_simmim.export import version_folders
 from tf_simmim.export.signatures import Signatures
 from tf_simmim.models import registry
-from tf_simmim.training import environment
-from tf_simmim.training import files
+from tf_simmim.run import environment
 
 # By the type that layers compute in; of the largest number in an answer.
 _TOLERANCES = {"float32": 1e-5, "bfloat16": 5e-2, "float16": 5e-3}
@@ -93,7 +93,7 @@ def write_export(
         logs = requests.create_logs(signatures, sizes)
         functions = _write_graph(temporary, model, preprocessing)
         prediction_logs.write(temporary, logs)
-        files.write_text(
+        atomic_file.write_text(
             temporary / batching.FILE_NAME, batching.text(max_batch_size)
         )
         small = tflite_files.write(temporary, signatures) if tflite else {}
@@ -108,7 +108,7 @@ def write_export(
 
         tell(number)
         for path in [*temporary.rglob("*"), temporary]:
-            files.sync(path)
+            atomic_file.sync(path)
         if verify:
             _require_verified(temporary)
         return version_folders.rename(

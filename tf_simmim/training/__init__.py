@@ -1,5 +1,11 @@
 """What a run needs besides the model: folder, checkpoints, callbacks."""
 
+from tf_simmim.run.directory import RunDirectory
+from tf_simmim.run.dispensable import going_on_without
+from tf_simmim.run.environment import describe_environment
+from tf_simmim.run.environment import fingerprint
+from tf_simmim.run.environment import warn_if_changed
+from tf_simmim.run.json_lines import JsonLines
 from tf_simmim.training import callbacks
 from tf_simmim.training.checkpoint_write_error import CheckpointWriteError
 from tf_simmim.training.checkpoints import CheckpointStore
@@ -7,17 +13,11 @@ from tf_simmim.training.curriculum import Phase
 from tf_simmim.training.curriculum import create_phases
 from tf_simmim.training.curriculum import last_step
 from tf_simmim.training.curriculum import phase_at
-from tf_simmim.training.dispensable import going_on_without
-from tf_simmim.training.environment import describe_environment
-from tf_simmim.training.environment import fingerprint
-from tf_simmim.training.environment import warn_if_changed
-from tf_simmim.training.json_lines import JsonLines
 from tf_simmim.training.model_folder import write_model_folder
 from tf_simmim.training.no_valid_checkpoint_error import NoValidCheckpointError
 from tf_simmim.training.non_finite_steps_error import NonFiniteStepsError
 from tf_simmim.training.pretrained import load_pretrained
 from tf_simmim.training.pretrained import refuse_before_first_checkpoint
-from tf_simmim.training.run_directory import RunDirectory
 from tf_simmim.training.shared_checkpoints import SharedCheckpointStore
 from tf_simmim.training.strategy import STRATEGIES
 from tf_simmim.training.strategy import create_strategy

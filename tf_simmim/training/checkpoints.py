@@ -8,13 +8,13 @@ from pathlib import Path
 import tensorflow as tf
 from absl import logging
 
+from tf_simmim import atomic_file
+from tf_simmim.run.dispensable import going_on_without
 from tf_simmim.training import checkpoint_folders as folders
 from tf_simmim.training import checkpoint_match
-from tf_simmim.training import files
 from tf_simmim.training import manifests
 from tf_simmim.training import read_back
 from tf_simmim.training.checkpoint_write_error import CheckpointWriteError
-from tf_simmim.training.dispensable import going_on_without
 from tf_simmim.training.no_valid_checkpoint_error import NoValidCheckpointError
 
 _PREFIX = "state"
@@ -111,12 +111,12 @@ class CheckpointStore:
             checkpoint.write(str(temporary / _PREFIX))
             written = sorted(temporary.iterdir())
             for path in written:
-                files.sync(path)
-            files.sync(temporary)
+                atomic_file.sync(path)
+            atomic_file.sync(temporary)
             read_back.require_finite(temporary / _PREFIX)
             manifests.write(temporary, written, step, metadata)
             os.rename(temporary, final)
-            files.sync(self.directory)
+            atomic_file.sync(self.directory)
         except BaseException as error:
             with contextlib.suppress(OSError):
                 # Its name may not be on the disk: it does not count.
@@ -281,7 +281,7 @@ class CheckpointStore:
         # After the checkpoint: a mark without one would block the run.
         if self.mark is not None and not self.mark.exists():
             with going_on_without(str(self.mark)):
-                files.write_json(self.mark, {"first_checkpoint": step})
+                atomic_file.write_json(self.mark, {"first_checkpoint": step})
 
     def _newest_valid(self):
         """Returns (folder, manifest, {newer, damaged folder: why})."""

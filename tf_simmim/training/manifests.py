@@ -5,8 +5,7 @@ import json
 from pathlib import Path
 
 from tf_simmim import atomic_file
-from tf_simmim.training import environment
-from tf_simmim.training import files
+from tf_simmim.run import environment
 
 _NAME = "manifest.json"
 _CHUNK_BYTES = 1 << 20
@@ -42,7 +41,7 @@ def write(folder: Path, written: list[Path], step: int, metadata: dict) -> None:
     # Through JSON first: it turns keys that are numbers into strings, which
     # sort in another order.
     manifest = json.loads(json.dumps(manifest))
-    files.write_text(folder / _NAME, _text_with_digest(manifest))
+    atomic_file.write_text(folder / _NAME, _text_with_digest(manifest))
 
 
 def read(folder: Path) -> dict:

@@ -7,11 +7,10 @@ from pathlib import Path
 import tensorflow as tf
 
 from tf_simmim import atomic_file
+from tf_simmim.run import directory
 from tf_simmim.run import record_file
 from tf_simmim.run.model_record import ModelRecord
 from tf_simmim.training import checkpoints
-from tf_simmim.training import files
-from tf_simmim.training import run_directory
 
 
 def write_model_folder(path, model, documents=None, record=None) -> None:
@@ -46,7 +45,7 @@ def write_model_folder(path, model, documents=None, record=None) -> None:
     temporary = atomic_file.temporary_name(path)
     shutil.rmtree(temporary, ignore_errors=True)
     try:
-        run = run_directory.RunDirectory(temporary)
+        run = directory.RunDirectory(temporary)
         store = checkpoints.CheckpointStore(run.checkpoints)
         store.save(
             tf.train.Checkpoint(model=model),
@@ -58,11 +57,11 @@ def write_model_folder(path, model, documents=None, record=None) -> None:
             record_file.write_record(temporary, record)
         run.write_environment()
         for name, content in (documents or {}).items():
-            write = files.write_text
+            write = atomic_file.write_text
             if not isinstance(content, str):
-                write = files.write_json
+                write = atomic_file.write_json
             write(temporary / name, content)
         os.rename(temporary, path)
-        files.sync(path.parent)
+        atomic_file.sync(path.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from tf_simmim.run import directory
+from tf_simmim.run import json_lines
 from tf_simmim.run import record_file
 from tf_simmim.training import checkpoint_folders
 from tf_simmim.training import checkpoints
-from tf_simmim.training import json_lines
 from tf_simmim.training import model_file
-from tf_simmim.training import run_directory
 
 _LAST_STEP = 2**62
 
@@ -57,7 +57,7 @@ def load_pretrained(path) -> tf.keras.Model:
             "whole models (.h5, .keras, .pth, SavedModel) are programs, and "
             f"are not loaded. Received: {path}."
         )
-    run = run_directory.RunDirectory(path, create=False)
+    run = directory.RunDirectory(path, create=False)
     num_bytes = _largest_checkpoint(run.checkpoints)
     store = checkpoints.CheckpointStore(run.checkpoints)
     if store.latest() is None:

@@ -12,9 +12,9 @@ from unittest import mock
 import numpy as np
 import tensorflow as tf
 
+from tf_simmim.run import json_lines
 from tf_simmim.training import callbacks
 from tf_simmim.training import checkpoints
-from tf_simmim.training import json_lines
 from tf_simmim.training.checkpoint_write_error import CheckpointWriteError
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from absl import logging
 
 from tf_simmim import masking
-from tf_simmim.training import json_lines
+from tf_simmim.run import json_lines
 from tf_simmim.training.callbacks.step_callback import StepCallback
 
 

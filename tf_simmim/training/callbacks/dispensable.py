@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tf_simmim.training import dispensable
+from tf_simmim.run import dispensable
 
 
 class Dispensable(tf.keras.callbacks.Callback):

@@ -5,9 +5,9 @@ import time
 
 import tensorflow as tf
 
-from tf_simmim.training import json_lines
+from tf_simmim.run import json_lines
+from tf_simmim.run.dispensable import going_on_without
 from tf_simmim.training.callbacks.step_callback import StepCallback
-from tf_simmim.training.dispensable import going_on_without
 
 
 class MetricsLog(StepCallback):

@@ -4,8 +4,8 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from tf_simmim.training import json_lines
-from tf_simmim.training.dispensable import going_on_without
+from tf_simmim.run import json_lines
+from tf_simmim.run.dispensable import going_on_without
 from tf_simmim.training.non_finite_steps_error import NonFiniteStepsError
 
 # Steps in a row, and the share of all steps, that a run is given up after.

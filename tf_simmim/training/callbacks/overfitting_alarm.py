@@ -4,7 +4,7 @@ import math
 
 from absl import logging
 
-from tf_simmim.training import json_lines
+from tf_simmim.run import json_lines
 from tf_simmim.training.callbacks.step_callback import StepCallback
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import tensorflow as tf
 
 from tf_simmim import visualization
+from tf_simmim.run.dispensable import going_on_without
 from tf_simmim.training.callbacks.step_callback import StepCallback
-from tf_simmim.training.dispensable import going_on_without
 
 
 class ReconstructionPictures(StepCallback):

@@ -3,7 +3,7 @@
 import uuid
 from pathlib import Path
 
-from tf_simmim.training import files
+from tf_simmim import atomic_file
 
 
 def wandb_callback(project, run_directory, config, every_steps, start_step=0):
@@ -40,7 +40,7 @@ def wandb_callback(project, run_directory, config, every_steps, start_step=0):
     directory = Path(run_directory)
     id_file = directory / "wandb_run_id.txt"
     if not id_file.exists():
-        files.write_text(id_file, uuid.uuid4().hex)
+        atomic_file.write_text(id_file, uuid.uuid4().hex)
     try:
         wandb.init(
             project=project,

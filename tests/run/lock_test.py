@@ -1,4 +1,4 @@
-"""Tests for tf_simmim.training.run_lock, with real second processes."""
+"""Tests for tf_simmim.run.lock, with real second processes."""
 
 import errno
 import fcntl
@@ -12,16 +12,16 @@ from unittest import mock
 
 import tensorflow as tf
 
-from tf_simmim.training import run_directory
-from tf_simmim.training import run_lock
+from tf_simmim.run import directory
+from tf_simmim.run import lock
 
 # Only the module, not the package: TensorFlow takes seconds to import.
 _HOLDER = """
 import importlib.util, sys
 spec = importlib.util.spec_from_file_location("run_lock", sys.argv[1])
-run_lock = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(run_lock)
-run_lock.lock_for_life(sys.argv[2])
+lock = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(lock)
+lock.lock_for_life(sys.argv[2])
 print("locked", flush=True)
 sys.stdin.read()
 """
@@ -36,7 +36,7 @@ class RunLockTest(tf.test.TestCase):
     def start_holder(self):
         """Starts another process that holds the lock until its input ends."""
         process = subprocess.Popen(
-            [sys.executable, "-c", _HOLDER, run_lock.__file__, str(self.file)],
+            [sys.executable, "-c", _HOLDER, lock.__file__, str(self.file)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -48,7 +48,7 @@ class RunLockTest(tf.test.TestCase):
 
     def test_second_process_is_refused_and_the_first_is_named(self):
         holder = self.start_holder()
-        run = run_directory.RunDirectory(self.directory)
+        run = directory.RunDirectory(self.directory)
         with self.assertRaisesRegex(
             ValueError,
             f"`path` must be .*{self.directory}, where process {holder.pid} on",
@@ -59,14 +59,14 @@ class RunLockTest(tf.test.TestCase):
         holder = self.start_holder()
         for _ in range(2):
             with self.assertRaisesRegex(ValueError, f"process {holder.pid} "):
-                run_lock.lock_for_life(self.file)
+                lock.lock_for_life(self.file)
 
     def test_removing_the_file_lets_nobody_in(self):
         self.start_holder()
         self.file.unlink()
         for _ in range(2):
             with self.assertRaisesRegex(ValueError, "where another process"):
-                run_lock.lock_for_life(self.file)
+                lock.lock_for_life(self.file)
         self.assertFalse(self.file.exists())
 
     def test_folder_that_cannot_be_locked_is_kept_by_its_file(self):
@@ -80,20 +80,20 @@ class RunLockTest(tf.test.TestCase):
 
         with mock.patch.object(fcntl, "flock", only_files):
             with self.assertRaisesRegex(ValueError, f"process {holder.pid} "):
-                run_lock.lock_for_life(self.file)
+                lock.lock_for_life(self.file)
 
     def test_killed_process_leaves_no_lock_behind(self):
         holder = self.start_holder()
         holder.send_signal(signal.SIGKILL)
         holder.wait()
-        run_lock.lock_for_life(self.file)
+        lock.lock_for_life(self.file)
         self.assertStartsWith(
             self.file.read_text(), f"process {os.getpid()} on "
         )
 
     def test_lock_outlives_the_object_and_may_be_taken_again(self):
         for _ in range(2):
-            run_directory.RunDirectory(self.directory).lock()
+            directory.RunDirectory(self.directory).lock()
         with open(self.file) as file:
             with self.assertRaises(BlockingIOError):
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -102,14 +102,14 @@ class RunLockTest(tf.test.TestCase):
         error = OSError(errno.ENOTSUP, "Operation not supported")
         with mock.patch.object(fcntl, "flock", side_effect=error):
             with self.assertLogs("absl", "WARNING") as logs:
-                run_lock.lock_for_life(self.file)
+                lock.lock_for_life(self.file)
         self.assertIn("only one process", logs.output[0])
 
     def test_other_errors_are_raised(self):
         error = OSError(errno.EIO, "Input/output error")
         with mock.patch.object(fcntl, "flock", side_effect=error):
             with self.assertRaisesRegex(OSError, "Input/output error"):
-                run_lock.lock_for_life(self.file)
+                lock.lock_for_life(self.file)
 
 
 if __name__ == "__main__":

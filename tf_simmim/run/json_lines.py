@@ -9,8 +9,7 @@ from pathlib import Path
 from absl import logging
 
 from tf_simmim import atomic_file
-from tf_simmim.training import files
-from tf_simmim.training.dispensable import going_on_without
+from tf_simmim.run.dispensable import going_on_without
 
 
 class JsonLines:
@@ -91,7 +90,7 @@ class JsonLines:
         self._unwritten = self._rows_up_to(self._unwritten, step)
         # In mid-run, a full disk need not take what is there already.
         if kept != written or not self.file.exists():
-            files.write_text(self.file, kept)
+            atomic_file.write_text(self.file, kept)
         self._summary = _Summary(kept + self._unwritten)
 
     def append(self, row: dict) -> None:
@@ -131,7 +130,7 @@ class JsonLines:
             sound = ""
         try:
             name = atomic_file.set_aside(self.file).name
-            files.write_text(self.file, sound)
+            atomic_file.write_text(self.file, sound)
         except OSError as error:
             raise ValueError(
                 f"{self.file} is damaged and cannot be replaced "
@@ -181,7 +180,7 @@ class JsonLines:
             # Half a row would spoil the file for the rows after it.
             self._whole_bytes = size
             try:
-                files.write_all(file, self._unwritten.encode())
+                atomic_file.write_all(file, self._unwritten.encode())
                 os.fsync(file.fileno())
             except OSError:
                 file.truncate(size)

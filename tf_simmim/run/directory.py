@@ -7,12 +7,11 @@ from pathlib import Path
 import tensorflow as tf
 
 from tf_simmim import atomic_file
+from tf_simmim.run import environment
+from tf_simmim.run import json_lines
+from tf_simmim.run import lock
 from tf_simmim.run import record_file
 from tf_simmim.run.model_record import ModelRecord
-from tf_simmim.training import environment
-from tf_simmim.training import files
-from tf_simmim.training import json_lines
-from tf_simmim.training import run_lock
 
 # What must be an ordinary file where there is one of the name.
 _FILES = (
@@ -140,7 +139,7 @@ class RunDirectory:
         Raises:
             ValueError: another process trains here; the message names it.
         """
-        run_lock.lock_for_life(self.path / "lock")
+        lock.lock_for_life(self.path / "lock")
 
     def sweep(self, results=()) -> None:
         """Removes what a killed trainer has left half written.
@@ -171,11 +170,11 @@ class RunDirectory:
 
     def write_flags(self, text: str) -> None:
         """Writes `flags.txt`."""
-        files.write_text(self.flags_file, text)
+        atomic_file.write_text(self.flags_file, text)
 
     def write_environment(self) -> None:
         """Writes `environment.json`; see `describe_environment`."""
-        files.write_json(
+        atomic_file.write_json(
             self.environment_file, environment.describe_environment()
         )
 
@@ -194,7 +193,7 @@ class RunDirectory:
     def write_model(self, model) -> None:
         """Writes `model.json`: kind and configuration of a model."""
         record = ModelRecord.of(model)
-        files.write_json(self.model_file, record.as_json())
+        atomic_file.write_json(self.model_file, record.as_json())
 
 
 def _require_utf_8(path):

@@ -1,4 +1,4 @@
-"""Tests for tf_simmim.training.json_lines.
+"""Tests for tf_simmim.run.json_lines.
 
 Full disks are covered by tests/integration/full_disk_test.py.
 """
@@ -13,8 +13,8 @@ from unittest import mock
 import tensorflow as tf
 from absl.testing import parameterized
 
-from tf_simmim.training import files
-from tf_simmim.training import json_lines
+from tf_simmim import atomic_file
+from tf_simmim.run import json_lines
 
 ROWS = '{"step": 4, "loss": 0.5}\n{"step": 8, "loss": 0.25}\n'
 
@@ -104,7 +104,7 @@ class JsonLinesTest(tf.test.TestCase, parameterized.TestCase):
             file.close()  # so that the file cannot be cut either
             raise OSError(errno.EIO, "Input/output error")
 
-        with mock.patch.object(files, "write_all", write_half):
+        with mock.patch.object(atomic_file, "write_all", write_half):
             with self.assertLogs("absl", "ERROR"):
                 self.file.append({"step": 12})
         self.assertLen(self.path.read_text(), len(ROWS) + 5)

@@ -1,11 +1,11 @@
-"""Tests for tf_simmim.training.dispensable."""
+"""Tests for tf_simmim.run.dispensable."""
 
 import errno
 
 import tensorflow as tf
 from absl.testing import parameterized
 
-from tf_simmim.training import dispensable
+from tf_simmim.run import dispensable
 
 
 class DispensableTest(tf.test.TestCase, parameterized.TestCase):

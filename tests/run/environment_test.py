@@ -1,4 +1,4 @@
-"""Tests for tf_simmim.training.environment."""
+"""Tests for tf_simmim.run.environment."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from unittest import mock
 import numpy as np
 import tensorflow as tf
 
-from tf_simmim.training import environment
+from tf_simmim.run import environment
 
 
 class EnvironmentTest(tf.test.TestCase):

@@ -1,4 +1,4 @@
-"""Tests for tf_simmim.training.run_directory."""
+"""Tests for tf_simmim.run.directory."""
 
 import json
 import os
@@ -8,7 +8,7 @@ from unittest import mock
 import tensorflow as tf
 from absl.testing import parameterized
 
-from tf_simmim.training import run_directory
+from tf_simmim.run import directory
 
 
 class RunDirectoryTest(tf.test.TestCase, parameterized.TestCase):
@@ -18,27 +18,27 @@ class RunDirectoryTest(tf.test.TestCase, parameterized.TestCase):
 
     def test_folders_are_made_and_made_again_without_harm(self):
         for _ in range(2):
-            run = run_directory.RunDirectory(self.parent / "a" / "b")
+            run = directory.RunDirectory(self.parent / "a" / "b")
         for name in ("checkpoints", "reconstructions", "tensorboard"):
             self.assertTrue((self.parent / "a" / "b" / name).is_dir())
             self.assertEqual(getattr(run, name), run.path / name)
         self.assertEqual(run.metrics_file, run.path / "metrics.jsonl")
 
     def test_flags_are_written_and_replaced(self):
-        run = run_directory.RunDirectory(self.parent)
+        run = directory.RunDirectory(self.parent)
         run.write_flags("--seed=1\n")
         run.write_flags("--seed=2\n")
         self.assertEqual(run.flags_file.read_text(), "--seed=2\n")
         self.assertEqual(list(self.parent.glob(".*")), [])
 
     def test_environment_is_json_with_the_version_of_tensorflow(self):
-        run = run_directory.RunDirectory(self.parent)
+        run = directory.RunDirectory(self.parent)
         run.write_environment()
         written = json.loads(run.environment_file.read_text())
         self.assertEqual(written["packages"]["tensorflow"], tf.__version__)
 
     def test_summary_writer_writes_into_the_tensorboard_folder(self):
-        run = run_directory.RunDirectory(self.parent)
+        run = directory.RunDirectory(self.parent)
         run.summary_writer().close()
         self.assertLen(list(run.tensorboard.iterdir()), 1)
 
@@ -49,7 +49,7 @@ class RunDirectoryTest(tf.test.TestCase, parameterized.TestCase):
             with self.assertRaisesRegex(
                 ValueError, f"`path` must be a folder.*{file}"
             ):
-                run_directory.RunDirectory(path)
+                directory.RunDirectory(path)
 
     def test_file_that_is_a_link_is_refused_and_a_folder_may_be_one(self):
         elsewhere = self.parent / "elsewhere"
@@ -57,14 +57,14 @@ class RunDirectoryTest(tf.test.TestCase, parameterized.TestCase):
         run = self.parent / "run"
         run.mkdir()
         (run / "checkpoints").symlink_to(elsewhere)
-        run_directory.RunDirectory(run)
+        directory.RunDirectory(run)
         for target in (self.parent / "missing", elsewhere / "file"):
             (run / "metrics.jsonl").symlink_to(target)
             with self.assertRaisesRegex(ValueError, "where metrics.jsonl is"):
-                run_directory.RunDirectory(run)
+                directory.RunDirectory(run)
             target.write_text("")
             with self.assertRaisesRegex(ValueError, "where metrics.jsonl is"):
-                run_directory.RunDirectory(run)
+                directory.RunDirectory(run)
             (run / "metrics.jsonl").unlink()
         # TensorFlow cannot remove a folder with a link to a folder in it.
         (run / "checkpoints").unlink()
@@ -75,21 +75,21 @@ class RunDirectoryTest(tf.test.TestCase, parameterized.TestCase):
     )
     def test_what_stands_in_the_place_of_a_file_is_named(self, name, make):
         run = self.parent / f"{name} {make.__name__}"
-        run_directory.RunDirectory(run)
+        directory.RunDirectory(run)
         make(run / name)
         for create in (True, False):
             with self.assertRaisesRegex(ValueError, f"{run}, where {name} is"):
-                run_directory.RunDirectory(run, create)
+                directory.RunDirectory(run, create)
 
     def test_what_stands_in_the_place_of_rows_keeps_nobody_out(self):
         run = self.parent / "rows"
         run.mkdir()
         os.mkfifo(run / "metrics.jsonl")
         (run / "skipped_steps.jsonl").mkdir()
-        run_directory.RunDirectory(run)
+        directory.RunDirectory(run)
 
     def test_name_that_tensorflow_would_take_for_another_is_named(self):
-        run_directory.RunDirectory(self.parent / "größe")
+        directory.RunDirectory(self.parent / "größe")
         # As Python has UTF-8 letters in the locale C.
         for name, fsencode in (
             (b"gr\xc3\xb6".decode("ascii", "surrogateescape"), None),
@@ -97,29 +97,29 @@ class RunDirectoryTest(tf.test.TestCase, parameterized.TestCase):
         ):
             with mock.patch.object(os, "fsencode", fsencode or os.fsencode):
                 with self.assertRaisesRegex(ValueError, "gr.*the encoding utf"):
-                    run_directory.RunDirectory(name)
+                    directory.RunDirectory(name)
 
     def test_to_read_a_run_nothing_is_made_and_need_be_writable(self):
         run = self.parent / "read"
         run.mkdir()
         with mock.patch.object(os, "access", return_value=False):
-            run_directory.RunDirectory(run, create=False)
+            directory.RunDirectory(run, create=False)
         self.assertEqual(list(run.iterdir()), [])
 
     def test_folder_without_write_permission_is_refused(self):
-        run_directory.RunDirectory(self.parent)
+        directory.RunDirectory(self.parent)
         with mock.patch.object(os, "access", return_value=False):
             with self.assertRaisesRegex(ValueError, "may write to"):
-                run_directory.RunDirectory(self.parent)
+                directory.RunDirectory(self.parent)
 
     def test_place_where_no_folder_can_be_made_is_refused(self):
         error = PermissionError(13, "Permission denied", "/x")
         with mock.patch.object(Path, "mkdir", side_effect=error):
             with self.assertRaisesRegex(ValueError, "Permission denied: /x"):
-                run_directory.RunDirectory(self.parent)
+                directory.RunDirectory(self.parent)
 
     def test_what_a_killed_trainer_left_half_written_is_swept_away(self):
-        run = run_directory.RunDirectory(self.parent)
+        run = directory.RunDirectory(self.parent)
         left = [
             self.parent / ".metrics.jsonl.7.tmp",
             self.parent / ".flags.txt.7.tmp",
@@ -135,7 +135,7 @@ class RunDirectoryTest(tf.test.TestCase, parameterized.TestCase):
 
     def test_url_is_refused(self):
         with self.assertRaisesRegex(ValueError, "gs://bucket/run"):
-            run_directory.RunDirectory("gs://bucket/run")
+            directory.RunDirectory("gs://bucket/run")
 
 
 if __name__ == "__main__":
