@@ -1,5 +1,6 @@
 """Tests for tf_simmim.optimization.guarded_update."""
 
+import functools
 import itertools
 
 import numpy as np
@@ -38,11 +39,16 @@ def state(optimizer, variables):
     return [value for value in values if value.dtype.kind == "f"]
 
 
-def step(optimizer, variables, gradients, loss):
+def step(optimizer, variables, gradients, loss, after_step=None):
     gradients = [tf.constant(g) for g in gradients]
     norm = tf.linalg.global_norm(gradients)
     return optimization.apply_if_finite(
-        optimizer, gradients, variables, tf.constant(loss), norm
+        optimizer,
+        gradients,
+        variables,
+        tf.constant(loss),
+        norm,
+        after_step=after_step,
     )
 
 
@@ -97,6 +103,23 @@ class ApplyIfFiniteTest(tf.test.TestCase, parameterized.TestCase):
         ):
             np.testing.assert_array_equal(a, b)
 
+    @parameterized.parameters(*OPTIMIZERS)
+    def test_what_follows_sees_new_values_and_no_fault(self, name):
+        optimizer, variables = create(name)
+        seen = []
+        for gradients, loss in ((GOOD, 0.7), (GOOD, np.nan), (GOOD, 0.7)):
+            step(
+                optimizer,
+                variables,
+                gradients,
+                loss,
+                lambda: seen.append(variables[1].numpy()),
+            )
+        self.assertLen(seen, 2)
+        self.assertAllEqual(seen[1], variables[1])
+        self.assertAllLess(np.abs(seen[0] - [-1.0, 5.0]), 0.5)
+        self.assertNotAllClose(seen[0], seen[1])
+
 
 class LossScaleTest(tf.test.TestCase, parameterized.TestCase):
     def create(self, dynamic=True, initial_scale=8.0):
@@ -112,8 +135,12 @@ class LossScaleTest(tf.test.TestCase, parameterized.TestCase):
     def test_a_scale_that_is_too_large_is_halved_and_no_fault(self):
         optimizer, variables = self.create()
         before = state(optimizer, variables)
-        skipped = step(optimizer, variables, ([np.inf] * 3, GOOD[1]), 0.7)
+        steps = []
+        after_step = functools.partial(steps.append, 1)
+        gradients = ([np.inf] * 3, GOOD[1])
+        skipped = step(optimizer, variables, gradients, 0.7, after_step)
         self.assertFalse(skipped)
+        self.assertEmpty(steps)  # no weight has changed
         self.assertEqual(float(optimizer.loss_scale), 4.0)
         self.assertEqual(int(optimizer.iterations), 1)
         for old, new in zip(before, state(optimizer, variables), strict=True):
@@ -146,8 +173,11 @@ class LossScaleTest(tf.test.TestCase, parameterized.TestCase):
 
     def test_a_good_step_is_applied(self):
         optimizer, variables = self.create()
-        self.assertFalse(step(optimizer, variables, GOOD, 0.7))
+        steps = []
+        after_step = functools.partial(steps.append, 1)
+        self.assertFalse(step(optimizer, variables, GOOD, 0.7, after_step))
         self.assertNotAllClose(variables[0], START[0])
+        self.assertLen(steps, 1)
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ class SyncBatchNormalization(tf.keras.layers.Layer):
 
     State: `moving_mean` and `moving_variance`, float32 [D], change in every
         training call, also of a step that is skipped later: what takes such
-        steps must put them back, see `optimization.restore_if`.
+        steps must put them back, see `optimization.ForwardState`.
 
     Source: Ioffe and Szegedy, Batch Normalization, 2015,
         https://arxiv.org/abs/1502.03167.

@@ -256,12 +256,6 @@ class Classifier(scalable_model.ScalableModel):
             "seed": self.seed,
         }
 
-    @classmethod
-    def from_config(cls, config):
-        """Recreates the model, and its backbone, from `get_config`."""
-        backbone = tf.keras.saving.deserialize_keras_object(config["backbone"])
-        return cls(**{**config, "backbone": backbone})
-
 
 def _names(class_names, num_classes):
     """Returns the names as a tuple, or None without any."""

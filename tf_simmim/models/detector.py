@@ -268,12 +268,6 @@ class Detector(scalable_model.ScalableModel):
             "seed": self.seed,
         }
 
-    @classmethod
-    def from_config(cls, config):
-        """Recreates the model, and its backbone, from `get_config`."""
-        backbone = tf.keras.saving.deserialize_keras_object(config["backbone"])
-        return cls(**{**config, "backbone": backbone})
-
 
 def _element(data):
     """Returns the element of a batch in any form."""

@@ -10,6 +10,7 @@ from tf_simmim import freezing
 from tf_simmim import metrics
 from tf_simmim import optimization
 from tf_simmim.models import extra_metrics
+from tf_simmim.models import untracked
 
 # Of `compile`, for models that have no loss of their own.
 _NOT_HERE = ("loss", "loss_weights", "weighted_metrics")
@@ -18,7 +19,8 @@ _NOT_HERE = ("loss", "loss_weights", "weighted_metrics")
 class ScalableModel(freezing.KeepsFrozen, tf.keras.Model):
     """A Keras model whose steps know replicas, XLA and accumulation.
 
-    A base class: the `train_step` of a subclass ends in `take_step`.
+    A base class: the `train_step` of a subclass ends in `take_step`, and its
+    configuration has the `backbone` that it is built on.
 
     Args:
         **kwargs: passed to `tf.keras.Model`.
@@ -48,12 +50,13 @@ class ScalableModel(freezing.KeepsFrozen, tf.keras.Model):
         # They are those of all replicas already; Keras would add them up over
         # the workers once more.
         self.distribute_reduction_method = "first"
-        self._untracked = _Untracked()
+        # Those of `compile` are no part of the model.
+        self._extra_metrics = untracked.Untracked([])
 
     @property
     def extra_metrics(self):
         """The metrics that `compile` was given."""
-        return self._untracked.metrics
+        return self._extra_metrics.value
 
     @property
     def metrics(self):
@@ -122,7 +125,7 @@ class ScalableModel(freezing.KeepsFrozen, tf.keras.Model):
                 "`jit_compile` and `run_eagerly` exclude each other. Received: "
                 "both."
             )
-        self._untracked.metrics = []
+        self._extra_metrics.value = []
         own_names = {metric.name for metric in self.metrics}
         with self.distribute_strategy.scope():
             created = extra_metrics.create(
@@ -130,7 +133,7 @@ class ScalableModel(freezing.KeepsFrozen, tf.keras.Model):
             )
             self._update_mark = optimization.UpdateMark()
         super().compile(optimizer, jit_compile=False, metrics=metrics, **kwargs)
-        self._untracked.metrics = created
+        self._extra_metrics.value = created
         self.uses_xla = bool(jit_compile)
         self.accumulation_steps = accumulation_steps
 
@@ -184,7 +187,13 @@ class ScalableModel(freezing.KeepsFrozen, tf.keras.Model):
         return self._update_mark is not None and self._update_mark.is_set()
 
     def take_step(
-        self, loss_function, batch, shares_of, measures=(), compare=None
+        self,
+        loss_function,
+        batch,
+        shares_of,
+        measures=(),
+        compare=None,
+        after_step=None,
     ):
         """Takes one optimizer step, unless its numbers are not finite.
 
@@ -194,8 +203,10 @@ class ScalableModel(freezing.KeepsFrozen, tf.keras.Model):
         global gradient, as SimMIM's reference does.
 
         If the loss or the gradient is not finite, nothing is updated but the
-        counters; see `optimization.apply_if_finite`. Moving statistics are
-        put back, see `optimization.restore_if`.
+        counters; see `optimization.apply_if_finite`. What the forward pass
+        has changed beside them, such as moving statistics, is put back; see
+        `optimization.ForwardState`. A layer that changes a variable in its
+        call has made it with `trainable=False`, as Keras' own layers do.
 
         Args:
             loss_function: function (*micro-batch) -> (float32 [], list of
@@ -210,15 +221,24 @@ class ScalableModel(freezing.KeepsFrozen, tf.keras.Model):
                 the loss does.
             compare: function (*predictions of the batch) that updates the
                 extra metrics.
+            after_step: function () that moves what follows the weights: a
+                teacher that is their moving average, a queue of features. It
+                runs on every replica when the optimizer has updated the
+                weights: once a step, however many micro-batches it has; not
+                for a step that is skipped, nor for one that only lowers the
+                loss scale. It runs outside of what XLA compiles, and may
+                gather tensors of all replicas. Replicas stay alike where it
+                computes from what they share, such as weights, or what it has
+                gathered. Its variables are attributes of the model, which
+                checkpoints then keep, and not to be trained.
 
         Returns:
             dict of the metrics' results.
         """
         step = tf.identity(self.optimizer.iterations)
-        statistics = self._moving_statistics()
-        state = optimization.read_state(statistics)
+        state = optimization.ForwardState(self._state())
         mark = self._update_mark
-        if statistics:  # the forward pass changes them
+        if len(state):  # the forward pass may change it
             batch = mark.set_before(batch)
         replicas = tf.distribute.get_replica_context()
         parts = optimization.split_batch(batch, self.accumulation_steps)
@@ -234,6 +254,7 @@ class ScalableModel(freezing.KeepsFrozen, tf.keras.Model):
             len(measures),
             self._num_predictions if self.extra_metrics else 0,
         )
+        state.keep_changed()
         if replicas.num_replicas_in_sync > 1:
             loss, *sums = replicas.all_reduce(
                 tf.distribute.ReduceOp.SUM, [loss, *values, *gradients]
@@ -241,9 +262,15 @@ class ScalableModel(freezing.KeepsFrozen, tf.keras.Model):
             values, gradients = sums[: len(values)], sums[len(values) :]
         gradient_norm = tf.linalg.global_norm(gradients)
         is_skipped = optimization.apply_if_finite(
-            self.optimizer, gradients, variables, loss, gradient_norm, mark
+            self.optimizer,
+            gradients,
+            variables,
+            loss,
+            gradient_norm,
+            mark,
+            after_step,
         )
-        optimization.restore_if(is_skipped, statistics, state)
+        state.restore_if(is_skipped)
         mark.clear_after([is_skipped])
         # Metrics change with the step, or not at all.
         with tf.control_dependencies([is_skipped]):
@@ -261,18 +288,22 @@ class ScalableModel(freezing.KeepsFrozen, tf.keras.Model):
             tf.cond(is_skipped, lambda: None, lambda: compare(*predictions))
         return extra_metrics.results(self.metrics)
 
-    def _moving_statistics(self):
+    def _state(self):
+        """Returns the variables that a forward pass may change.
+
+        They were made with `trainable=False`. A frozen weight was not: it
+        could be trained, and nothing changes it.
+        """
         # Keras counts the variables of metrics among the model's.
         of_metrics = {v.ref() for m in self.metrics for v in m.variables}
         return [
             variable
             for variable in self.non_trainable_variables
-            if variable.ref() not in of_metrics
+            if not variable.trainable and variable.ref() not in of_metrics
         ]
 
-
-class _Untracked:
-    """Keeps metrics of `compile` from becoming a part of the model."""
-
-    def __init__(self):
-        self.metrics = []
+    @classmethod
+    def from_config(cls, config):
+        """Recreates the model, and its backbone, from `get_config`."""
+        backbone = tf.keras.saving.deserialize_keras_object(config["backbone"])
+        return cls(**{**config, "backbone": backbone})

@@ -244,12 +244,6 @@ class Segmenter(scalable_model.ScalableModel):
             "class_weights": self.class_weights,
         }
 
-    @classmethod
-    def from_config(cls, config):
-        """Recreates the model, and its backbone, from `get_config`."""
-        backbone = tf.keras.saving.deserialize_keras_object(config["backbone"])
-        return cls(**{**config, "backbone": backbone})
-
 
 def _require_weights(class_weights, num_classes):
     if class_weights is None:

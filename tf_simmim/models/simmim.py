@@ -379,9 +379,3 @@ class SimMIM(scalable_model.ScalableModel):
             "seed": self.seed,
             "head": self.head_name,
         }
-
-    @classmethod
-    def from_config(cls, config):
-        """Recreates the model, and its backbone, from `get_config`."""
-        backbone = tf.keras.saving.deserialize_keras_object(config["backbone"])
-        return cls(**{**config, "backbone": backbone})

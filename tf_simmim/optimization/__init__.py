@@ -1,8 +1,7 @@
 """Schedules, weight-decay rules, optimizers; a step's gradient and update."""
 
 from tf_simmim.optimization.averaged_weights import averaged_weights
-from tf_simmim.optimization.forward_state import read_state
-from tf_simmim.optimization.forward_state import restore_if
+from tf_simmim.optimization.forward_state import ForwardState
 from tf_simmim.optimization.grouped_adamw import GroupedAdamW
 from tf_simmim.optimization.guarded_update import apply_if_finite
 from tf_simmim.optimization.layer_decay import layer_decay_scales
@@ -21,6 +20,7 @@ from tf_simmim.optimization.weight_decay import exempt_from_weight_decay
 
 __all__ = [
     "COSINE_ORIGINS",
+    "ForwardState",
     "GROUPINGS",
     "GroupedAdamW",
     "OPTIMIZERS",
@@ -34,8 +34,6 @@ __all__ = [
     "exempt_from_weight_decay",
     "layer_decay_scales",
     "loss_and_gradients",
-    "read_state",
-    "restore_if",
     "scale_learning_rate",
     "split_batch",
 ]

@@ -12,7 +12,13 @@ def scales_loss(optimizer) -> bool:
 
 
 def apply_if_finite(
-    optimizer, gradients, variables, loss, gradient_norm, mark=None
+    optimizer,
+    gradients,
+    variables,
+    loss,
+    gradient_norm,
+    mark=None,
+    after_step=None,
 ) -> tf.Tensor:
     """Applies gradients, unless the loss or the gradient is not finite.
 
@@ -39,6 +45,9 @@ def apply_if_finite(
         gradient_norm: float []. Global norm of `gradients`.
         mark: `UpdateMark`, which is set before anything changes, and left
             for the caller to clear; None for none.
+        after_step: function () that every replica calls once the variables
+            have their new values, and not if they keep the old ones; None for
+            none.
 
     Returns:
         bool []: the step was skipped because of a fault. There only when the
@@ -56,11 +65,12 @@ def apply_if_finite(
     step = tf.identity(optimizer.iterations)
     tf.distribute.get_replica_context().merge_call(
         _apply_across_replicas,
-        args=(can_apply, gradients),
+        args=(can_apply, gradient_is_finite, gradients),
         kwargs={
             "optimizer": optimizer,
             "variables": _Wrapped(variables),
             "mark": mark,
+            "after_step": after_step,
         },
     )
     # A step whose images never come must not move the clock: so this waits
@@ -79,7 +89,14 @@ class _Wrapped:
 
 
 def _apply_across_replicas(
-    strategy, can_apply, gradients, optimizer, variables, mark
+    strategy,
+    can_apply,
+    gradient_is_finite,
+    gradients,
+    optimizer,
+    variables,
+    mark,
+    after_step,
 ):
     # A branch that applies gradients merges the replicas, and TensorFlow
     # allows that only if the condition was made outside of them.
@@ -87,9 +104,21 @@ def _apply_across_replicas(
         strategy.extended.call_for_each_replica(
             _apply_on_replica, args=(optimizer, gradients, variables, mark)
         )
+        if after_step is not None:
+            # One that is not only lowers the scale of the loss.
+            tf.cond(one_replica(gradient_is_finite), follow, lambda: None)
 
-    one_replica = strategy.experimental_local_results(can_apply)[0]
-    tf.cond(one_replica, apply, lambda: None)
+    def follow():
+        strategy.extended.call_for_each_replica(_call, args=(after_step,))
+
+    def one_replica(values):
+        return strategy.experimental_local_results(values)[0]
+
+    tf.cond(one_replica(can_apply), apply, lambda: None)
+
+
+def _call(function):
+    function()
 
 
 def _apply_on_replica(optimizer, gradients, variables, mark):
