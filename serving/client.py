@@ -17,13 +17,13 @@ import itertools
 
 import numpy as np
 
+from serving.client_side import errors
 from serving.client_side import images as request_images
 from serving.client_side import parts
-from serving.client_side import request_error
 from serving.client_side import rest_transport
 from serving.client_side import retries as repetition
 
-RequestError = request_error.RequestError
+RequestError = errors.RequestError
 
 # As `tf_simmim.export` names them.
 _EXAMPLE_FEATURE = "image/encoded"

@@ -54,6 +54,7 @@ from serving import http_server
 from serving import model_choice
 from serving import serve_flags
 from serving.grpc_api import server as server_of_grpc
+from serving.page import routes as page_routes
 from serving.rest import routes
 
 flags.adopt_module_key_flags(serve_flags)
@@ -131,6 +132,15 @@ def serve(versions, batching, metrics_path, grpc_options, samples):
     timeout_seconds = serve_flags.timeout_seconds()
     pool, allowed = from_flags.workers(), from_flags.limits()
     reached = serve_flags.reached_grpc_addresses()
+    page = page_routes.routes(
+        versions,
+        allowed,
+        # Its examples speak without encryption.
+        grpc_address=(
+            None if grpc_options["credentials"] else next(iter(reached), None)
+        ),
+        samples=samples,
+    )
     server = http_server.server(
         routes.application(
             versions,
@@ -138,14 +148,8 @@ def serve(versions, batching, metrics_path, grpc_options, samples):
             allowed,
             batches=None if batching is None else batching.threads,
             metrics_path=metrics_path,
-            # Its examples speak without encryption.
-            grpc_address=(
-                None
-                if grpc_options["credentials"]
-                else next(iter(reached), None)
-            ),
             allow_other_origins=serve_flags.REST_API_ENABLE_CORS_SUPPORT.value,
-            samples=samples,
+            more_routes=page,
         ),
         serve_flags.ADDRESS.value,
         serve_flags.REST_API_PORT.value,

@@ -2,8 +2,21 @@
 
 import gc
 import importlib
+import os
+import sys
 
 import pytest
+
+gc.disable()  # Until all tests are collected.
+# The process of pytest-xdist that only hands tests out does without.
+if "PYTEST_XDIST_WORKER" in os.environ or "-n" not in sys.argv:
+    importlib.import_module("tf_simmim")  # Before TensorFlow, to set it up.
+    import tensorflow as tf
+
+    tf.config.set_logical_device_configuration(
+        tf.config.list_physical_devices("CPU")[0],
+        [tf.config.LogicalDeviceConfiguration()] * 2,
+    )
 
 # Slow ones among tests that are being rewritten: {class: names}
 SLOW = {
@@ -70,20 +83,6 @@ SLOW = {
 # Minutes each, and so begun first: at the end nothing would run beside them.
 # Only where pytest-xdist keeps the order.
 LONGEST = ("tour_test.py", "kill_test.py")
-
-
-def pytest_configure(config):
-    """Sets TensorFlow up, but where pytest-xdist only hands tests out."""
-    gc.disable()  # Until all tests are collected.
-    if config.getoption("numprocesses", None):
-        return
-    importlib.import_module("tf_simmim")  # Before TensorFlow, to set it up.
-    import tensorflow as tf
-
-    tf.config.set_logical_device_configuration(
-        tf.config.list_physical_devices("CPU")[0],
-        [tf.config.LogicalDeviceConfiguration()] * 2,
-    )
 
 
 @pytest.hookimpl(tryfirst=True)

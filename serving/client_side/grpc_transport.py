@@ -14,7 +14,7 @@ from tensorflow_serving.apis import get_model_metadata_pb2
 from tensorflow_serving.apis import predict_pb2
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
-from serving.client_side import request_error
+from serving.client_side import errors
 from serving.client_side import signature
 
 # A client takes 4 MiB unless told otherwise, which is 9 reconstructions of
@@ -121,6 +121,6 @@ class GrpcTransport:
             call = getattr(self._stub, method)
             return call(request, timeout=self._timeout_seconds)
         except grpc.RpcError as error:
-            raise request_error.RequestError(
+            raise errors.RequestError(
                 error.code().name, error.details()
             ) from error

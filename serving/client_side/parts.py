@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 
-from serving.client_side import request_error
+from serving.client_side import errors
 from serving.client_side import retries as repetition
 
 # What one image may be to blame for, or too many of them.
@@ -56,7 +56,7 @@ def answers(chunks_of_images, send, retries: int):
             part = parts.pop()
             try:
                 answer = repetition.call(functools.partial(send, part), retries)
-            except request_error.RequestError as error:
+            except errors.RequestError as error:
                 if error.code not in _SPLIT:
                     raise
                 if len(part) == 1:

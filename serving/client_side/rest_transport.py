@@ -8,7 +8,7 @@ import urllib.parse
 
 import numpy as np
 
-from serving.client_side import request_error
+from serving.client_side import errors
 from serving.client_side import signature
 
 # The standard library does what is needed: one request at a time, over
@@ -121,14 +121,14 @@ class RestTransport:
             response = connection.getresponse()
             content = response.read()
         except TimeoutError as error:
-            raise request_error.RequestError(
+            raise errors.RequestError(
                 "DEADLINE_EXCEEDED",
                 f"No answer within {self._timeout_seconds:g} s from "
                 f"{self._host}",
             ) from error
         except (OSError, http.client.HTTPException) as error:
             # gRPC gives the same code to a connection that is not there.
-            raise request_error.RequestError(
+            raise errors.RequestError(
                 "UNAVAILABLE",
                 f"No connection to {self._host}: "
                 f"{error or type(error).__name__}",
@@ -147,8 +147,8 @@ def _parse(response, content):
         return answer
     message = answer.get("error") if isinstance(answer, dict) else None
     message = message or f"HTTP {response.status} {response.reason}".strip()
-    code = request_error.code_of_http(response.status)
-    raise request_error.RequestError(
+    code = errors.code_of_http(response.status)
+    raise errors.RequestError(
         code, str(message), _seconds(response.headers.get("Retry-After"))
     )
 

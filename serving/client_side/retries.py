@@ -4,7 +4,7 @@ import itertools
 import random
 import time
 
-from serving.client_side import request_error
+from serving.client_side import errors
 
 _FIRST_WAIT_SECONDS = 0.1
 _LONGEST_WAIT_SECONDS = 5.0
@@ -32,7 +32,7 @@ def call(function, retries: int, sleep=time.sleep):
     for attempt in itertools.count():
         try:
             return function()
-        except request_error.RequestError as error:
+        except errors.RequestError as error:
             if error.code != "UNAVAILABLE" or attempt >= retries:
                 raise
             wait = _FIRST_WAIT_SECONDS * 2 ** min(attempt, 10)

@@ -1,7 +1,8 @@
-"""The HTTP application: TensorFlow Serving's `/v1`, health, and a page."""
+"""The HTTP application: TensorFlow Serving's `/v1`, health, and others."""
 
 import asyncio
 import logging
+from collections.abc import Sequence
 
 from starlette import applications
 from starlette import middleware
@@ -17,8 +18,6 @@ from serving import model_versions
 from serving import monitoring
 from serving import readiness
 from serving import workers
-from serving.page import pictures
-from serving.page import routes as page_routes
 from serving.rest import errors as rest_errors
 from serving.rest import json_document
 from serving.rest import limits as rest_limits
@@ -44,9 +43,8 @@ def application(
     limits: rest_limits.Limits,
     batches: batch_threads.BatchThreads | None = None,
     metrics_path: str | None = None,
-    grpc_address: str | None = None,
     allow_other_origins: bool = False,
-    samples: tuple[pictures.Picture, ...] | None = None,
+    more_routes: Sequence[routing.Route] = (),
 ) -> applications.Starlette:
     """Returns the ASGI application of a server.
 
@@ -56,9 +54,8 @@ def application(
         limits: of a request.
         batches: threads that compute batches, if there are. Not closed here.
         metrics_path: str. Where Prometheus reads; None for nowhere.
-        grpc_address: str, for the examples of the page; None: no gRPC.
         allow_other_origins: bool. Whether pages from elsewhere may ask (CORS).
-        samples: pictures of the page; None for the built-in ones.
+        more_routes: routes that go before `/v1`, such as those of the page.
     """
     api = _Api(versions, pool, limits, batches)
     found = [
@@ -70,7 +67,7 @@ def application(
     return applications.Starlette(
         routes=[
             *found,
-            *page_routes.routes(versions, limits, grpc_address, samples),
+            *more_routes,
             routing.Route("/{path:path}", api),
         ],
         middleware=[_ANY_ORIGIN] if allow_other_origins else [],

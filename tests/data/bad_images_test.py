@@ -12,11 +12,11 @@ from absl.testing import parameterized
 from tests import slow_cases
 from tf_simmim.data import augmentation
 from tf_simmim.data import bad_images
+from tf_simmim.data import errors
 from tf_simmim.data import normalization
 from tf_simmim.data import order
 from tf_simmim.data import sources
 from tf_simmim.data import stream
-from tf_simmim.data import too_many_bad_images_error
 
 NUM_IMAGES = 11
 BATCH_SIZE = 4
@@ -190,7 +190,7 @@ class BadImagesTest(tf.test.TestCase, parameterized.TestCase):
             f"{max_bad_images + 1} of the 11 images of folder:.* at most "
             f"{max_bad_images} may be.*not an? .*check_data.py folder:",
         )
-        with self.assertRaises(too_many_bad_images_error.TooManyBadImagesError):
+        with self.assertRaises(errors.TooManyBadImagesError):
             for k in range(NUM_IMAGES):
                 images.element(k)
 
@@ -217,9 +217,7 @@ class BadImagesTest(tf.test.TestCase, parameterized.TestCase):
         )
         for source, count, most, words in cases:
             reasons = {f"{n}.jpg": "empty" for n in range(count)}
-            error = too_many_bad_images_error.TooManyBadImagesError(
-                source, reasons, most
-            )
+            error = errors.TooManyBadImagesError(source, reasons, most)
             self.assertIn(words, str(error))
             self.assertIn("check_data.py 'folder:two words/*'`", str(error))
             self.assertIn("begin a new run", str(error))

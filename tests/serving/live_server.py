@@ -10,6 +10,7 @@ import time
 
 from serving import http_server
 from serving import workers
+from serving.page import routes as page_routes
 from serving.rest import limits as rest_limits
 from serving.rest import routes
 
@@ -68,17 +69,27 @@ def running(
     max_waiting=4,
     timeout_seconds=10.0,
     limits=None,
+    grpc_address=None,
+    samples=None,
     **kwargs,
 ):
     """Serves `ModelVersions` while the context lasts; yields a `Client`.
 
-    Other arguments are those of `routes.application`.
+    `grpc_address` and `samples` are for the page; other arguments are those of
+    `routes.application`.
     """
     pool = workers.Workers(num_threads, max_waiting, timeout_seconds)
+    limits = limits or rest_limits.Limits()
     port = free_port()
     server = http_server.server(
         routes.application(
-            versions, pool, limits or rest_limits.Limits(), **kwargs
+            versions,
+            pool,
+            limits,
+            more_routes=page_routes.routes(
+                versions, limits, grpc_address, samples
+            ),
+            **kwargs,
         ),
         "127.0.0.1",
         port,

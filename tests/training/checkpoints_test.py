@@ -13,8 +13,8 @@ import tensorflow as tf
 from tf_simmim import atomic_file
 from tf_simmim.run import environment
 from tf_simmim.training import checkpoints
-from tf_simmim.training.checkpoint_write_error import CheckpointWriteError
-from tf_simmim.training.no_valid_checkpoint_error import NoValidCheckpointError
+from tf_simmim.training.errors import CheckpointWriteError
+from tf_simmim.training.errors import NoValidCheckpointError
 
 
 def make_checkpoint(value=0.0, width=5):

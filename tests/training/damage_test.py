@@ -11,7 +11,7 @@ from absl.testing import parameterized
 
 from tests.training import tiny_simmim
 from tf_simmim.training import checkpoints
-from tf_simmim.training.no_valid_checkpoint_error import NoValidCheckpointError
+from tf_simmim.training.errors import NoValidCheckpointError
 
 STEPS = (2, 3, 5)
 FILES = ("state.index", "state.data-00000-of-00001", "manifest.json")

@@ -3,8 +3,9 @@
 from tf_simmim.data.augmentation import PretrainingAugmentation
 from tf_simmim.data.bad_images import BadImages
 from tf_simmim.data.centre_crop import ResizeAndCentreCrop
-from tf_simmim.data.damaged_records_error import DamagedRecordsError
 from tf_simmim.data.distribution import distributed_batches
+from tf_simmim.data.errors import DamagedRecordsError
+from tf_simmim.data.errors import TooManyBadImagesError
 from tf_simmim.data.evaluation_crop import EvaluationCrop
 from tf_simmim.data.finetuning_augmentation import FinetuningAugmentation
 from tf_simmim.data.mix_up_cut_mix import MixUpCutMix
@@ -31,7 +32,6 @@ from tf_simmim.data.sources import TFRecordSource
 from tf_simmim.data.sources import open_source
 from tf_simmim.data.stream import IMAGE_DTYPES
 from tf_simmim.data.stream import ImageStream
-from tf_simmim.data.too_many_bad_images_error import TooManyBadImagesError
 
 __all__ = [
     "IMAGENET_MEAN",

@@ -6,7 +6,7 @@ import threading
 import tensorflow as tf
 from absl import logging
 
-from tf_simmim.data.too_many_bad_images_error import TooManyBadImagesError
+from tf_simmim.data.errors import TooManyBadImagesError
 
 # What reading an image raises when the image is to blame. Not among them: a
 # pipeline that is being closed, no memory, a store that is out of reach.

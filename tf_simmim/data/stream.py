@@ -15,8 +15,8 @@ from tf_simmim.data import order
 from tf_simmim.data import sharing
 from tf_simmim.data.bad_images import READING_ERRORS
 from tf_simmim.data.bad_images import BadImages
-from tf_simmim.data.damaged_records_error import DamagedRecordsError
-from tf_simmim.data.too_many_bad_images_error import TooManyBadImagesError
+from tf_simmim.data.errors import DamagedRecordsError
+from tf_simmim.data.errors import TooManyBadImagesError
 
 IMAGE_DTYPES = ("float32", "uint8")
 

@@ -14,8 +14,8 @@ from tf_simmim.training import checkpoint_folders as folders
 from tf_simmim.training import checkpoint_match
 from tf_simmim.training import manifests
 from tf_simmim.training import read_back
-from tf_simmim.training.checkpoint_write_error import CheckpointWriteError
-from tf_simmim.training.no_valid_checkpoint_error import NoValidCheckpointError
+from tf_simmim.training.errors import CheckpointWriteError
+from tf_simmim.training.errors import NoValidCheckpointError
 
 _PREFIX = "state"
 # What a full or failing disk makes of a save. IndexError: TensorFlow, for a

@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from tf_simmim.training.checkpoint_write_error import CheckpointWriteError
+from tf_simmim.training.errors import CheckpointWriteError
 
 _NONE = -1
 _OUTCOMES = (None, CheckpointWriteError, FloatingPointError)

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tf_simmim.data import damaged_records_error
+from tf_simmim.data import errors
 from tf_simmim.data import preparation
 from tf_simmim.data.sources import arrays
 from tf_simmim.data.sources import folder
@@ -298,9 +298,7 @@ def test_record_files_are_prepared_again_and_their_damage_is_named(
     changed[50] ^= 1
     path.write_bytes(changed)
     making = preparation.Preparation({"train": source}, tmp_path / "third")
-    with pytest.raises(
-        damaged_records_error.DamagedRecordsError, match="00003-of-00007"
-    ):
+    with pytest.raises(errors.DamagedRecordsError, match="00003-of-00007"):
         making.run()
 
 

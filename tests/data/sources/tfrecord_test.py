@@ -12,7 +12,7 @@ from absl.testing import parameterized
 
 from tests import slow_cases
 from tf_simmim.data import centre_crop
-from tf_simmim.data import damaged_records_error
+from tf_simmim.data import errors
 from tf_simmim.data import normalization
 from tf_simmim.data import stream
 from tf_simmim.data.sources import record_files
@@ -243,7 +243,7 @@ class TFRecordSourceTest(tf.test.TestCase, parameterized.TestCase):
         contents[30] ^= 1
         path.write_bytes(contents)
         with self.assertRaisesRegex(
-            damaged_records_error.DamagedRecordsError,
+            errors.DamagedRecordsError,
             "data-00: record 0, at byte 0, was changed",
         ):
             tfrecord.TFRecordSource(self.pattern)

@@ -15,7 +15,7 @@ import tensorflow as tf
 from tf_simmim.run import json_lines
 from tf_simmim.training import callbacks
 from tf_simmim.training import checkpoints
-from tf_simmim.training.checkpoint_write_error import CheckpointWriteError
+from tf_simmim.training.errors import CheckpointWriteError
 
 
 class FailingStore(checkpoints.CheckpointStore):

@@ -10,7 +10,7 @@ from absl import logging
 from tf_simmim import randomness
 from tf_simmim import version
 from tf_simmim.data import bad_images
-from tf_simmim.data.damaged_records_error import DamagedRecordsError
+from tf_simmim.data.errors import DamagedRecordsError
 from tf_simmim.data.inspection import in_order
 from tf_simmim.data.preparation import image_record
 from tf_simmim.data.preparation import unfinished_folder

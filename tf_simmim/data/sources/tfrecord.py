@@ -9,7 +9,7 @@ import os
 
 import tensorflow as tf
 
-from tf_simmim.data.damaged_records_error import DamagedRecordsError
+from tf_simmim.data.errors import DamagedRecordsError
 from tf_simmim.data.sources import decoding
 from tf_simmim.data.sources import holdout
 from tf_simmim.data.sources import record_files

@@ -3,7 +3,7 @@
 from absl import logging
 
 from tf_simmim.training.callbacks.step_callback import StepCallback
-from tf_simmim.training.checkpoint_write_error import CheckpointWriteError
+from tf_simmim.training.errors import CheckpointWriteError
 
 # Checkpoints in a row that may fail before the run is given up.
 _MAX_FAILURES = 3

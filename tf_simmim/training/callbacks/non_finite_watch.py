@@ -6,7 +6,7 @@ from absl import logging
 
 from tf_simmim.run import json_lines
 from tf_simmim.run.dispensable import going_on_without
-from tf_simmim.training.non_finite_steps_error import NonFiniteStepsError
+from tf_simmim.training.errors import NonFiniteStepsError
 
 # Steps in a row, and the share of all steps, that a run is given up after.
 _MAX_IN_A_ROW = 5

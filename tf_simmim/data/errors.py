@@ -1,8 +1,26 @@
-"""The error of a source with more bad images than a run may replace."""
+"""Errors of data that cannot be used as it is."""
 
 import shlex
 
 _NUM_NAMED = 3
+
+
+class DamagedRecordsError(RuntimeError):
+    """Files of records are cut, changed or gone since they were written.
+
+    Nothing takes the place of what they held, since a lost record would move
+    every later one.
+
+    Args:
+        name: str. Of the source.
+        damage: list of str. What is wrong, each naming file and record.
+    """
+
+    def __init__(self, name, damage):
+        super().__init__(
+            f"There is damage in {name}: {'; '.join(damage)}. Put good copies "
+            "of these files back."
+        )
 
 
 class TooManyBadImagesError(RuntimeError):
