@@ -37,25 +37,31 @@ from serving.conformance import models
 _GRPC = flags.DEFINE_string(
     "grpc",
     None,
-    "host:port of gRPC. Default: port 8500 of the URL's host; empty: only "
-    "REST is asked.",
+    "Ask gRPC at this host:port; an empty value asks only REST. By default it "
+    "is port 8500 of the URL's host.",
 )
 _WRITE_MODELS = flags.DEFINE_string(
-    "write_models", None, "Folder to write the models to, and do no more."
+    "write_models",
+    None,
+    "Write the models to this folder, and do no more. By default a server is "
+    "asked.",
 )
 _DOCKER = flags.DEFINE_bool(
     "docker", False, "Start TensorFlow Serving in Docker, and stop it after."
 )
 _DOCKER_IMAGE = flags.DEFINE_string(
-    "docker_image", docker.IMAGE, "The image of --docker."
+    "docker_image", docker.IMAGE, "Run this image with --docker."
 )
 _TIMEOUT_SECONDS = flags.DEFINE_float(
-    "timeout_seconds", 30.0, "Seconds for an exchange.", lower_bound=0.1
+    "timeout_seconds",
+    30.0,
+    "Wait this many seconds for an exchange.",
+    lower_bound=0.1,
 )
 _WAIT_SECONDS = flags.DEFINE_float(
     "wait_seconds",
     120.0,
-    "Seconds until a server of --docker must serve the models.",
+    "Wait this many seconds until a server of --docker serves the models.",
     lower_bound=0.0,
 )
 

@@ -16,194 +16,205 @@ _BATCHED_THREADS = 64
 _THREAD_POOL_NAME = "model_server_batch_threads"
 
 MODEL_NAME = flags.DEFINE_string(
-    "model_name", "default", "What clients call the model."
+    "model_name", "default", "Serve the model under this name."
 )
 MODEL_BASE_PATH = flags.DEFINE_string(
     "model_base_path",
     None,
-    "Folder of the model's versions, an absolute path; or give EXPORT_DIR.",
+    "Serve the versions in this folder, an absolute path. By default it is "
+    "EXPORT_DIR of the command line.",
 )
 MODEL_CONFIG_FILE = flags.DEFINE_string(
     "model_config_file",
     None,
-    "Text file with a ModelServerConfig, for several models, policies or "
-    "labels.",
+    "Read a ModelServerConfig from this text file, for several models, "
+    "policies or labels. By default the one model of the command line is "
+    "served.",
 )
 MODEL_CONFIG_FILE_POLL_WAIT_SECONDS = flags.DEFINE_integer(
     "model_config_file_poll_wait_seconds",
     0,
-    "Seconds between two readings of --model_config_file; 0: read it once.",
+    "Read --model_config_file again after this many seconds; 0 reads it once.",
     lower_bound=0,
 )
 FILE_SYSTEM_POLL_WAIT_SECONDS = flags.DEFINE_integer(
     "file_system_poll_wait_seconds",
     1,
-    "Seconds between two looks for new versions; 0: look once.",
+    "Look for new versions every so many seconds; 0 looks once.",
     lower_bound=0,
 )
 MAX_NUM_LOAD_RETRIES = flags.DEFINE_integer(
     "max_num_load_retries",
     5,
-    "Further attempts to load a version that does not load.",
+    "Try this many more times to load a version that does not load.",
     lower_bound=0,
 )
 LOAD_RETRY_INTERVAL_MICROS = flags.DEFINE_integer(
     "load_retry_interval_micros",
     1_000_000,
-    "Microseconds between two attempts (tensorflow_model_server: a minute).",
+    "Wait this many microseconds between two attempts to load a version "
+    "(tensorflow_model_server waits a minute).",
     lower_bound=0,
 )
 ALLOW_LABELS = flags.DEFINE_bool(
     "allow_version_labels_for_unavailable_models",
     False,
-    "Whether a new label may name a version that is not available yet, as at "
-    "start-up none is.",
+    "Allow a new label to name a version that is not available yet, as none "
+    "is at start-up.",
 )
 SAVED_MODEL_TAGS = flags.DEFINE_list(
-    "saved_model_tags", ["serve"], "Tags of the graph to load."
+    "saved_model_tags", ["serve"], "Load the graph with these tags."
 )
 ENABLE_MODEL_WARMUP = flags.DEFINE_bool(
     "enable_model_warmup",
     True,
-    "Whether the requests of a version's warm-up file run before it serves.",
+    "Run the requests of a version's warm-up file before it serves.",
 )
 NUM_WARMUP_ITERATIONS = flags.DEFINE_integer(
     "num_request_iterations_for_warmup",
     1,
-    "How often each of those requests runs.",
+    "Run each request of the warm-up file this many times.",
     lower_bound=1,
 )
 ENABLE_GRPC_HEALTHCHECK_SERVICE = flags.DEFINE_bool(
     "enable_grpc_healthcheck_service",
     False,
-    "Whether grpc.health.v1 is answered, for ModelService and "
-    "PredictionService.",
+    "Answer grpc.health.v1 for ModelService and PredictionService.",
 )
-PORT = flags.DEFINE_integer("port", 8500, "Port of gRPC; 0: none.", 0, 65535)
+PORT = flags.DEFINE_integer(
+    "port", 8500, "Listen for gRPC on this port; 0 does not listen.", 0, 65535
+)
 GRPC_SOCKET_PATH = flags.DEFINE_string(
-    "grpc_socket_path", None, "UNIX socket for gRPC, beside --port."
+    "grpc_socket_path",
+    None,
+    "Listen for gRPC on this UNIX socket as well. By default there is none.",
 )
 REST_API_PORT = flags.DEFINE_integer(
-    "rest_api_port", 8501, "Port of the REST API.", 1, 65535
+    "rest_api_port", 8501, "Listen for the REST API on this port.", 1, 65535
 )
 REST_API_TIMEOUT_IN_MS = flags.DEFINE_integer(
     "rest_api_timeout_in_ms",
     30_000,
-    "Milliseconds for a request, from its body to the answer.",
+    "Answer each request within this many milliseconds, from its body on, or "
+    "give up.",
     lower_bound=1,
 )
 REST_API_NUM_THREADS = flags.DEFINE_integer(
     "rest_api_num_threads",
     None,
-    "Requests answered at a time, by REST and gRPC. Default: one a core; with "
-    f"--enable_batching {_BATCHED_THREADS}, since they wait for each other.",
+    "Answer this many requests at a time, by REST and gRPC. By default it "
+    f"is one for each core, or {_BATCHED_THREADS} with --enable_batching, "
+    "since requests wait for each other.",
     lower_bound=1,
 )
 REST_API_ENABLE_CORS_SUPPORT = flags.DEFINE_bool(
     "rest_api_enable_cors_support",
     False,
-    "Whether pages of any origin may ask, from a browser.",
+    "Allow pages of any origin to ask from a browser.",
 )
 GRPC_CHANNEL_ARGUMENTS = flags.DEFINE_string(
     "grpc_channel_arguments",
     "",
-    "Options of gRPC, name=value, separated by commas, such as "
+    "Set these options of gRPC, name=value, separated by commas, such as "
     "grpc.max_connection_age_ms=60000.",
 )
 SSL_CONFIG_FILE = flags.DEFINE_string(
     "ssl_config_file",
     None,
-    "Text file with an SSLConfig: gRPC at --port is encrypted. REST never is.",
+    "Encrypt gRPC at --port with the SSLConfig of this text file; REST is "
+    "never encrypted. By default neither is.",
 )
 ENABLE_PROFILER = flags.DEFINE_bool(
     "enable_profiler",
     False,
-    "This server has no profiler; false, which production should give, is "
-    "taken.",
+    "Accept only false, which production should give: this server has no "
+    "profiler.",
 )
-VERSION = flags.DEFINE_bool("version", False, "Prints versions, and ends.")
+VERSION = flags.DEFINE_bool("version", False, "Print versions, and end.")
 MONITORING_CONFIG_FILE = flags.DEFINE_string(
     "monitoring_config_file",
     None,
-    "Text file with a MonitoringConfig: whether and where Prometheus reads.",
+    "Read a MonitoringConfig from this text file: whether and where "
+    "Prometheus reads. By default it reads nothing.",
 )
 ENABLE_BATCHING = flags.DEFINE_bool(
-    "enable_batching", False, "Whether requests are computed in batches."
+    "enable_batching", False, "Compute requests in batches."
 )
 BATCHING_PARAMETERS_FILE = flags.DEFINE_string(
     "batching_parameters_file",
     None,
-    "Text file with BatchingParameters, for every model.",
+    "Read the BatchingParameters of every model from this text file. By "
+    "default they are those that tensorflow_model_server begins with.",
 )
 ENABLE_PER_MODEL_BATCHING_PARAMETERS = flags.DEFINE_bool(
     "enable_per_model_batching_parameters",
     False,
-    "Whether each model's batching_params.pbtxt, beside its graph, holds in "
-    "place of --batching_parameters_file, of which the number of threads "
-    "remains; a model without one is not batched.",
+    "Take batching_params.pbtxt beside each model's graph in the place of "
+    "--batching_parameters_file, of which the number of threads remains; a "
+    "model without such a file is not batched.",
 )
 INTRA_OP_PARALLELISM = flags.DEFINE_integer(
     "tensorflow_intra_op_parallelism",
     0,
-    "Threads of one operation; 0: one a core.",
+    "Compute one operation with this many threads; 0 takes one for each core.",
     lower_bound=0,
 )
 INTER_OP_PARALLELISM = flags.DEFINE_integer(
     "tensorflow_inter_op_parallelism",
     0,
-    "Operations at a time; 0: one a core.",
+    "Compute this many operations at a time; 0 takes one for each core.",
     lower_bound=0,
 )
 XLA_CPU_COMPILATION_ENABLED = flags.DEFINE_bool(
     "xla_cpu_compilation_enabled",
     False,
-    "Whether functions with jit_compile=True run; tensorflow_model_server "
-    "refuses them unless told so.",
+    "Run functions with jit_compile=True, which tensorflow_model_server "
+    "refuses unless told so.",
 )
 
 # What tensorflow_model_server does not have.
 ADDRESS = flags.DEFINE_string(
     "address",
     "127.0.0.1",
-    "IP address to listen on. There is no authentication: others than this "
-    "machine's own are for networks that you trust.",
+    "Listen on this IP address. There is no authentication: take others than "
+    "this machine's own in networks that you trust alone.",
 )
 ALLOW_RELOAD_CONFIG_REQUESTS = flags.DEFINE_bool(
     "allow_reload_config_requests",
     False,
-    "Whether callers of gRPC may choose what is served "
-    "(HandleReloadConfigRequest), and so load any folder that this process can "
-    "read. tensorflow_model_server always lets them.",
+    "Allow callers of gRPC to choose what is served "
+    "(HandleReloadConfigRequest), and so to load any folder that this process "
+    "can read. tensorflow_model_server always lets them.",
 )
 MAX_WAITING = flags.DEFINE_integer(
     "max_waiting",
     2 * os.cpu_count(),
-    "Requests that wait for a thread; further ones get 503.",
+    "Let this many requests wait for a thread; further ones get 503.",
     lower_bound=0,
 )
 MAX_BODY_BYTES = flags.DEFINE_integer(
     "max_body_bytes",
     limits.Limits.max_body_bytes,
-    "Size of a request's body, in bytes, also once inflated.",
+    "Accept bodies of requests of at most this many bytes, also once inflated.",
     lower_bound=1,
 )
 MAX_HELD_BYTES = flags.DEFINE_integer(
     "max_held_bytes",
     limits.Limits.max_held_bytes,
-    "Size of the bodies of all HTTP requests that are arriving or waiting for "
-    "their answer, in bytes; at least --max_body_bytes.",
+    "Hold at most this many bytes of bodies, of all HTTP requests that are "
+    "arriving or waiting for their answer; at least --max_body_bytes.",
     lower_bound=1,
 )
 SAMPLE_DIR = flags.DEFINE_string(
     "sample_dir",
     None,
-    "Folder of image files that the page shows to try the models with, to "
-    "whoever reaches it. Default: photographs and digits.",
+    "Offer the image files of this folder on the page to try the models with, "
+    "to whoever reaches it. By default they are photographs and digits.",
 )
 MAX_BATCH = flags.DEFINE_integer(
     "max_batch",
     limits.Limits.max_batch,
-    "Examples of a request.",
+    "Accept requests of at most this many examples.",
     lower_bound=1,
 )
 

@@ -44,18 +44,23 @@ FLAGS = flags.FLAGS
 _MANIFEST = flags.DEFINE_string(
     "manifest",
     None,
-    "Where to write the manifest of a folder; empty for nowhere. Default: "
-    "NAME.manifest.jsonl in the working directory, or beside the folder if "
-    "that is inside it.",
+    "Write the manifest of a folder to this file; an empty value writes none. "
+    "By default it is NAME.manifest.jsonl in the working directory, or beside "
+    "the folder if that is inside it.",
 )
 _REPORT = flags.DEFINE_string(
-    "report", None, "New file to write the complete list to."
+    "report",
+    None,
+    "Write the complete list to this new file. By default it is not written.",
 )
 _SHOW = flags.DEFINE_integer(
-    "show", 20, "Files to list of each reason.", lower_bound=0
+    "show", 20, "List at most this many files for each reason.", lower_bound=0
 )
 _WORKERS = flags.DEFINE_integer(
-    "workers", None, "Threads. Default: one a core.", lower_bound=1
+    "workers",
+    None,
+    "Work with this many threads. By default there is one for each core.",
+    lower_bound=1,
 )
 
 

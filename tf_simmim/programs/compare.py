@@ -19,7 +19,7 @@ from tf_simmim.programs import command_line
 from tf_simmim.programs import picture_inputs
 
 _CHART = flags.DEFINE_string(
-    "chart", "comparison.png", "PNG file to write the chart to."
+    "chart", "comparison.png", "Write the chart to this PNG file."
 )
 
 

@@ -39,27 +39,29 @@ for _name in _KNOWN:
 _KEEP_HEAD = flags.DEFINE_bool(
     "keep_head",
     False,
-    "Keep the classification head of a Swin or of a ViT that the reference "
-    "has fine-tuned: OUT is a classifier then. Default: the encoder alone.",
+    "Keep the classification head of a Swin, or of a ViT that the reference "
+    "has fine-tuned: OUT is a classifier then. Otherwise OUT has the encoder "
+    "alone.",
 )
 _ALLOW_UNUSED = flags.DEFINE_list(
     "allow_unused",
     [],
-    "Names in IN to ignore, or patterns of them such as 'head.*'. Names that "
-    "the network has no place for are an error without; in place of others it "
-    "has new weights.",
+    "Ignore these names in IN, or patterns of names such as 'head.*'. Any "
+    "other name that the network has no place for is an error. What the "
+    "network lacks then gets new weights.",
 )
 _PREFIX = flags.DEFINE_string(
     "prefix",
     None,
-    "Which network to take where IN holds several: what stands before the "
-    "names of its weights, e.g. teacher.backbone. or how that begins. Default: "
-    "the only one.",
+    "Take the network of this prefix where IN holds several: what stands "
+    "before the names of its weights, such as teacher.backbone. or the "
+    "beginning of that. By default it is the only one there is.",
 )
 _ENTRY = flags.DEFINE_string(
     "entry",
     "",
-    "Which entry of a .pth holds the weights. Default: model or state_dict.",
+    "Take the weights from this entry of a .pth file. When it is empty, the "
+    "entry is model or state_dict.",
 )
 _ENCODER_ONLY = flags.DEFINE_bool(
     "encoder_only",

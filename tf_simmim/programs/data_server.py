@@ -24,15 +24,16 @@ from absl import logging
 from tf_simmim.programs import command_line
 
 _HOST = flags.DEFINE_string(
-    "host", "localhost", "Name or address by which trainers reach this machine."
+    "host", "localhost", "Tell trainers this name or address of this machine."
 )
 _PORT = flags.DEFINE_integer(
-    "port", 5050, "Port to listen on.", lower_bound=1, upper_bound=65534
+    "port", 5050, "Listen on this port.", lower_bound=1, upper_bound=65534
 )
 _WORKER_PORT = flags.DEFINE_integer(
     "worker_port",
     None,
-    "Second port, which batches go through. Default: the next after --port.",
+    "Send batches through this second port. By default it is the one after "
+    "--port.",
     lower_bound=1,
     upper_bound=65535,
 )

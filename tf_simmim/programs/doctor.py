@@ -33,14 +33,15 @@ from tf_simmim.training import step_cost
 _MEASURE_SECONDS = flags.DEFINE_float(
     "measure_seconds",
     10.0,
-    "How long to measure each of input, step, and both; 0 to measure nothing.",
+    "Measure input, steps, and both together for this many seconds each; 0 "
+    "measures nothing.",
     lower_bound=0.0,
     upper_bound=3600.0,
 )
 _MEASURE_BATCH_SIZE = flags.DEFINE_integer(
     "measure_batch_size",
     8,
-    "Images of a step that is measured, at most those of a device.",
+    "Measure steps of this many images, at most those of one device.",
     lower_bound=1,
 )
 # Masks whose mean is the distance that is printed.

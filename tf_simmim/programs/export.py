@@ -30,24 +30,26 @@ flags.declare_key_flag("precision")
 _EXPORT_DIR = flags.DEFINE_string(
     "export_dir",
     None,
-    "Folder for the versions of a model. Default: export in the run's.",
+    "Write versions of the model to this folder. By default it is export/ in "
+    "the folder of the run.",
 )
 _EXPORT_VERSION = flags.DEFINE_integer(
     "export_version",
     None,
-    "Number of the version. Default: the one after the largest there is.",
+    "Write the version of this number. By default it is the one after the "
+    "largest there is.",
     lower_bound=1,
 )
 _MAX_FILE_PIXELS = flags.DEFINE_integer(
     "max_file_pixels",
     preprocessing.MAX_PIXELS,
-    "Image files with more pixels, by their header, are refused.",
+    "Refuse image files with more pixels than this, by their header.",
     lower_bound=1,
 )
 _MAX_BATCH_SIZE = flags.DEFINE_integer(
     "max_batch_size",
     batching.MAX_BATCH_SIZE,
-    "Images that the server computes at a time.",
+    "Let a server compute at most this many images at a time.",
     lower_bound=1,
 )
 _VERIFY = flags.DEFINE_bool(
@@ -56,7 +58,7 @@ _VERIFY = flags.DEFINE_bool(
 _TFLITE = flags.DEFINE_bool(
     "tflite",
     False,
-    "Write the features for TensorFlow Lite, too, in float32, float16 and "
+    "Write the features for TensorFlow Lite as well, in float32, float16 and "
     "int8.",
 )
 _SKIP_IF_CURRENT = flags.DEFINE_bool(

@@ -30,29 +30,35 @@ _KINDS = {
     "neighbours": feature_rows.neighbours,
 }
 _KIND = flags.DEFINE_list(
-    "kind", ["pca"], f"Pictures to draw, of {', '.join(_KINDS)}."
+    "kind", ["pca"], f"Draw these pictures: some of {', '.join(_KINDS)}."
 )
 _OUTPUT_DIR = flags.DEFINE_string(
-    "output_dir", ".", "Folder to write the pictures to."
+    "output_dir", ".", "Write the pictures to this folder."
 )
 _BLOCK = flags.DEFINE_list(
     "block",
     None,
-    "Blocks to look at, counted from 0. Default: for pca four, evenly spread; "
-    "otherwise the one at two thirds of the depth, where SimMIM's features "
-    "are best.",
+    "Look at these blocks, counted from 0. By default pca looks at four, "
+    "evenly spread, and the others at the one at two thirds of the depth, "
+    "where SimMIM's features are best.",
 )
 _FOLDER = flags.DEFINE_string(
-    "folder", None, "Folder of images to find neighbours in."
+    "folder",
+    None,
+    "Find neighbours among the images of this folder. By default there is "
+    "none, and --kind=neighbours needs one.",
 )
 _NUM_NEIGHBOURS = flags.DEFINE_integer(
-    "num_neighbours", 5, "Neighbours of each image.", lower_bound=1
+    "num_neighbours",
+    5,
+    "Show this many neighbours of each image.",
+    lower_bound=1,
 )
 _QUERY = flags.DEFINE_list(
     "query",
     ["mean"],
-    "What attends: mean (of the queries of all patches), class (the class "
-    "token), or ROW,COLUMN of a patch, counted from 0.",
+    "Show what this attends to: mean (the queries of all patches), class (the "
+    "class token), or ROW,COLUMN of a patch, counted from 0.",
 )
 
 

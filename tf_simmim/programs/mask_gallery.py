@@ -17,18 +17,18 @@ from tf_simmim import visualization
 from tf_simmim.programs import command_line
 
 _OUT = flags.DEFINE_string(
-    "out", "mask_gallery.png", "PNG file to write the picture to."
+    "out", "mask_gallery.png", "Write the picture to this PNG file."
 )
 _IMAGE = flags.DEFINE_string(
     "image",
     None,
-    "Photograph to mask; the square in its middle is used. Default: one that "
-    "scikit-learn ships.",
+    "Mask the square in the middle of this photograph. By default it is one "
+    "that scikit-learn ships.",
 )
 _NUM_MASKS = flags.DEFINE_integer(
-    "num_masks", 64, "Masks that a value is the mean of.", lower_bound=1
+    "num_masks", 64, "Average each value over this many masks.", lower_bound=1
 )
-_SEED = flags.DEFINE_integer("seed", 0, "Seed of the masks.")
+_SEED = flags.DEFINE_integer("seed", 0, "Draw the masks from this seed.")
 
 _IMAGE_SIZE = 192  # px, the paper's for Swin
 _PATCH_SIZE = 4  # px, of a Swin

@@ -20,8 +20,9 @@ from tf_simmim.models import registry
 _RUN = flags.DEFINE_string(
     "run",
     None,
-    "Folder of a run: the --workdir of pretrain.py; where only features are "
-    "looked at, of finetune.py as well.",
+    "Open the run in this folder, the --workdir of pretrain.py, or of another "
+    "program that trains where only features are looked at. By default there "
+    "is no run; most programs need one.",
 )
 BATCH_SIZE = 16
 

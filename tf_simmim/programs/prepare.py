@@ -38,30 +38,43 @@ for _name in _DATA_FLAGS:
 FLAGS = flags.FLAGS
 
 _OUT = flags.DEFINE_string(
-    "out", None, "Folder to write to: new, or of this command.", required=True
+    "out",
+    None,
+    "Write to this folder, which is new, or of the same command before. By "
+    "default there is none, and one must be named.",
+    required=True,
 )
 _SHORT_SIDE = flags.DEFINE_integer(
     "short_side",
     256,
-    "Short side of a stored image, px; smaller images stay as they are, and "
-    "with 0 all do. 256 for training at 192 px, 288 at 224 px.",
+    "Shrink images to a short side of this many pixels; smaller ones stay as "
+    "they are, and with 0 all do. Take 256 for training at 192 px, 288 for "
+    "224 px.",
     lower_bound=0,
 )
 _FORMAT = flags.DEFINE_enum(
-    "format", "jpeg", preparation.FORMATS, "png is without loss."
+    "format",
+    "jpeg",
+    preparation.FORMATS,
+    "Store images in this format; png loses nothing.",
 )
 _QUALITY = flags.DEFINE_integer(
-    "quality", 90, "Of JPEG.", lower_bound=1, upper_bound=100
+    "quality",
+    90,
+    "Compress JPEG files with this quality, from 1 to 100.",
+    lower_bound=1,
+    upper_bound=100,
 )
 _IMAGES_PER_SHARD = flags.DEFINE_integer(
     "images_per_shard",
     8192,
-    "Images in a file; 8192 are some 200 MB at 256 px.",
+    "Write this many images to a file; 8192 are some 200 MB at 256 px.",
 )
 _NUM_SHARDS = flags.DEFINE_integer(
     "num_shards",
     None,
-    "Files of each split, in the place of --images_per_shard.",
+    "Write this many files for each split, whatever --images_per_shard says. "
+    "By default that flag decides.",
 )
 _SHUFFLE = flags.DEFINE_bool(
     "shuffle",
@@ -70,7 +83,9 @@ _SHUFFLE = flags.DEFINE_bool(
     "class each are shuffled badly in training.",
 )
 _WORKERS = flags.DEFINE_integer(
-    "workers", None, "Threads. Default: one a core."
+    "workers",
+    None,
+    "Work with this many threads. By default there is one for each core.",
 )
 
 

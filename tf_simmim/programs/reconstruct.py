@@ -31,9 +31,11 @@ FLAGS = flags.FLAGS
 _MASK_FLAGS = ("mask_patch_size", "mask_ratio", "mask_strategy")
 
 _OUTPUT = flags.DEFINE_string(
-    "output", "reconstruction.png", "PNG file to write the picture to."
+    "output", "reconstruction.png", "Write the picture to this PNG file."
 )
-_MASK_SEED = flags.DEFINE_integer("mask_seed", 0, "Seed of the masks.")
+_MASK_SEED = flags.DEFINE_integer(
+    "mask_seed", 0, "Draw the masks from this seed."
+)
 
 
 def main(argv):

@@ -31,18 +31,20 @@ for _name in ("dataset", "split", "data_dir", "channels", "max_pixels", "run"):
     flags.declare_key_flag(_name)
 
 _IMAGE_DIR = flags.DEFINE_string(
-    "image_dir", "images", "Folder to write the images to."
+    "image_dir", "images", "Write the images to this folder."
 )
 _NUM_IMAGES = flags.DEFINE_integer(
     "num_images",
     1000,
-    "Images to write at most: the first of the split, of a run any.",
+    "Write at most this many images: the first of the split, or those of a "
+    "run from all over its held-out ones.",
     lower_bound=1,
 )
 _LARGEST_SIDE = flags.DEFINE_integer(
     "largest_side",
     None,
-    "Images with a longer side, in pixels, are made smaller. Default: none.",
+    "Shrink images whose longer side has more pixels than this. By default "
+    "none is shrunk.",
     lower_bound=1,
 )
 

@@ -10,123 +10,139 @@ from tf_simmim.backbones import vit
 from tf_simmim.layers import self_attention
 
 _BACKBONE = flags.DEFINE_enum(
-    "backbone", "vit_base", sorted(backbones.PRESETS), "Network to pretrain."
+    "backbone",
+    "vit_base",
+    sorted(backbones.PRESETS),
+    "Train this network. Other flags change parts of it.",
 )
 _PATCH_SIZE = flags.DEFINE_integer(
     "patch_size",
     None,
-    "Model patch, px. Default: the backbone's.",
+    "Cut images into patches of this many pixels a side. By default it is the "
+    "backbone's own size.",
     lower_bound=1,
 )
 _EMBED_DIM = flags.DEFINE_integer(
-    "embed_dim", None, "Width. Default: the backbone's.", lower_bound=1
+    "embed_dim",
+    None,
+    "Give each token of a ViT, or of the first stage of a Swin, this many "
+    "features. By default it is the backbone's own number.",
+    lower_bound=1,
 )
 _DEPTH = flags.DEFINE_integer(
     "depth",
     None,
-    "Number of blocks of a ViT. Default: the backbone's.",
+    "Stack this many blocks in a ViT. By default it is the backbone's own "
+    "number.",
     lower_bound=1,
 )
 _DEPTHS = flags.DEFINE_list(
     "depths",
     None,
-    "Number of blocks of each stage of a Swin or a convolutional network. "
-    "Default: the backbone's.",
+    "Stack these numbers of blocks in the stages of a Swin or a convolutional "
+    "network. By default they are the backbone's own.",
 )
 _WIDTHS = flags.DEFINE_list(
     "widths",
     None,
-    "Features of each stage of a convolutional network. Default: the "
-    "backbone's.",
+    "Give the stages of a convolutional network these numbers of features. By "
+    "default they are the backbone's own.",
 )
 _MASKING = flags.DEFINE_enum(
     "masking",
     None,
     convolutional.MASKINGS,
-    "What stands in for hidden patches in a convolutional network: a learned "
-    "colour (the default), or a learned token after the stem.",
+    "Put this in the place of hidden patches of a convolutional network: a "
+    "learned color of the image, or a learned token after the stem. By "
+    "default it is color.",
 )
 _NUM_HEADS = flags.DEFINE_list(
     "num_heads",
     None,
-    "Attention heads: one number for a ViT, one for each stage of a Swin. "
-    "Default: the backbone's.",
+    "Attend with this many heads: one number for a ViT, one for each stage of "
+    "a Swin. By default it is the backbone's own number.",
 )
 _WINDOW_SIZE = flags.DEFINE_list(
     "window_size",
     None,
-    "Window of a Swin, cells: SIDE or HEIGHT,WIDTH. Default: 6 at 192 px, 7 "
-    "at 224 px, twice that for swin_large and version 2; it divides every map.",
+    "Attend within windows of this many cells in a Swin, SIDE or "
+    "HEIGHT,WIDTH, which divide every map. By default it is 6 at 192 px, 7 at "
+    "224 px, and twice that for swin_large and version 2.",
 )
 _ABSOLUTE_POSITION = flags.DEFINE_enum(
     "absolute_position",
     None,
     vit.ABSOLUTE_POSITIONS,
-    "Absolute position embedding of a ViT. Default: the backbone's.",
+    "Embed absolute positions in a ViT in this way. By default it is the "
+    "backbone's own way.",
 )
 _RELATIVE_POSITION = flags.DEFINE_enum(
     "relative_position",
     None,
     vit.RELATIVE_POSITIONS,
-    "Relative position bias of a ViT. Default: the backbone's.",
+    "Add a bias of relative positions to the attention of a ViT in this way. "
+    "By default it is the backbone's own way.",
 )
 _QKV_BIAS = flags.DEFINE_enum(
     "qkv_bias",
     None,
     self_attention.QKV_BIASES,
-    "Biases of attention, of a ViT or Swin. Default: the reference's.",
+    "Add a bias to these projections of the attention in a ViT or Swin. By "
+    "default it is as in the reference.",
 )
 _MLP_RATIO = flags.DEFINE_float(
     "mlp_ratio",
     None,
-    "Hidden width of the MLPs of a ViT or Swin over that of the tokens. "
-    "Default: 4.",
+    "Make the hidden layers of the MLPs in a ViT or Swin this many times as "
+    "wide as their tokens. By default it is 4.",
     lower_bound=1e-3,
 )
 _LAYER_SCALE_INIT = flags.DEFINE_string(
     "layer_scale_init",
     None,
-    "First LayerScale factor of a ViT, or none for no LayerScale. Default: the "
-    "reference's, 0.1.",
+    "Begin with this LayerScale factor in a ViT, a positive number, or do "
+    "without LayerScale by none. By default it is the reference's, 0.1.",
 )
 _CLASS_TOKEN = flags.DEFINE_bool(
     "class_token",
     None,
-    "Put a class token before the patches of a ViT. Default: yes.",
+    "Put a class token before the patches of a ViT. By default there is one.",
 )
 _EPSILON = flags.DEFINE_float(
     "epsilon",
     None,
-    "Epsilon of the norms of a ViT or Swin. Default: the reference's, 1e-6 and "
-    "1e-5.",
+    "Add this epsilon to variances in the norms of a ViT or Swin. By default "
+    "it is the reference's, 1e-6 in a ViT and 1e-5 in a Swin.",
     lower_bound=1e-15,
 )
 _FINAL_NORM = flags.DEFINE_bool(
     "final_norm",
     None,
-    "Put a norm behind the last block of a ViT. Default: yes; fine-tuned ViTs "
-    "have it behind their head's mean instead.",
+    "Put a norm behind the last block of a ViT. By default there is one; "
+    "fine-tuned ViTs have it behind the mean in their head instead.",
 )
 _DROP_PATH_RATE = flags.DEFINE_float(
     "drop_path_rate",
     0.0,
-    "Probability of skipping the last block's branches in training; earlier "
-    "blocks less, in proportion.",
+    "Skip the branches of the last block with this probability in training; "
+    "those of earlier blocks less often, in proportion.",
     lower_bound=0.0,
     upper_bound=0.999,
 )
 _REMATERIALIZE = flags.DEFINE_bool(
     "rematerialize",
     None,
-    "Compute the activations of blocks twice instead of keeping them: less "
-    "memory, more time. For a ViT or Swin.",
+    "Compute the activations of blocks in a ViT or Swin twice instead of "
+    "keeping them, which takes less memory and more time. By default they are "
+    "kept.",
 )
 _VISIBLE_ONLY = flags.DEFINE_bool(
     "visible_only",
     None,
-    "Encode visible patches alone: MAE's encoder, not SimMIM. For a ViT with "
-    "--relative_position=none (say with --absolute_position=sincos) and "
-    "--head=decoder or cross_attention.",
+    "Encode visible patches alone: this is MAE's encoder, not SimMIM. It is "
+    "for a ViT with --relative_position=none (say with "
+    "--absolute_position=sincos) and --head=decoder or cross_attention. By "
+    "default hidden patches are encoded, too.",
 )
 
 _ARCHITECTURE = (

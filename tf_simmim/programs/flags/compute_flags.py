@@ -13,14 +13,14 @@ _PRECISION = flags.DEFINE_enum(
     "precision",
     "float32",
     list(_POLICIES),
-    "What layers compute in. Weights, softmax, norms, loss and metrics are "
-    "float32 in any case; float16 scales the loss.",
+    "Compute layers in this type. Weights, softmax, norms, loss and metrics "
+    "are float32 in any case; with float16 the loss is scaled.",
 )
 JIT_COMPILE = flags.DEFINE_bool(
     "jit_compile",
     False,
-    "Let XLA compile forward pass, loss and gradient: for GPUs and TPUs; on "
-    "processors it is no gain.",
+    "Compile the forward pass, loss and gradient with XLA, for GPUs and TPUs; "
+    "on processors it is no gain.",
 )
 # A run may be continued with other values of these.
 CHANGEABLE = ("jit_compile",)

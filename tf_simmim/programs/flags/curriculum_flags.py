@@ -20,20 +20,23 @@ from tf_simmim.programs.flags import prediction_flags
 _IMAGE_SIZE_SCHEDULE = flags.DEFINE_list(
     "image_size_schedule",
     None,
-    "Image sizes in the place of --image_size, each with the epoch from which "
-    "it holds: 128@0,192@50; a size is SIDE or HEIGHTxWIDTH, px.",
+    "Train at these image sizes in the place of --image_size, each from an "
+    "epoch on, as in 128@0,192@50. A size is SIDE or HEIGHTxWIDTH in pixels. "
+    "By default the size stays the same.",
 )
 _MASK_RATIO_SCHEDULE = flags.DEFINE_list(
     "mask_ratio_schedule",
     None,
-    "Ratios in the place of --mask_ratio, each with the epoch from which it "
-    "holds: 0.5@0,0.6@50.",
+    "Hide these fractions of the squares in the place of --mask_ratio, each "
+    "from an epoch on, as in 0.5@0,0.6@50. By default the ratio stays the "
+    "same.",
 )
 _MASK_PATCH_SIZE_SCHEDULE = flags.DEFINE_list(
     "mask_patch_size_schedule",
     None,
-    "Sizes in the place of --mask_patch_size, each with the epoch from which "
-    "it holds: 16@0,32@50.",
+    "Hide squares of these sizes, in pixels, in the place of "
+    "--mask_patch_size, each from an epoch on, as in 16@0,32@50. By default "
+    "the size stays the same.",
 )
 
 

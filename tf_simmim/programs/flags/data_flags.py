@@ -10,115 +10,130 @@ from tf_simmim.programs import split_rules
 _DATASET = flags.DEFINE_string(
     "dataset",
     None,
-    "Images to train on: builtin:digits, builtin:photos, "
-    "builtin:digit_scenes, folder:PATH, segmentation:PATH, coco:JSON[,FOLDER], "
-    "tfds:NAME or tfrecord:GLOB.",
+    "Train on the images of this source: builtin:digits, builtin:photos, "
+    "builtin:digit_scenes, folder:PATH, segmentation:PATH, "
+    "coco:JSON[,FOLDER], tfds:NAME or tfrecord:GLOB. By default there is no "
+    "source, and one must be named.",
     required=True,
 )
 _SPLIT = flags.DEFINE_string(
     "split",
     None,
-    "Split of --dataset to train on. Default: train; or all, where "
-    "--dataset need not give the held-out images.",
+    "Train on this split of --dataset, such as train, test or all. By default "
+    "it is train, or all where --dataset need not give the held-out images as "
+    "well.",
 )
 _VALIDATION_DATASET = flags.DEFINE_string(
     "validation_dataset",
     None,
-    "Held-out images, in the form of --dataset. Default: --dataset itself.",
+    "Take held-out images from this source, which is written like --dataset. "
+    "By default it is --dataset itself.",
 )
 _VALIDATION_SPLIT = flags.DEFINE_string(
     "validation_split",
     None,
-    "Split of held-out images for the validation loss and the pictures; "
-    "empty for none. Default: validation of --dataset, which is its test where "
-    "it has no other; all of --validation_dataset.",
+    "Use this split of held-out images for the validation loss, scores and "
+    "pictures; an empty value holds none out. By default it is all of "
+    "--validation_dataset, or else validation of --dataset, which is its test "
+    "split where it has no other.",
 )
 _SPLIT_RULES = flags.DEFINE_integer(
     "split_rules",
     None,
-    "By which rules folders of images and coco:JSON hold images out: 2, or 1 "
-    "as before these had numbers. Default: those that the run began with, and "
-    "2 for a new one.",
+    "Hold images of folders and of coco:JSON out by the rules of this number: "
+    "2, or 1 for those from before they had numbers. By default a run keeps "
+    "the rules that it began with, and a new run takes 2.",
     lower_bound=1,
     upper_bound=2,
 )
 NUM_VALIDATION_IMAGES = flags.DEFINE_integer(
     "num_validation_images",
     2048,
-    "Held-out images to use at most.",
+    "Use at most this many held-out images.",
     lower_bound=1,
 )
 _DATA_DIR = flags.DEFINE_string(
-    "data_dir", None, "Where TensorFlow Datasets keeps prepared data."
+    "data_dir",
+    None,
+    "Look for the prepared data of tfds:NAME in this folder. By default it is "
+    "the folder that TensorFlow Datasets uses.",
 )
 _DATA_MANIFEST = flags.DEFINE_string(
     "data_manifest",
     None,
-    "What check_data.py wrote of --dataset, a folder: train on exactly the "
-    "good files of it.",
+    "Train on exactly the good files of this manifest, which check_data.py "
+    "has written of the folder in --dataset. By default every file of the "
+    "folder is tried.",
 )
 _CHANNELS = flags.DEFINE_integer(
     "channels",
     None,
-    "Channels to decode images to, 1 or 3. Default: what the images have.",
+    "Decode images to this many channels: 1 for grey, 3 for colour. By "
+    "default they keep what they have.",
     lower_bound=1,
 )
 _MAX_PIXELS = flags.DEFINE_integer(
     "max_pixels",
     50_000_000,
-    "Images with more pixels, by their header, are bad images.",
+    "Count an image as bad when it has more pixels than this, by its header.",
     lower_bound=1,
 )
 _MAX_BAD_IMAGES = flags.DEFINE_integer(
     "max_bad_images",
     None,
-    "Bad images of a source to replace by others at most. Default: 100 or one "
-    "in a thousand, whichever is more.",
+    "Replace at most this many bad images of a source by others; one more "
+    "ends the run. By default it is 100 or one image in a thousand, whichever "
+    "is more.",
     lower_bound=0,
 )
 _DATA_SERVICE = flags.DEFINE_list(
     "data_service",
     None,
-    "Servers that make the training batches, HOST:PORT,...: machines on which "
-    "data_server.py runs. The batches are those of a run without.",
+    "Let these servers make the training batches, HOST:PORT,HOST:PORT,...: "
+    "machines on which data_server.py runs. The batches stay the same. By "
+    "default this process makes them.",
 )
 IMAGE_SIZE = flags.DEFINE_list(
     "image_size",
     ["224"],
-    "Size of the model's input, px: SIDE or HEIGHT,WIDTH.",
+    "Give the model images of this size in pixels: SIDE or HEIGHT,WIDTH.",
 )
 _CROP_SCALE = flags.DEFINE_list(
     "crop_scale",
     ["0.67", "1.0"],
-    "Area of the random crop, as fractions of the image: MIN,MAX. 1,1 with "
-    "--crop_ratio=1,1 for none.",
+    "Crop training images at random to an area between these two fractions of "
+    "the whole, MIN,MAX. There is no crop with 1,1 and --crop_ratio=1,1.",
 )
 _CROP_RATIO = flags.DEFINE_list(
     "crop_ratio",
     ["0.75", "1.3333333333"],
-    "Width over height of the random crop: MIN,MAX.",
+    "Crop training images at random to a width over height between these two "
+    "numbers, MIN,MAX.",
 )
 _HORIZONTAL_FLIP = flags.DEFINE_bool(
-    "horizontal_flip", True, "Mirror every second image at random."
+    "horizontal_flip",
+    True,
+    "Mirror every second training image, chosen at random.",
 )
 _IMAGE_MEAN = flags.DEFINE_list(
     "image_mean",
     None,
-    "Mean of each channel, on the 0..1 scale. Default: the data set's own "
-    "where it is known, ImageNet's otherwise.",
+    "Subtract this mean of pixels, on the scale from 0 to 1: one number for "
+    "each channel. By default it is that of --pretrained, if there is any, or "
+    "else the data set's own where it is known, or else ImageNet's.",
 )
 _IMAGE_STD = flags.DEFINE_list(
     "image_std",
     None,
-    "Standard deviation of each channel, on the 0..1 scale. Default: as "
-    "--image_mean.",
+    "Divide by this standard deviation of pixels, on the scale from 0 to 1: "
+    "one number for each channel. By default it is chosen as --image_mean is.",
 )
 _IMAGE_DTYPE = flags.DEFINE_enum(
     "image_dtype",
     "float32",
     data.IMAGE_DTYPES,
-    "How training images go to the device. uint8: rounded pixels, normalised "
-    "there; a quarter of the bytes.",
+    "Send training images to the device as this type. With uint8, a quarter "
+    "of the bytes, pixels are rounded and normalised there.",
 )
 # A run may be continued with other values of these.
 CHANGEABLE = (

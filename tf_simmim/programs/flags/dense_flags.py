@@ -5,21 +5,22 @@ from absl import flags
 PYRAMID_WIDTH = flags.DEFINE_integer(
     "pyramid_width",
     128,
-    "Features of the maps between the backbone and what is predicted.",
+    "Give the maps between the backbone and the predictions this many "
+    "features.",
     lower_bound=1,
 )
 NUM_DRAWN = flags.DEFINE_integer(
     "num_drawn",
     8,
-    "Held-out images whose prediction is drawn in the end.",
+    "Draw the predictions for this many held-out images at the end.",
     lower_bound=1,
 )
 
 NUM_LABELLED_IMAGES = flags.DEFINE_integer(
     "num_labelled_images",
     None,
-    "Images to train on, drawn by --seed: those that somebody has had the time "
-    "to label. Default: all.",
+    "Train on this many images, drawn from --seed: those that somebody has "
+    "had the time to label. By default all are used.",
     lower_bound=1,
 )
 

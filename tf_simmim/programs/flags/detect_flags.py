@@ -5,15 +5,15 @@ from absl import flags
 NUM_CONVOLUTIONS = flags.DEFINE_integer(
     "num_convolutions",
     4,
-    "Convolutions of the tower that tells classes, and of the one that tells "
-    "boxes.",
+    "Stack this many convolutions in the tower that tells classes, and in the "
+    "one that tells boxes.",
     lower_bound=0,
 )
 MIN_CONFIDENCE = flags.DEFINE_float(
     "min_confidence",
     0.5,
-    "Detections that are drawn in the end are this sure, or surer. All count "
-    "in the scores.",
+    "Draw the detections of at least this confidence, from 0 to 1. All of "
+    "them count in the scores.",
     0.0,
     1.0,
 )

@@ -11,50 +11,61 @@ from tf_simmim.programs.flags import run_flags
 _PROTOCOLS = flags.DEFINE_list(
     "protocols",
     ["knn", "linear", "few_shot"],
-    "What to measure, some of knn, linear (ridge regression in closed form), "
-    "linear_lbfgs (logistic regression; slower), linear_sgd (the literature's "
-    "gradient descent; slower) and few_shot. See docs/evaluation.md.",
+    "Measure features by these protocols: knn, linear (ridge regression in "
+    "closed form), linear_lbfgs (logistic regression; slower), linear_sgd "
+    "(the literature's gradient descent; slower) and few_shot. See "
+    "docs/evaluation.md.",
 )
 _BLOCKS = flags.DEFINE_list(
-    "blocks", ["all"], "Which blocks, counted from 0: 0,3,5; or all."
+    "blocks",
+    ["all"],
+    "Measure the features of these blocks, counted from 0, as in 0,3,5; or of "
+    "all.",
 )
 _FEW_SHOT_LABELS = flags.DEFINE_list(
     "few_shot_labels",
     None,
-    "Labels of each class. Default: those of 1, 5 and 10 that the smallest "
-    "class has.",
+    "Learn from these numbers of labels for each class in few_shot. By "
+    "default they are 1, 5 and 10, as far as the smallest class has so many.",
 )
 _NUM_DRAWS = flags.DEFINE_integer(
     "num_draws",
     20,
-    "Draws of these labels, that a result is the mean of.",
+    "Draw the few labels this many times; a result is the mean over the draws.",
     lower_bound=2,
 )
 _KNN_K = flags.DEFINE_integer(
     "knn_k",
     None,
-    "Neighbours that vote. Default: 20, or all training images where they are "
-    "fewer.",
+    "Let this many nearest neighbours vote. By default it is 20, or all "
+    "training images where they are fewer.",
     lower_bound=1,
 )
 _KNN_TEMPERATURE = flags.DEFINE_float(
-    "knn_temperature", 0.07, "Temperature of the votes.", lower_bound=1e-6
+    "knn_temperature",
+    0.07,
+    "Divide similarities by this temperature before neighbours vote; a lower "
+    "one favours the nearest.",
+    lower_bound=1e-6,
 )
 _NUM_PROBE_IMAGES = flags.DEFINE_integer(
     "num_probe_images",
     20000,
-    "Training images that are neighbours, and that probes learn from, at most.",
+    "Use at most this many training images as neighbours and to train probes.",
     lower_bound=1,
 )
 _EVALUATION_BATCH_SIZE = flags.DEFINE_integer(
-    "evaluation_batch_size", 64, "Images at a time.", lower_bound=1
+    "evaluation_batch_size",
+    64,
+    "Compute the features of this many images at a time.",
+    lower_bound=1,
 )
 _CACHE_FEATURES = flags.DEFINE_bool(
     "cache_features",
     True,
-    "Keep features in the run's folder, features/, so that a second evaluation "
-    "of the same checkpoint does not compute them again. A file of images that "
-    "has other content under its old name is not noticed.",
+    "Keep features in the run's folder, features/, so that a second "
+    "evaluation of the same checkpoint does not compute them again. A file of "
+    "images that has other content under its old name is not noticed.",
 )
 
 _DEFAULT_LABELS = (1, 5, 10)

@@ -15,14 +15,15 @@ from tf_simmim.programs.flags import run_flags
 _PRETRAINED = flags.DEFINE_string(
     "pretrained",
     "",
-    "Folder of the run of pretrain.py, or of weights that convert_weights.py "
-    "has converted, whose backbone to begin with. Empty: from scratch.",
+    "Begin with the backbone of this folder: a run of pretrain.py, or weights "
+    "that convert_weights.py has converted. The network learns from scratch "
+    "without one.",
 )
 _LAYER_DECAY = flags.DEFINE_float(
     "layer_decay",
     1.0,
-    "Learning rate of a layer over that of the next one; 1 for the same rate "
-    "in all.",
+    "Train each layer at this share of the next one's learning rate; 1 trains "
+    "all at the same rate.",
     1e-6,
     1.0,
 )
@@ -30,7 +31,7 @@ _EMA_MOMENTUM = flags.DEFINE_float(
     "ema_momentum",
     0.0,
     "Evaluate moving averages of the weights, which keep this share of "
-    "themselves at each step; 0 for the weights themselves.",
+    "themselves at each step; 0 evaluates the weights themselves.",
     0.0,
     0.9999999,
 )

@@ -9,15 +9,17 @@ from tf_simmim.training import callbacks
 EVALUATE_EVERY = flags.DEFINE_integer(
     "evaluate_every",
     0,
-    "Steps between two evaluations of the frozen features of several blocks, "
-    "by nearest neighbours and ridge regression, in metrics.jsonl and "
-    "TensorBoard: a multiple of --log_every_steps; 0 for none. Needs labels.",
+    "Evaluate the frozen features of several blocks after every so many "
+    "steps, a multiple of --log_every_steps, by nearest neighbours and ridge "
+    "regression; 0 never does. It needs labels; results are in metrics.jsonl "
+    "and TensorBoard.",
     lower_bound=0,
 )
 EVALUATE_BLOCKS = flags.DEFINE_list(
     "evaluate_blocks",
     None,
-    "Which blocks, counted from 0. Default: four, spread evenly.",
+    "Evaluate these blocks during training, counted from 0. By default they "
+    "are four, spread evenly.",
 )
 # A run may be continued with other values of these.
 CHANGEABLE = ("evaluate_every", "evaluate_blocks")

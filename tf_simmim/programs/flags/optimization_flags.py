@@ -13,92 +13,136 @@ from absl import logging
 from tf_simmim import optimization
 
 _OPTIMIZER = flags.DEFINE_enum(
-    "optimizer", "adamw", optimization.OPTIMIZERS, "Optimizer."
+    "optimizer",
+    "adamw",
+    optimization.OPTIMIZERS,
+    "Update the weights with this optimizer.",
 )
 GLOBAL_BATCH_SIZE = flags.DEFINE_integer(
-    "global_batch_size", 2048, "Images per update.", lower_bound=1
+    "global_batch_size",
+    2048,
+    "Use this many images for one update, on all devices together.",
+    lower_bound=1,
 )
 _ACCUMULATION_STEPS = flags.DEFINE_integer(
     "accumulation_steps",
     1,
-    "Micro-batches that each device's share of a batch is computed in, one "
-    "after another, to save memory. Changes no number beyond rounding.",
+    "Compute each device's share of a batch in this many parts, one after "
+    "another, to save memory. Numbers change by rounding alone.",
     lower_bound=1,
 )
 REFERENCE_BATCH_SIZE = flags.DEFINE_integer(
     "reference_batch_size",
     512,
-    "Batch that the learning rates are given for.",
+    "Take learning rates as given for batches of this many images, and scale "
+    "them to --global_batch_size.",
     lower_bound=1,
 )
 BASE_LEARNING_RATE = flags.DEFINE_float(
-    "base_learning_rate", 1e-4, "Peak, per reference batch.", lower_bound=0.0
+    "base_learning_rate",
+    1e-4,
+    "Train at this learning rate at its peak, for a batch of "
+    "--reference_batch_size.",
+    lower_bound=0.0,
 )
 _WARMUP_LEARNING_RATE = flags.DEFINE_float(
     "warmup_learning_rate",
     5e-7,
-    "Rate of the first update, per reference batch.",
+    "Begin the warm-up at this learning rate, for a batch of "
+    "--reference_batch_size.",
     lower_bound=0.0,
 )
 _MIN_LEARNING_RATE = flags.DEFINE_float(
     "min_learning_rate",
     0.0,
-    "Last rate of the cosine schedule, per reference batch.",
+    "End the cosine schedule at this learning rate, for a batch of "
+    "--reference_batch_size.",
     lower_bound=0.0,
 )
 _SCHEDULE = flags.DEFINE_enum(
     "schedule",
     "cosine",
     ["cosine", "multistep"],
-    "Course of the learning rate.",
+    "Lower the learning rate in this course: along a cosine, or at "
+    "--milestone_epochs.",
 )
 _COSINE_ORIGIN = flags.DEFINE_enum(
     "cosine_origin",
     "start",
     optimization.COSINE_ORIGINS,
-    "Where the cosine begins: at the start of the run, as in the reference "
-    "(the rate drops a little when the warm-up ends), or at the warm-up's end.",
+    "Begin the cosine here: at the start of the run, as the reference does "
+    "(the rate drops a little when the warm-up ends), or at the end of the "
+    "warm-up.",
 )
 _MILESTONE_EPOCHS = flags.DEFINE_list(
-    "milestone_epochs", [], "Epochs at which the multistep schedule falls."
+    "milestone_epochs",
+    [],
+    "Lower the learning rate at these epochs, in increasing order, with "
+    "--schedule=multistep.",
 )
 _MILESTONE_GAMMA = flags.DEFINE_float(
-    "milestone_gamma", 0.1, "Factor of each fall.", 0.0, 1.0
+    "milestone_gamma",
+    0.1,
+    "Multiply the learning rate by this factor, from 0 to 1, at each of "
+    "--milestone_epochs.",
+    0.0,
+    1.0,
 )
 _WARMUP_EPOCHS = flags.DEFINE_float(
-    "warmup_epochs", 10.0, "Length of the warm-up.", lower_bound=0.0
+    "warmup_epochs",
+    10.0,
+    "Raise the learning rate for this many epochs, or parts of one, before it "
+    "falls.",
+    lower_bound=0.0,
 )
 _TRAIN_EPOCHS = flags.DEFINE_float(
-    "train_epochs", 100.0, "Length of training, and of the schedule."
+    "train_epochs",
+    100.0,
+    "Train for this many epochs, or parts of one. The schedule of the "
+    "learning rate is as long.",
 )
 _TRAIN_STEPS = flags.DEFINE_integer(
     "train_steps",
     None,
-    "Stop after this many updates, wherever the schedule is then. Default: at "
-    "the end of --train_epochs.",
+    "Stop after this many updates, wherever the schedule is then. By default "
+    "training stops at the end of --train_epochs.",
     lower_bound=1,
 )
 _WEIGHT_DECAY = flags.DEFINE_float(
-    "weight_decay", 0.05, "Weight decay, decoupled.", lower_bound=0.0
+    "weight_decay",
+    0.05,
+    "Shrink weights by this decoupled weight decay; 0 does not.",
+    lower_bound=0.0,
 )
 _WEIGHT_DECAY_GROUPING = flags.DEFINE_enum(
     "weight_decay_grouping",
     "reference",
     optimization.GROUPINGS,
-    "Which weights do not decay: those of the reference's code, or those that "
-    "it means to exempt.",
+    "Exempt weights from decay by this rule: those that the code of the "
+    "reference exempts, or those that it means to exempt.",
 )
 _CLIP_GLOBAL_NORM = flags.DEFINE_float(
     "clip_global_norm",
     5.0,
-    "Largest norm of the whole gradient; 0 for no limit.",
+    "Scale the gradient of all weights down to this norm where it is longer; "
+    "0 sets no limit.",
     lower_bound=0.0,
 )
 _BETA_1 = flags.DEFINE_float(
-    "beta_1", 0.9, "Decay of the first moment.", 0.0, 1.0
+    "beta_1",
+    0.9,
+    "Keep this share, from 0 to 1, of the optimizer's first moment in each "
+    "update.",
+    0.0,
+    1.0,
 )
 _BETA_2 = flags.DEFINE_float(
-    "beta_2", 0.999, "Decay of the second moment.", 0.0, 1.0
+    "beta_2",
+    0.999,
+    "Keep this share, from 0 to 1, of the optimizer's second moment in each "
+    "update.",
+    0.0,
+    1.0,
 )
 # A run may be continued with other values of these.
 CHANGEABLE = ("accumulation_steps", "train_epochs", "train_steps")

@@ -13,16 +13,20 @@ from tf_simmim.programs.flags import backbone_flags
 from tf_simmim.programs.flags import masking_flags
 
 _TARGET = flags.DEFINE_enum(
-    "target", "pixels", losses.TARGETS, "What to predict of hidden patches."
+    "target", "pixels", losses.TARGETS, "Predict this of hidden patches."
 )
 _RECONSTRUCTION_LOSS = flags.DEFINE_enum(
-    "reconstruction_loss", "l1", losses.LOSSES, "Error of a predicted value."
+    "reconstruction_loss",
+    "l1",
+    losses.LOSSES,
+    "Measure the error of predicted values with this loss.",
 )
 _HEAD = flags.DEFINE_enum(
     "head",
     "linear",
     list(heads.HEADS),
-    "What turns features into pixels; the paper found linear no worse.",
+    "Turn features into pixels with this head; the paper found linear no "
+    "worse than others.",
 )
 
 

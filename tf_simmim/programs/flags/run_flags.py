@@ -10,36 +10,47 @@ from tf_simmim.programs.flags import strategy_flags  # noqa: F401  (a validator)
 WORKDIR = flags.DEFINE_string(
     "workdir",
     None,
-    "Folder of the run. Where it holds a run already, that run goes on. "
-    "Default: runs/<name>.",
+    "Keep the run in this folder; where it holds a run already, that run goes "
+    "on. By default it is runs/NAME, with the name of --name.",
 )
-_NAME = flags.DEFINE_string("name", "pretrain", "Name of the run.")
+_NAME = flags.DEFINE_string("name", "pretrain", "Call the run by this name.")
 SEED = flags.DEFINE_integer(
-    "seed", 0, "Of weights, order of images, augmentation and masks."
+    "seed",
+    0,
+    "Draw the first weights, the order of images, augmentation and masks from "
+    "this seed.",
 )
 LOG_EVERY_STEPS = flags.DEFINE_integer(
-    "log_every_steps", 100, "Steps between two rows of metrics.", lower_bound=1
+    "log_every_steps",
+    100,
+    "Write a row of metrics after every so many steps.",
+    lower_bound=1,
 )
 VALIDATE_EVERY_STEPS = flags.DEFINE_integer(
     "validate_every_steps",
     1000,
-    "Steps between two measurements of the held-out loss, a multiple of "
-    "--log_every_steps; fewer where a run would not have ten of them.",
+    "Measure the held-out loss after every so many steps, a multiple of "
+    "--log_every_steps; more often where a run would have fewer than ten "
+    "measurements.",
     lower_bound=1,
 )
 CHECKPOINT_EVERY_STEPS = flags.DEFINE_integer(
     "checkpoint_every_steps",
     1000,
-    "Steps between two checkpoints.",
+    "Save a checkpoint after every so many steps.",
     lower_bound=1,
 )
 KEEP_CHECKPOINTS = flags.DEFINE_integer(
-    "keep_checkpoints", 3, "How many of the newest stay.", lower_bound=1
+    "keep_checkpoints",
+    3,
+    "Keep this many of the newest checkpoints.",
+    lower_bound=1,
 )
 WANDB_PROJECT = flags.DEFINE_string(
     "wandb_project",
     None,
-    "Also log to this project of Weights & Biases (needs the extra `wandb`).",
+    "Log to this project of Weights & Biases as well, for which the extra "
+    "`wandb` is needed. By default nothing is sent there.",
 )
 
 # A run may be continued with other values of these.

@@ -5,14 +5,14 @@ from absl import flags
 SEGMENTATION_CLASS_NAMES = flags.DEFINE_list(
     "segmentation_class_names",
     None,
-    "Names of the classes 0, 1, 2, ... in the masks of tfds:NAME, where the "
-    "data set does not name them itself.",
+    "Call the classes 0, 1, 2, ... in the masks of tfds:NAME by these names. "
+    "By default they are those of the data set, and needed where it has none.",
 )
 _CLASS_WEIGHTS = flags.DEFINE_list(
     "class_weights",
     None,
-    "How much a pixel of each class counts in the loss: a positive number for "
-    "each, in the order of their names. Default: all the same.",
+    "Weigh the pixels of each class in the loss by these positive numbers, in "
+    "the order of the classes' names. By default all weigh the same.",
 )
 
 

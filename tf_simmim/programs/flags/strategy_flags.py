@@ -18,25 +18,29 @@ _STRATEGY = flags.DEFINE_enum(
     "strategy",
     "auto",
     training.STRATEGIES,
-    "Devices to train on: one; all GPUs of this machine (mirrored); those of "
-    "all workers in TF_CONFIG (multiworker); a TPU. auto: what there is.",
+    "Train on these devices: one, all GPUs of this machine (mirrored), those "
+    "of all workers in TF_CONFIG (multiworker), a TPU, or what there is "
+    "(auto).",
 )
 _TPU = flags.DEFINE_string(
-    "tpu", None, "Name or address of a TPU; local for this machine's."
+    "tpu",
+    None,
+    "Train on the TPU of this name or address; local is this machine's. By "
+    "default no TPU is named, and none is used.",
 )
 _NUM_CPU_REPLICAS = flags.DEFINE_integer(
     "num_cpu_replicas",
     None,
     "Split the processor into so many devices, to try --strategy=mirrored "
-    "without GPUs. It makes nothing faster.",
+    "without GPUs; nothing gets faster. By default it is one device.",
     lower_bound=1,
 )
 STEPS_PER_EXECUTION = flags.DEFINE_integer(
     "steps_per_execution",
     1,
-    "Steps that the devices take in one go; more hide the time that each "
-    "start takes, on TPUs above all. Signals, rows of metrics and checkpoints "
-    "wait for all of them.",
+    "Take this many steps in one go, which hides the time that each start "
+    "takes, above all on TPUs. Signals, rows of metrics and checkpoints wait "
+    "for all of them.",
     lower_bound=1,
 )
 
