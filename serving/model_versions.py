@@ -231,12 +231,12 @@ class ModelVersions:
                 raise errors.ServingError(
                     "NOT_FOUND", f"Servable not found for request: {request}"
                 )
-            model.lend(found)
+            model.keep_loaded(found)
         try:
             yield found.status.version, found.engine
         finally:
             with self._changed:
-                model.give_back(found)
+                model.release(found)
 
     def close(self):
         """Stops polling and loading, and frees every engine not in use."""

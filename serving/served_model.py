@@ -95,7 +95,7 @@ class ServedModel:
         self._retire()
 
     def find(self, version=None):
-        """Returns what is served under a number, to be given to `lend`.
+        """Returns what is served under a number, to be given to `keep_loaded`.
 
         Args:
             version: int, or None for the highest number.
@@ -110,12 +110,12 @@ class ServedModel:
         ]
         return self._versions[max(numbers)] if numbers else None
 
-    def lend(self, version):
-        """Keeps what `find` returned loaded until it is given back."""
+    def keep_loaded(self, version):
+        """Keeps what `find` returned loaded until it is released."""
         version.num_users += 1
 
-    def give_back(self, version):
-        """Ends a `lend`; the last one frees a retired version."""
+    def release(self, version):
+        """Ends a `keep_loaded`; the last one frees a retired version."""
         version.num_users -= 1
         self._unload_unused(version)
 

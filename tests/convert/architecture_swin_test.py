@@ -20,7 +20,7 @@ def weights_of(size=(16, 16), window=2, **options):
 
 
 def arguments(weights, constants=None, **facts):
-    return swin_arguments(weights, constants or {}, convert.Known(**facts))
+    return swin_arguments(weights, constants or {}, convert.ModelFacts(**facts))
 
 
 def test_sizes_are_read_from_names_and_shapes():

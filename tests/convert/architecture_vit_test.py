@@ -28,9 +28,9 @@ def weights_of(size=(16, 16), **options):
 
 @pytest.mark.parametrize("options", OPTIONS)
 def test_every_option_is_read_from_names_and_shapes(options):
-    known = convert.Known()
+    known = convert.ModelFacts()
     if options.get("relative_position") == "none":
-        known = convert.Known(num_heads=3)
+        known = convert.ModelFacts(num_heads=3)
     got, _ = vit_arguments(weights_of(**options), known)
     vit = backbones.ViT((16, 16), **{**BASE, **options})
     config = vit.get_config()
@@ -39,13 +39,13 @@ def test_every_option_is_read_from_names_and_shapes(options):
 
 
 def test_what_weights_do_not_tell_is_noted():
-    _, notes = vit_arguments(weights_of(), convert.Known())
+    _, notes = vit_arguments(weights_of(), convert.ModelFacts())
     assert notes == {
         "image_size": "of rel_pos_bias.relative_position_bias_table, taken to "
         "be square",
         "epsilon": "1e-6 as in the reference and timm; no weight tells it",
     }
-    known = convert.Known(image_size=16, epsilon=1e-12)
+    known = convert.ModelFacts(image_size=16, epsilon=1e-12)
     got, notes = vit_arguments(weights_of(), known)
     assert got["epsilon"] == 1e-12
     assert notes == {}
@@ -54,10 +54,10 @@ def test_what_weights_do_not_tell_is_noted():
 @pytest.mark.parametrize("options", [{}, {"absolute_position": "learned"}])
 def test_an_image_that_is_not_square_must_be_given(options):
     weights = weights_of(size=(16, 24), **options)
-    got, _ = vit_arguments(weights, convert.Known(image_size=(16, 24)))
+    got, _ = vit_arguments(weights, convert.ModelFacts(image_size=(16, 24)))
     assert got["image_size"] == (16, 24)
     with pytest.raises(ValueError, match=r"not square.*Received: None, and"):
-        vit_arguments(weights, convert.Known())
+        vit_arguments(weights, convert.ModelFacts())
 
 
 @pytest.mark.parametrize("size", [24, (16, 24)])
@@ -70,26 +70,28 @@ def test_an_image_that_is_not_square_must_be_given(options):
 )
 def test_another_image_size_is_refused(size, options, name):
     with pytest.raises(ValueError, match=f"`image_size` must be that.*{name}"):
-        vit_arguments(weights_of(**options), convert.Known(image_size=size))
+        vit_arguments(
+            weights_of(**options), convert.ModelFacts(image_size=size)
+        )
 
 
 def test_positions_that_contradict_each_other_are_refused():
     weights = weights_of(absolute_position="learned")
     weights["pos_embed"] = np.zeros([1, 10, 12])
     with pytest.raises(ValueError, match="and rel_pos_bias"):
-        vit_arguments(weights, convert.Known())
+        vit_arguments(weights, convert.ModelFacts())
 
 
 def test_an_image_that_patches_do_not_divide_is_refused():
     with pytest.raises(ValueError, match="patches of 8 px. Received: 20x20"):
-        vit_arguments(weights_of(), convert.Known(image_size=20))
+        vit_arguments(weights_of(), convert.ModelFacts(image_size=20))
 
 
 @pytest.mark.parametrize("size", [None, (8, 32)])
 def test_no_vit_without_positions_is_made_unless_it_is_asked_for(size):
     """Of DINOv3, whose positions are rotary, the file has none."""
     weights = weights_of(relative_position="none")
-    known = convert.Known(image_size=size, num_heads=3)
+    known = convert.ModelFacts(image_size=size, num_heads=3)
     with pytest.raises(ValueError, match="must hold positions.*rotary"):
         vit_arguments(weights, known)
 
@@ -99,8 +101,8 @@ def test_positions_that_weights_do_not_hold_can_be_asked_for(positions):
     weights = weights_of(relative_position="none")
     facts = {"num_heads": 3, "absolute_position": positions}
     with pytest.raises(ValueError, match="hold no positions.*Received: None"):
-        vit_arguments(weights, convert.Known(**facts))
-    known = convert.Known(image_size=(8, 32), **facts)
+        vit_arguments(weights, convert.ModelFacts(**facts))
+    known = convert.ModelFacts(image_size=(8, 32), **facts)
     got, notes = vit_arguments(weights, known)
     assert got["absolute_position"] == positions
     assert got["image_size"] == (8, 32)
@@ -115,31 +117,31 @@ def test_positions_that_weights_do_not_hold_can_be_asked_for(positions):
 )
 def test_positions_that_contradict_the_weights_are_refused(held, asked):
     weights = weights_of(absolute_position=held)
-    known = convert.Known(absolute_position=asked)
+    known = convert.ModelFacts(absolute_position=asked)
     with pytest.raises(ValueError, match=f"pos_embed. Received: '{asked}'"):
         vit_arguments(weights, known)
 
 
 def test_a_norm_before_a_head_does_not_replace_a_final_one_beside_it():
     weights = {**weights_of(), "fc_norm.weight": np.ones([12])}
-    got, _ = vit_arguments(weights, convert.Known())
+    got, _ = vit_arguments(weights, convert.ModelFacts())
     assert got["final_norm"]
 
 
 def test_heads_are_those_of_the_table_or_given_or_of_a_preset():
-    got, notes = vit_arguments(weights_of(), convert.Known(num_heads=3))
+    got, notes = vit_arguments(weights_of(), convert.ModelFacts(num_heads=3))
     assert got["num_heads"] == 3
     assert "num_heads" not in notes
     with pytest.raises(ValueError, match="the 3 of rel_pos.*Received: 4"):
-        vit_arguments(weights_of(), convert.Known(num_heads=4))
+        vit_arguments(weights_of(), convert.ModelFacts(num_heads=4))
 
     options = {"relative_position": "none", "absolute_position": "learned"}
     with pytest.raises(ValueError, match="width 12 and the depth 2. Received"):
-        vit_arguments(weights_of(**options), convert.Known())
+        vit_arguments(weights_of(**options), convert.ModelFacts())
     names = {name: a for name, a in weights_of(**options).items()}
     names["patch_embed.proj.weight"] = np.zeros([384, 2, 8, 8])
     names |= {f"blocks.{i}.norm1.weight": 0 for i in range(12)}
-    got, notes = vit_arguments(names, convert.Known())
+    got, notes = vit_arguments(names, convert.ModelFacts())
     assert got["num_heads"] == 6
     assert notes["num_heads"].startswith("of the preset vit_small, whose width")
 
@@ -161,7 +163,7 @@ def test_what_is_no_vit_is_refused(name, value, message):
     if value is None:
         del weights[name]
     with pytest.raises(ValueError, match=message):
-        vit_arguments(weights, convert.Known())
+        vit_arguments(weights, convert.ModelFacts())
 
 
 @pytest.mark.parametrize(
@@ -176,4 +178,4 @@ def test_what_is_no_vit_is_refused(name, value, message):
 )
 def test_facts_that_cannot_be_are_refused(facts, message):
     with pytest.raises(ValueError, match=message):
-        convert.Known(**facts)
+        convert.ModelFacts(**facts)

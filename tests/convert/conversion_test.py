@@ -95,8 +95,8 @@ def source(kind):
 
 
 KNOWN = {
-    "vit": convert.Known(num_heads=3, epsilon=1e-12),
-    "swin": convert.Known(),
+    "vit": convert.ModelFacts(num_heads=3, epsilon=1e-12),
+    "swin": convert.ModelFacts(),
 }
 
 
@@ -141,7 +141,7 @@ def test_an_encoder_of_others_gives_the_same_features(kind, rename):
 
 def test_hugging_face_vits_have_an_epsilon_of_their_own():
     weights = convert.reference_weights(source("vit"))
-    known = convert.Known(num_heads=3)
+    known = convert.ModelFacts(num_heads=3)
     for rename, epsilon in (
         (functools.partial(other_names.hugging_face, version=4), 1e-12),
         (other_names.timm, 1e-6),
@@ -390,7 +390,7 @@ def test_other_precisions():
 )
 def test_the_mask_patch_fits_the_image(size, patch, want):
     vit = backbones.ViT(size, patch, embed_dim=12, depth=1, num_heads=3)
-    known = convert.Known(image_size=size)
+    known = convert.ModelFacts(image_size=size)
     model = convert.convert_weights(convert.reference_weights(vit), known).model
     assert model.mask_patch_size == want
 

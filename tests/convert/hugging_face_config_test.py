@@ -32,18 +32,18 @@ def read(tmp_path, content):
 
 @pytest.mark.parametrize("kind", ["vit", "deit", "beit", "vit_mae", "dinov2"])
 def test_it_tells_what_the_weights_of_a_vit_do_not(kind, tmp_path):
-    want = convert.Known(image_size=(32, 48), num_heads=6, epsilon=1e-12)
+    want = convert.ModelFacts(image_size=(32, 48), num_heads=6, epsilon=1e-12)
     assert read(tmp_path, {**VIT, "model_type": kind}) == want
 
 
 def test_it_tells_what_the_weights_of_a_swin_do_not(tmp_path):
-    want = convert.Known(image_size=192, window_size=6, epsilon=1e-5)
+    want = convert.ModelFacts(image_size=192, window_size=6, epsilon=1e-5)
     assert read(tmp_path, SWIN) == want
 
 
 def test_one_of_timm_tells_nothing(tmp_path):
     content = {"architecture": "vit_base_patch16_224", "num_classes": 1000}
-    assert read(tmp_path, content) == convert.Known()
+    assert read(tmp_path, content) == convert.ModelFacts()
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def weights_of(num_rows, *tokens, reg_token=0):
     ],
 )
 def test_rows_that_a_vit_has_stay(weights, size):
-    known = convert.Known(image_size=size)
+    known = convert.ModelFacts(image_size=size)
     assert position_rows.with_own_rows(weights, known) == (None, "")
 
 
@@ -49,7 +49,7 @@ def test_rows_that_a_vit_has_stay(weights, size):
     ],
 )
 def test_a_class_token_without_a_position_gets_zeros(weights, size):
-    known = convert.Known(image_size=size)
+    known = convert.ModelFacts(image_size=size)
     got, how = position_rows.with_own_rows(weights, known)
     np.testing.assert_array_equal(got[:, 0], np.zeros([1, D]))
     np.testing.assert_array_equal(got[:, 1:], weights["pos_embed"])
@@ -65,7 +65,7 @@ def test_a_class_token_without_a_position_gets_zeros(weights, size):
     ],
 )
 def test_rows_of_other_tokens_are_left_out(weights, first):
-    got, how = position_rows.with_own_rows(weights, convert.Known())
+    got, how = position_rows.with_own_rows(weights, convert.ModelFacts())
     num_rows = weights["pos_embed"].shape[1]
     want = weights["pos_embed"][:, [*first, *range(num_rows - 9, num_rows)]]
     np.testing.assert_array_equal(got, want)

@@ -50,7 +50,7 @@ def compare(model, known=None, keep_head=False, **options):
 
 def test_features_of_a_vit():
     model = create("vit_tiny_patch16_224", **VIT)
-    report = compare(model, convert.Known(num_heads=3))
+    report = compare(model, convert.ModelFacts(num_heads=3))
     assert report.unused.keys() == {"head.weight", "head.bias"}
     assert len(report.used) == len(model.state_dict()) - 2
 
@@ -60,7 +60,7 @@ def test_features_of_a_vit():
 )
 def test_classes_of_a_vit_that_averages_patches(options):
     model = create("vit_tiny_patch16_224", global_pool="avg", **VIT, **options)
-    report = compare(model, convert.Known(num_heads=3), keep_head=True)
+    report = compare(model, convert.ModelFacts(num_heads=3), keep_head=True)
     assert report.unused == report.missing == {}
 
 
@@ -71,13 +71,13 @@ def test_classes_of_a_beit():
 
 def test_features_of_a_deit_3_whose_class_token_has_no_position():
     model = create("deit3_small_patch16_224", **VIT)
-    report = compare(model, convert.Known(num_heads=6))
+    report = compare(model, convert.ModelFacts(num_heads=6))
     assert report.changed.keys() == {"pos_embed"}
 
 
 def test_features_of_a_dinov2():
     model = create("vit_small_patch14_dinov2", **{**VIT, "img_size": 56})
-    compare(model, convert.Known(num_heads=6))
+    compare(model, convert.ModelFacts(num_heads=6))
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_tokens_that_are_allowed_away_take_their_positions_along(
 ):
     model = create(name, **{**VIT, **options})
     weights = {name: t.numpy() for name, t in model.state_dict().items()}
-    known = convert.Known(num_heads=6)
+    known = convert.ModelFacts(num_heads=6)
     conversion = convert.convert_weights(weights, known, allow_unused=[allowed])
     got = convert.reference_weights(conversion.model.backbone)["pos_embed"]
     np.testing.assert_array_equal(got[:, 1:], weights["pos_embed"][:, -16:])
@@ -112,7 +112,7 @@ def test_a_swin(keep_head):
 
 def test_features_of_a_swin_of_version_2():
     model = create("swinv2_tiny_window8_256", window_size=3, **SWIN)
-    compare(model, convert.Known(image_size=96, window_size=3))
+    compare(model, convert.ModelFacts(image_size=96, window_size=3))
 
 
 @pytest.mark.parametrize(
@@ -127,4 +127,4 @@ def test_features_of_a_swin_of_version_2():
 def test_what_has_no_equal_here_is_refused(name, options, reason):
     model = create(name, **VIT, **options)
     with pytest.raises(ValueError, match=reason):
-        compare(model, convert.Known(num_heads=3))
+        compare(model, convert.ModelFacts(num_heads=3))

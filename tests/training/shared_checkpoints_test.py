@@ -48,12 +48,12 @@ class WorkersTest(tf.test.TestCase):
         workers = training.Workers(tf.distribute.get_strategy())
         self.assertTrue(workers.is_chief)
         self.assertEqual(workers.exchange(7), [7])
-        with self.assertRaisesRegex(OSError, "mine"), workers.together():
+        with self.assertRaisesRegex(OSError, "mine"), workers.sharing_errors():
             raise OSError("mine")
 
     def test_an_error_on_one_worker_ends_the_block_on_all(self):
         def block(workers):
-            with workers.together():
+            with workers.sharing_errors():
                 if workers.index == 1:
                     raise OSError("mine")
 
@@ -64,7 +64,7 @@ class WorkersTest(tf.test.TestCase):
 
     def test_a_block_without_an_error_goes_on(self):
         def block(workers):
-            with workers.together():
+            with workers.sharing_errors():
                 pass
             return workers.exchange(10 * workers.index)
 

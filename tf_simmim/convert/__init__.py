@@ -4,7 +4,7 @@ from tf_simmim.convert.conversion import Conversion
 from tf_simmim.convert.conversion import convert_weights
 from tf_simmim.convert.conversion_report import ConversionReport
 from tf_simmim.convert.hugging_face_config import read_hugging_face_config
-from tf_simmim.convert.known import Known
+from tf_simmim.convert.model_facts import ModelFacts
 from tf_simmim.convert.position_resampling import resample_position_embedding
 from tf_simmim.convert.position_resampling import (
     resample_relative_position_bias,
@@ -22,10 +22,13 @@ from tf_simmim.convert.weight_map import WeightMap
 from tf_simmim.convert.weights_file import WeightsFile
 from tf_simmim.convert.weights_file import open_weights
 
+Known = ModelFacts  # its name in 0.1.0
+
 __all__ = [
     "Conversion",
     "ConversionReport",
     "Known",
+    "ModelFacts",
     "TransferReport",
     "WeightMap",
     "WeightsFile",

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from tf_simmim.convert import shapes
-from tf_simmim.convert.known import Known
+from tf_simmim.convert.model_facts import ModelFacts
 
 # Version 2 scales offsets to 8 at the far end of a window, and then takes
 # log2(1 + offset) / log2(8).
@@ -22,7 +22,7 @@ _LARGEST_COORDINATE = np.log2(9.0) / 3.0
 def swin_arguments(
     weights: Mapping[str, np.ndarray],
     constants: Mapping[str, np.ndarray],
-    known: Known,
+    known: ModelFacts,
 ) -> tuple[dict, dict[str, str]]:
     """Returns the arguments of `backbones.Swin` that weights are of.
 

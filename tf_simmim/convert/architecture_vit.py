@@ -11,7 +11,7 @@ import numpy as np
 
 from tf_simmim import backbones
 from tf_simmim.convert import shapes
-from tf_simmim.convert.known import Known
+from tf_simmim.convert.model_facts import ModelFacts
 
 _TABLE = "relative_position_bias_table"
 # Class to patch, patch to class, class to class.
@@ -19,7 +19,7 @@ _CLASS_ROWS = 3
 
 
 def vit_arguments(
-    weights: Mapping[str, np.ndarray], known: Known
+    weights: Mapping[str, np.ndarray], known: ModelFacts
 ) -> tuple[dict, dict[str, str]]:
     """Returns the arguments of `backbones.ViT` that weights are of.
 

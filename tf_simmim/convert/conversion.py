@@ -16,7 +16,7 @@ from tf_simmim.convert import position_rows
 from tf_simmim.convert import reference
 from tf_simmim.convert import shapes
 from tf_simmim.convert.conversion_report import ConversionReport
-from tf_simmim.convert.known import Known
+from tf_simmim.convert.model_facts import ModelFacts
 
 _MASK_PATCH_SIZE = 32
 # The paper's mask ratio, 0.6, would hide both of two.
@@ -59,7 +59,7 @@ class Conversion:
 
 def convert_weights(
     weights: Mapping[str, np.ndarray],
-    known: Known | None = None,
+    known: ModelFacts | None = None,
     keep_head: bool = False,
     allow_unused: Sequence[str] = (),
     prefix: str | None = None,
@@ -76,7 +76,7 @@ def convert_weights(
         weights: {name: array} under the names of the reference (pretrained or
             fine-tuned), timm or Hugging Face; ViT or Swin.
         known: what they do not say, such as a ViT's number of heads; see
-            `Known`. None for nothing.
+            `ModelFacts`. None for nothing.
         keep_head: bool. Whether to keep a classification head, and return a
             `models.Classifier`. It must be one on the mean of all patches: of
             any Swin, of a ViT that has been fine-tuned as in the reference
@@ -99,7 +99,7 @@ def convert_weights(
     """
     weights, rounded, not_finite = _as_float32(weights)
     named = naming.reference_names(weights, prefix)
-    known = known or Known()
+    known = known or ModelFacts()
     positions, changed = position_rows.with_own_rows(named.weights, known)
     if changed:
         named.weights["pos_embed"] = positions

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from tf_simmim import atomic_file
-from tf_simmim.convert.known import Known
+from tf_simmim.convert.model_facts import ModelFacts
 
 _MAX_BYTES = 1 << 20
 _MODEL_TYPES = (
@@ -21,7 +21,7 @@ _MODEL_TYPES = (
 _SWIN_EPSILON = 1e-5
 
 
-def read_hugging_face_config(path) -> Known:
+def read_hugging_face_config(path) -> ModelFacts:
     """Returns what a config.json tells.
 
     Args:
@@ -29,7 +29,7 @@ def read_hugging_face_config(path) -> Known:
             it tells nothing.
 
     Returns:
-        `Known`.
+        `ModelFacts`.
 
     Raises:
         ValueError: it is no JSON object; or of another kind of model, or one
@@ -44,7 +44,7 @@ def read_hugging_face_config(path) -> Known:
         raise _refusal(path, "it is no JSON object")
     kind = config.get("model_type")
     if kind is None:
-        return Known()
+        return ModelFacts()
     if kind not in _MODEL_TYPES:
         raise _refusal(
             path, f"model_type is {kind!r}, and may be one of {_MODEL_TYPES}"
@@ -61,7 +61,7 @@ def read_hugging_face_config(path) -> Known:
             "norms of this Swin have that one in any case",
         )
     try:
-        return Known(
+        return ModelFacts(
             image_size=_size(config.get("image_size")),
             num_heads=config.get("num_attention_heads")
             if kind != "swin"

@@ -10,14 +10,14 @@ from collections.abc import Mapping
 import numpy as np
 
 from tf_simmim.convert import shapes
-from tf_simmim.convert.known import Known
+from tf_simmim.convert.model_facts import ModelFacts
 
 # Registers, and DeiT's token of distillation.
 _OTHER_TOKENS = ("dist_token", "reg_token", "register_tokens")
 
 
 def with_own_rows(
-    weights: Mapping[str, np.ndarray], known: Known
+    weights: Mapping[str, np.ndarray], known: ModelFacts
 ) -> tuple[np.ndarray | None, str]:
     """Returns positions of the class token, if there is one, and of patches.
 

@@ -8,7 +8,7 @@ import numpy as np
 from tf_simmim.convert import hugging_face_config
 from tf_simmim.convert import safetensors_file
 from tf_simmim.convert import torch_file
-from tf_simmim.convert.known import Known
+from tf_simmim.convert.model_facts import ModelFacts
 
 _CONFIG = "config.json"
 # What is in Hugging Face's folders, the safer one first.
@@ -24,13 +24,13 @@ class WeightsFile:
         path: pathlib.Path of the file itself.
         weights: {name: array}.
         others: {name: what it is}, of entries that are no weights.
-        known: `Known`, from a config.json beside the file.
+        known: `ModelFacts`, from a config.json beside the file.
     """
 
     path: Path
     weights: dict[str, np.ndarray]
     others: dict[str, str]
-    known: Known
+    known: ModelFacts
 
 
 def open_weights(path, entry: str = "") -> WeightsFile:
@@ -48,7 +48,7 @@ def open_weights(path, entry: str = "") -> WeightsFile:
     """
     file = _file(Path(path))
     config = file.with_name(_CONFIG)
-    known = Known()
+    known = ModelFacts()
     if config.is_file():
         known = hugging_face_config.read_hugging_face_config(config)
     if file.suffix in _TORCH_ENDINGS:

@@ -16,7 +16,7 @@ from tf_simmim import evaluation
 from tf_simmim import training
 from tf_simmim import visualization
 from tf_simmim.programs import command_line
-from tf_simmim.programs import picture_inputs
+from tf_simmim.programs import image_files
 
 _CHART = flags.DEFINE_string(
     "chart", "comparison.png", "Write the chart to this PNG file."
@@ -28,7 +28,7 @@ def main(argv):
     """Runs the program."""
     if len(argv) == 1:
         raise ValueError("Name the folders of one or more runs of finetune.py.")
-    picture_inputs.require_writable(_CHART.value)
+    image_files.require_writable(_CHART.value)
     paths = [pathlib.Path(path) for path in argv[1:]]
     results = {str(path): _results(path) for path in paths}
     curves = {str(path): _curve(path, results[str(path)]) for path in paths}

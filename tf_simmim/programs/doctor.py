@@ -19,10 +19,10 @@ from absl import flags
 from tf_simmim import masking
 from tf_simmim import training
 from tf_simmim.programs import command_line
-from tf_simmim.programs import diagnosis
-from tf_simmim.programs import measurement
+from tf_simmim.programs import doctor_report
 from tf_simmim.programs import open_streams
 from tf_simmim.programs import pretrain
+from tf_simmim.programs import training_speed
 from tf_simmim.programs.flags import compute_flags
 from tf_simmim.programs.flags import curriculum_flags
 from tf_simmim.programs.flags import data_flags
@@ -62,7 +62,7 @@ def main(argv):
 
 
 def examine():
-    """Returns the `diagnosis.Report` of what the flags describe."""
+    """Returns the `doctor_report.Report` of what the flags describe."""
     streams = open_streams.OpenStreams()
     with command_line.plain_errors(), streams.named_errors():
         return _examine(streams)
@@ -70,15 +70,15 @@ def examine():
 
 def _examine(streams):
     compute_flags.set_precision()
-    report = diagnosis.Report()
+    report = doctor_report.Report()
     source = _open_source(report)
-    diagnosis.add_learning_rate(report)
+    doctor_report.add_learning_rate(report)
     rate = optimization_flags.peak_learning_rate()
     phases, channels, ends = [curriculum_flags.constant_phase()], 3, [None]
     if source is not None:
         channels = source.channels
         rate = optimization_flags.create_schedule(len(source))
-        diagnosis.add_length(report, rate, len(source))
+        doctor_report.add_length(report, rate, len(source))
         phases = curriculum_flags.create_phases(len(source))
         total_steps = optimization_flags.total_steps(len(source))
         ends = [
@@ -103,7 +103,7 @@ def _examine(streams):
             images = steps * optimization_flags.GLOBAL_BATCH_SIZE.value
             parts.append((images, speed.together))
     if parts:
-        diagnosis.add_time(report, len(source), parts)
+        doctor_report.add_time(report, len(source), parts)
     return report
 
 
@@ -113,13 +113,13 @@ def _examine_phase(report, phase, source, channels, rate, streams):
     tf.keras.utils.set_random_seed(seed)
     model = curriculum_flags.create_simmim(phase, channels, seed)
     mask = model.masking.random_mask
-    diagnosis.add_mask(
+    doctor_report.add_mask(
         report, model, masking.expected_distance(mask, num_masks=_NUM_MASKS)
     )
     optimizer = optimization_flags.create_optimizer(model, rate)
     optimizer.build(model.trainable_variables)
     cost = step_cost.step_cost(model)
-    diagnosis.add_cost(report, model, optimizer, cost)
+    doctor_report.add_cost(report, model, optimizer, cost)
     if source is None or not _MEASURE_SECONDS.value:
         return None
 
@@ -135,10 +135,10 @@ def _examine_phase(report, phase, source, channels, rate, streams):
     batch_size = min(
         _MEASURE_BATCH_SIZE.value, optimization_flags.GLOBAL_BATCH_SIZE.value
     )
-    speed = measurement.measure(
+    speed = training_speed.measure(
         model, stream.batches(batch_size), batch_size, _MEASURE_SECONDS.value
     )
-    diagnosis.add_speed(report, speed, cost)
+    doctor_report.add_speed(report, speed, cost)
     return speed
 
 

@@ -28,7 +28,7 @@ def open_run(workers, results=()):
         workers: `training.Workers`.
         results: as of `training.RunDirectory.sweep`.
     """
-    with workers.together():
+    with workers.sharing_errors():
         run = run_flags.run_directory()
         if workers.is_chief:
             run.lock()
@@ -74,11 +74,11 @@ def restore_newest(context, free, checkpoint_of):
     """
     run, store, workers = context.directory, context.store, context.workers
     if store.latest() is None:
-        with workers.together():
+        with workers.sharing_errors():
             if workers.is_chief:
                 _require_fresh(run)
         return checkpoint_of(0), 0, 0
-    with workers.together():
+    with workers.sharing_errors():
         before = _settings_before(run, store)
         if before is not None:
             command_line.require_same_settings(before, free=free)
@@ -89,7 +89,7 @@ def restore_newest(context, free, checkpoint_of):
     training.warn_if_changed(manifest["fingerprint"])
     if before is not None:
         warn_of_other_rounding(before)
-    with workers.together():
+    with workers.sharing_errors():
         if workers.is_chief:
             _warn_of_other_rows(run, manifest)
     strategy_flags.warn_of_other_replicas(manifest, context.strategy)

@@ -20,11 +20,9 @@ from tf_simmim import export
 from tf_simmim.export import batching
 from tf_simmim.export import preprocessing
 from tf_simmim.programs import command_line
-from tf_simmim.programs import picture_inputs  # noqa: F401  (--run)
 from tf_simmim.programs.flags import compute_flags
+from tf_simmim.programs.flags import trained_run_flags
 
-FLAGS = flags.FLAGS
-flags.declare_key_flag("run")
 flags.declare_key_flag("precision")
 
 _EXPORT_DIR = flags.DEFINE_string(
@@ -72,19 +70,20 @@ _SKIP_IF_CURRENT = flags.DEFINE_bool(
 def main(argv):
     """Runs the program."""
     command_line.refuse_leftovers(argv)
-    if not FLAGS.run:
+    run = trained_run_flags.RUN.value
+    if not run:
         raise ValueError("Name the folder of a run: --run=runs/demo.")
     # TensorFlow tells how it renames what nobody named.
     logging.set_verbosity(logging.WARNING)
     tf.get_logger().setLevel("WARNING")
     if _SKIP_IF_CURRENT.value:
-        is_current, sentence = export.is_current(FLAGS.run, _EXPORT_DIR.value)
+        is_current, sentence = export.is_current(run, _EXPORT_DIR.value)
         print(sentence + ("" if is_current else " Exporting."), flush=True)
         if is_current:
             return
     compute_flags.set_precision()
     path = export.export_run(
-        FLAGS.run,
+        run,
         _EXPORT_DIR.value,
         _EXPORT_VERSION.value,
         _MAX_FILE_PIXELS.value,
@@ -121,4 +120,4 @@ def launch(argv):
     Args:
         argv: list of str. The command line, program name first.
     """
-    command_line.run(main, argv)
+    command_line.run(main, argv, flag_groups=(trained_run_flags,))

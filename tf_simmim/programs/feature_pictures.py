@@ -22,7 +22,8 @@ from absl import flags
 from tf_simmim import visualization
 from tf_simmim.programs import command_line
 from tf_simmim.programs import feature_rows
-from tf_simmim.programs import picture_inputs
+from tf_simmim.programs import image_files
+from tf_simmim.programs.flags import trained_run_flags
 
 _KINDS = {
     "pca": feature_rows.pca,
@@ -88,27 +89,27 @@ flags.register_validator(
 
 def main(argv):
     """Runs the program."""
-    picture_inputs.exit_with(draw(argv[1:]))
+    image_files.exit_with(draw(argv[1:]))
 
 
 @command_line.plain_errors()
 def draw(paths):
     """Writes the pictures; returns sentences on images they lack."""
-    picture_inputs.require_files(paths)
+    image_files.require_files(paths)
     if ("neighbours" in _KIND.value) != (_FOLDER.value is not None):
         raise ValueError(
             "--folder and --kind=neighbours go together. Received: "
             f"--kind={','.join(_KIND.value)}, --folder={_FOLDER.value}."
         )
-    picture_inputs.make_folder(_OUTPUT_DIR.value)
+    image_files.make_folder(_OUTPUT_DIR.value)
     files = {
         kind: os.path.join(_OUTPUT_DIR.value, f"{kind}.png")
         for kind in _KIND.value
     }
     for file in files.values():
-        picture_inputs.require_writable(file)
-    model, normalization = picture_inputs.load_run()
-    paths, images, failures = picture_inputs.read_images(
+        image_files.require_writable(file)
+    model, normalization = trained_run_flags.load_run()
+    paths, images, failures = image_files.read_images(
         paths, model.backbone, normalization
     )
     if images is None:
@@ -128,7 +129,7 @@ def draw(paths):
         failures += more_failures
         visualization.write_png(file, visualization.picture_table(*table))
         print(f"Picture: {file}")
-    picture_inputs.print_notes(model)
+    trained_run_flags.print_notes(model)
     return failures
 
 
@@ -146,4 +147,4 @@ def launch(argv):
     """
     # IMAGE may stand before, between or after the flags.
     flags.FLAGS.set_gnu_getopt(True)
-    command_line.run(main, argv, flag_groups=(picture_inputs,))
+    command_line.run(main, argv, flag_groups=(trained_run_flags,))

@@ -19,7 +19,7 @@ from PIL import Image
 from tf_simmim import data
 from tf_simmim import evaluation
 from tf_simmim import visualization
-from tf_simmim.programs import picture_inputs
+from tf_simmim.programs import image_files
 
 _THREADS = 4
 _NUM_PCA_BLOCKS = 4
@@ -80,7 +80,7 @@ def pca(request):
     blocks = request.blocks_or([round(block) for block in spread])
     parts = [
         request.backbone.block_features(batch, blocks)
-        for batch in picture_inputs.batches(request.images)
+        for batch in image_files.batches(request.images)
     ]
     columns = [request.pictures]
     for feature_maps in zip(*parts, strict=True):
@@ -98,7 +98,7 @@ def attention(request):
             visualization.attention_maps(
                 request.backbone, batch, block, request.query
             )
-            for batch in picture_inputs.batches(request.images)
+            for batch in image_files.batches(request.images)
         ]
         for picture, heads, name in zip(
             request.pictures, np.concatenate(parts), request.names, strict=True
@@ -121,7 +121,7 @@ def neighbours(request):
     queries = np.concatenate(
         [
             _mean_tokens(request.backbone, images, block)
-            for images in picture_inputs.batches(request.images)
+            for images in image_files.batches(request.images)
         ]
     )
     paths, features, failures = _folder_features(
@@ -135,7 +135,7 @@ def neighbours(request):
     for picture, name, nearest, similarities in zip(
         request.pictures, request.names, indices, cosines, strict=True
     ):
-        found, images, _ = picture_inputs.read_images(
+        found, images, _ = image_files.read_images(
             [paths[i] for i in nearest], request.backbone, request.normalization
         )
         rows.append([picture, *request.to_pictures(images)])
@@ -155,13 +155,13 @@ def _folder_features(request, paths, block):
     good, parts, failures = [], [], []
 
     def read(path):
-        return picture_inputs.read_images(
+        return image_files.read_images(
             [path], request.backbone, request.normalization
         )
 
     with concurrent.futures.ThreadPoolExecutor(_THREADS) as threads:
         with tqdm.tqdm(total=len(paths), disable=None, leave=False) as bar:
-            for chunk in picture_inputs.batches(paths):
+            for chunk in image_files.batches(paths):
                 found, images, failed = zip(
                     *threads.map(read, chunk), strict=True
                 )
@@ -217,4 +217,4 @@ def _enlarged(cells, picture):
 
 
 def _name(path):
-    return picture_inputs.name(os.path.basename(path))
+    return image_files.name(os.path.basename(path))

@@ -24,8 +24,9 @@ from tf_simmim import masking
 from tf_simmim import randomness
 from tf_simmim import visualization
 from tf_simmim.programs import command_line
-from tf_simmim.programs import picture_inputs
+from tf_simmim.programs import image_files
 from tf_simmim.programs.flags import masking_flags
+from tf_simmim.programs.flags import trained_run_flags
 
 FLAGS = flags.FLAGS
 _MASK_FLAGS = ("mask_patch_size", "mask_ratio", "mask_strategy")
@@ -40,17 +41,17 @@ _MASK_SEED = flags.DEFINE_integer(
 
 def main(argv):
     """Runs the program."""
-    picture_inputs.exit_with(draw(argv[1:]))
+    image_files.exit_with(draw(argv[1:]))
 
 
 @command_line.plain_errors()
 def draw(paths):
     """Writes the picture; returns sentences on the images it lacks."""
-    picture_inputs.require_files(paths)
-    picture_inputs.require_writable(_OUTPUT.value)
-    model, normalization = picture_inputs.load_simmim()
+    image_files.require_files(paths)
+    image_files.require_writable(_OUTPUT.value)
+    model, normalization = trained_run_flags.load_simmim()
     mask = _random_mask(model)
-    paths, images, failures = picture_inputs.read_images(
+    paths, images, failures = image_files.read_images(
         paths, model.backbone, normalization
     )
     if images is None:
@@ -63,8 +64,8 @@ def draw(paths):
     parts = [
         model.reconstruct(*batch)["reconstruction"]
         for batch in zip(
-            picture_inputs.batches(images),
-            picture_inputs.batches(patch_mask),
+            image_files.batches(images),
+            image_files.batches(patch_mask),
             strict=True,
         )
     ]
@@ -80,7 +81,7 @@ def draw(paths):
         )
     )
     captions = [
-        f"{picture_inputs.name(os.path.basename(path))}: "
+        f"{image_files.name(os.path.basename(path))}: "
         f"{_numbers(errors, i)}\nsmooth fill: {_numbers(smooth_errors, i)}"
         for i, path in enumerate(paths)
     ]
@@ -98,7 +99,7 @@ def draw(paths):
         f"\nHidden: {mask.num_hidden} of {mask.num_mask_patches} squares of "
         f"{mask.mask_patch_size} px."
     )
-    picture_inputs.print_notes(model)
+    trained_run_flags.print_notes(model)
     print(f"Picture: {_OUTPUT.value}")
     return failures
 
@@ -130,4 +131,4 @@ def launch(argv):
     """
     # IMAGE may stand before, between or after the flags.
     FLAGS.set_gnu_getopt(True)
-    command_line.run(main, argv, flag_groups=(masking_flags, picture_inputs))
+    command_line.run(main, argv, flag_groups=(masking_flags, trained_run_flags))

@@ -111,7 +111,7 @@ def _create_context(task, streams):
     compute_flags.set_precision()
     batch_size = optimization_flags.GLOBAL_BATCH_SIZE.value
     strategy_flags.require_share(batch_size, strategy)
-    with workers.together():
+    with workers.sharing_errors():
         source, held_out = task.open_sources()
     return RunContext(
         strategy=strategy,
@@ -175,7 +175,7 @@ def _create_fits(task, context, checkpoint, number, step):
             convert.transfer_training(before, checkpoint.model)
             del before
         stage = _create_stage(task, context, checkpoint, number, step)
-        with context.workers.together():
+        with context.workers.sharing_errors():
             callbacks = run_callbacks.create(task, context, stage)
         if context.workers.is_chief:
             context.directory.write_model(stage.model)

@@ -23,11 +23,12 @@ from PIL import Image
 
 from tf_simmim import visualization
 from tf_simmim.programs import command_line
-from tf_simmim.programs import picture_inputs
+from tf_simmim.programs import image_files
 from tf_simmim.programs.flags import data_flags
+from tf_simmim.programs.flags import trained_run_flags
 
 FLAGS = flags.FLAGS
-for _name in ("dataset", "split", "data_dir", "channels", "max_pixels", "run"):
+for _name in ("dataset", "split", "data_dir", "channels", "max_pixels"):
     flags.declare_key_flag(_name)
 
 _IMAGE_DIR = flags.DEFINE_string(
@@ -59,7 +60,7 @@ def main(argv):
 def write():
     """Writes the files, and prints how many and where."""
     source = None
-    if FLAGS.run:
+    if trained_run_flags.RUN.value:
         source = data_flags.open_validation_source()
     if source is None:
         source = data_flags.open_source()
@@ -68,7 +69,7 @@ def write():
             "--dataset must give grey or colour images. Received: "
             f"{source.name}, with {source.channels} channels."
         )
-    picture_inputs.make_folder(_IMAGE_DIR.value)
+    image_files.make_folder(_IMAGE_DIR.value)
     num_written = 0
     for i, element in _elements(source, min(_NUM_IMAGES.value, len(source))):
         pixels = element["image"].numpy()
@@ -90,12 +91,12 @@ def _elements(source, num_images):
             yield int(element["index"]), element
         return
     for i in range(num_images):
-        if FLAGS.run:
+        if trained_run_flags.RUN.value:
             i = i * len(source) // num_images
         try:
             element = source.read(tf.constant(i, tf.int64))
         except (OSError, ValueError, tf.errors.OpError) as error:
-            if FLAGS.run:
+            if trained_run_flags.RUN.value:
                 logging.warning("Not good: %s.", source.describe(i))
                 continue
             raise ValueError(
@@ -127,4 +128,8 @@ def launch(argv):
     Args:
         argv: list of str. The command line, program name first.
     """
-    command_line.run(main, command_line.with_data_flags(argv))
+    command_line.run(
+        main,
+        command_line.with_data_flags(argv),
+        flag_groups=(trained_run_flags,),
+    )

@@ -31,20 +31,20 @@ class SharedCheckpointStore:
 
     def sweep(self) -> None:
         """As `CheckpointStore.sweep`, by the chief."""
-        with self._workers.together():
+        with self._workers.sharing_errors():
             if self._workers.is_chief:
                 self._store.sweep()
 
     def require_space(self, checkpoint) -> None:
         """As `CheckpointStore.require_space`, for the chief."""
-        with self._workers.together():
+        with self._workers.sharing_errors():
             if self._workers.is_chief:
                 self._store.require_space(checkpoint)
 
     def latest(self):
         """As `CheckpointStore.latest`, as the chief sees it."""
         step = _NONE
-        with self._workers.together():
+        with self._workers.sharing_errors():
             if self._workers.is_chief:
                 latest = self._store.latest()
                 step = _NONE if latest is None else latest
@@ -106,11 +106,11 @@ class SharedCheckpointStore:
         """Calls a function everywhere; its manifests must be of one step."""
         manifest = {}
         # The chief first: it sets damaged ones aside.
-        with self._workers.together():
+        with self._workers.sharing_errors():
             if self._workers.is_chief:
                 manifest = manifest_of(True)
         step = self._workers.exchange(manifest.get("step", _NONE))[0]
-        with self._workers.together():
+        with self._workers.sharing_errors():
             if not self._workers.is_chief:
                 manifest = manifest_of(False)
                 if manifest["step"] != step:

@@ -57,7 +57,7 @@ class Workers:
         return numbers.numpy().tolist()
 
     @contextlib.contextmanager
-    def together(self):
+    def sharing_errors(self):
         """Ends a block with an error on every worker if one of them has one.
 
         For what may fail on one worker alone, such as a file that only one of

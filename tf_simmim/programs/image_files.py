@@ -1,4 +1,4 @@
-"""What the programs that draw pictures take: a run, and image files."""
+"""Image files that are looked at, and picture files that are written."""
 
 import os
 import pathlib
@@ -6,54 +6,12 @@ import sys
 
 import numpy as np
 import tensorflow as tf
-from absl import flags
 
 from tf_simmim import data
-from tf_simmim import run
-from tf_simmim import training
-from tf_simmim import visualization
 from tf_simmim.data.sources import decoding
 from tf_simmim.data.sources import folder_tree
-from tf_simmim.export import preprocessing
-from tf_simmim.models import registry
 
-_RUN = flags.DEFINE_string(
-    "run",
-    None,
-    "Open the run in this folder, the --workdir of pretrain.py, or of another "
-    "program that trains where only features are looked at. By default there "
-    "is no run; most programs need one.",
-)
 BATCH_SIZE = 16
-
-
-def load_run():
-    """Returns the model of --run, and the normalisation of its images.
-
-    Raises:
-        ValueError, NoValidCheckpointError: as `training.load_pretrained`.
-        ValueError: there is no --run, or as `run.read_record`.
-    """
-    if not _RUN.value:
-        raise ValueError("Name the folder of a run: --run=runs/demo.")
-    model = training.load_pretrained(_RUN.value)
-    record = run.read_record(_RUN.value)
-    return model, preprocessing.normalization_of(record.input)
-
-
-def load_simmim():
-    """Returns what `load_run` does, of a run that can reconstruct.
-
-    Raises:
-        ValueError: as `load_run`; or it is a run that fine-tunes.
-    """
-    model, normalization = load_run()
-    if "reconstruct" not in registry.kind_of(model).signatures:
-        raise ValueError(
-            "--run must be a run of pretrain.py: a classifier predicts no "
-            f"pixels. Received: {_RUN.value}."
-        )
-    return model, normalization
 
 
 def require_files(paths) -> None:
@@ -190,20 +148,6 @@ def batches(rows) -> list:
 def name(path) -> str:
     """Returns the name of a file as a terminal and a picture can show it."""
     return folder_tree.printable(os.fsencode(path))
-
-
-def print_notes(model) -> None:
-    """Prints what one has to know to read the pictures of a model."""
-    shown = visualization.shown_channels(model.backbone.channels)
-    if shown:
-        print(f"Shown: {shown}.")
-    target = getattr(model, "target", "pixels")
-    if target != "pixels":
-        print(
-            f"The model's target is {target}: each predicted patch is "
-            "put at the brightness and contrast of the true one, which "
-            "flatters it."
-        )
 
 
 def exit_with(failures) -> None:

@@ -1,4 +1,4 @@
-"""Tests for programs/picture_inputs.py."""
+"""Tests for programs/image_files.py."""
 
 import os
 import pathlib
@@ -11,7 +11,8 @@ from PIL import Image
 
 from tests.programs import picture_run
 from tf_simmim import data
-from tf_simmim.programs import picture_inputs
+from tf_simmim.programs import image_files
+from tf_simmim.programs.flags import trained_run_flags
 
 FLAGS = flags.FLAGS
 H, W = picture_run.H, picture_run.W
@@ -32,33 +33,33 @@ def saved_flags():
 
 
 def read(path, backbone):
-    image = picture_inputs.read_image(str(path), backbone, NORMALIZATION)
+    image = image_files.read_image(str(path), backbone, NORMALIZATION)
     return NORMALIZATION.denormalize(image).numpy()
 
 
 def test_normalisation_is_the_one_that_the_run_was_trained_with(run):
     path, backbone = run
     FLAGS.run = str(path)
-    model, normalization = picture_inputs.load_run()
+    model, normalization = trained_run_flags.load_run()
     assert model.backbone.get_config() == backbone.get_config()
     assert normalization.mean == data.IMAGENET_MEAN  # there is no flags.txt
     (path / "flags.txt").write_text(
         "--image_mean=0.1,0.2,0.3\n--image_std=0.4,0.5,0.6\n"
     )
-    _, normalization = picture_inputs.load_run()
+    _, normalization = trained_run_flags.load_run()
     assert normalization.mean == (0.1, 0.2, 0.3)
     assert normalization.std == (0.4, 0.5, 0.6)
     for text in ("--image_std=0.4", "--image_std=a,b,c"):
         (path / "flags.txt").write_text(text)
         with pytest.raises(ValueError, match="3 numbers for --image_std.*Rec"):
-            picture_inputs.load_run()
+            trained_run_flags.load_run()
     (path / "flags.txt").unlink()
 
 
 def test_a_run_has_to_be_named():
     FLAGS.run = None
     with pytest.raises(ValueError, match="--run="):
-        picture_inputs.load_run()
+        trained_run_flags.load_run()
 
 
 def test_images_are_turned_as_exif_says_and_cut_to_the_models_shape(
@@ -80,13 +81,13 @@ def test_arrays_of_any_number_of_channels_are_read(tmp_path):
     )
     np.save(tmp_path / "a.npy", pixels)
     normalization = data.Normalization([0.5] * 5, [0.2] * 5)
-    image = picture_inputs.read_image(
+    image = image_files.read_image(
         str(tmp_path / "a.npy"), backbone, normalization
     )
     np.testing.assert_array_equal(normalization.denormalize(image), pixels)
     (photo,) = picture_run.write_images(tmp_path, 1)
     with pytest.raises(ValueError, match=r"0.png: .*1 \(grey\) or 3.*: 5"):
-        picture_inputs.read_image(photo, backbone, normalization)
+        image_files.read_image(photo, backbone, normalization)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +112,7 @@ def test_bad_files_are_named_and_the_others_are_read(run, tmp_path):
     (tmp_path / "cut.png").write_bytes(whole[:200])
     (tmp_path / "text.jpg").write_text("no image")
     bad = [str(tmp_path / n) for n in ("cut.png", "text.jpg", "gone.gif")]
-    paths, images, failures = picture_inputs.read_images(
+    paths, images, failures = image_files.read_images(
         [bad[0], good[1], *bad[1:], good[0]], run[1], NORMALIZATION
     )
     assert paths == [good[1], good[0]]
@@ -120,33 +121,33 @@ def test_bad_files_are_named_and_the_others_are_read(run, tmp_path):
     for path, failure in zip(bad, failures, strict=True):
         assert path in failure
     assert "No such file" in failures[2]
-    nothing = picture_inputs.read_images(bad, run[1], NORMALIZATION)
+    nothing = image_files.read_images(bad, run[1], NORMALIZATION)
     assert nothing == ([], None, failures)
 
 
 def test_no_files_and_folders_are_refused_with_what_to_do(tmp_path):
     with pytest.raises(ValueError, match="one or more image files"):
-        picture_inputs.require_files([])
+        image_files.require_files([])
     with pytest.raises(ValueError, match=r"name files in it.*\*.jpg"):
-        picture_inputs.require_files(["a.jpg", str(tmp_path)])
+        image_files.require_files(["a.jpg", str(tmp_path)])
 
 
 def test_a_place_that_cannot_be_written_to_is_refused(tmp_path):
     (tmp_path / "file").touch()
     for path in (tmp_path, tmp_path / "no" / "a.png"):
         with pytest.raises(ValueError, match="folder that exists"):
-            picture_inputs.require_writable(str(path))
+            image_files.require_writable(str(path))
     with pytest.raises(ValueError, match="can be made.*Not a dir"):
-        picture_inputs.make_folder(str(tmp_path / "file" / "b"))
-    picture_inputs.make_folder(str(tmp_path / "c" / "d"))
-    picture_inputs.require_writable(str(tmp_path / "c" / "d" / "a.png"))
+        image_files.make_folder(str(tmp_path / "file" / "b"))
+    image_files.make_folder(str(tmp_path / "c" / "d"))
+    image_files.require_writable(str(tmp_path / "c" / "d" / "a.png"))
 
 
 def test_failures_end_the_program_and_their_absence_does_not():
-    picture_inputs.exit_with([])
+    image_files.exit_with([])
     with pytest.raises(SystemExit, match="not be used:\n  a.jpg: gone"):
-        picture_inputs.exit_with(["a.jpg: gone"])
+        image_files.exit_with(["a.jpg: gone"])
 
 
 def test_names_are_printable():
-    assert picture_inputs.name(os.fsdecode(b"a\n\xff.jpg")) == r"a\x0a\xff.jpg"
+    assert image_files.name(os.fsdecode(b"a\n\xff.jpg")) == r"a\x0a\xff.jpg"

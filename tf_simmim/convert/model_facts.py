@@ -7,7 +7,7 @@ from tf_simmim.backbones import vit
 
 
 @dataclasses.dataclass(frozen=True)
-class Known:
+class ModelFacts:
     """Facts about a model beside its weights; None where they are unknown.
 
     Args:
