@@ -52,7 +52,10 @@ class KnnAccuracyTest(tf.test.TestCase):
         nearest = np.rad2deg(np.arccos(0.8))
         for label in (1, 2):
             got = self.accuracy(
-                *([nearest, 60, -60], [label, 0, 0], [0], [label]),
+                [nearest, 60, -60],
+                [label, 0, 0],
+                [0],
+                [label],
                 k=3,
                 temperature=2e-4,
             )

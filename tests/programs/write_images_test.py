@@ -66,9 +66,7 @@ def test_a_folder_of_colour_images_is_written_whole(tmp_path):
 def test_a_bad_image_is_named(tmp_path):
     (tmp_path / "bad.jpg").write_text("no image")
     with pytest.raises(SystemExit, match=r"must be good: .*bad\.jpg is not"):
-        write(
-            *(tmp_path / "out", f"--dataset=folder:{tmp_path}"), "--split=all"
-        )
+        write(tmp_path / "out", f"--dataset=folder:{tmp_path}", "--split=all")
 
 
 def folder_of_greys(path, values):

@@ -75,8 +75,12 @@ def served_batches(
     local.bad_images = None  # they are kept in a table of this process
     # As they were given, before they are multiplied below.
     sharing.require_shares(
-        *(batch_size, start_index, None),
-        *(num_workers, worker, num_replicas),
+        batch_size=batch_size,
+        start_index=start_index,
+        stop_index=None,
+        num_workers=num_workers,
+        worker=worker,
+        num_replicas=num_replicas,
     )
     first = start_index // batch_size
     turn, first_of_turn = divmod(first, num_servers)

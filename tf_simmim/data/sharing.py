@@ -44,7 +44,7 @@ def in_parts(batch, num_parts):
 
 
 def require_shares(
-    batch_size, start_index, stop_index, num_workers, worker, num_replicas
+    *, batch_size, start_index, stop_index, num_workers, worker, num_replicas
 ):
     """Refuses arguments of `ImageStream.batches` that break its rules."""
     for name, count in (

@@ -202,8 +202,12 @@ class ImageStream:
             ValueError: an argument breaks its rule above.
         """
         sharing.require_shares(
-            *(batch_size, start_index, stop_index),
-            *(num_workers, worker, num_replicas),
+            batch_size=batch_size,
+            start_index=start_index,
+            stop_index=stop_index,
+            num_workers=num_workers,
+            worker=worker,
+            num_replicas=num_replicas,
         )
         rows = batch_size // num_workers
         drop_remainder = drop_remainder or stop_index is None

@@ -16,6 +16,7 @@ def knn_predictions(
     train_labels,
     test_features,
     num_classes,
+    *,
     k=20,
     temperature=0.07,
 ) -> np.ndarray:
@@ -85,6 +86,7 @@ def knn_accuracy(
     test_features,
     test_labels,
     num_classes,
+    *,
     k=20,
     temperature=0.07,
 ) -> float:
@@ -106,15 +108,18 @@ def knn_accuracy(
         ValueError: as `knn_predictions`.
     """
     predictions = knn_predictions(
-        *(train_features, train_labels, test_features, num_classes),
-        k,
-        temperature,
+        train_features,
+        train_labels,
+        test_features,
+        num_classes,
+        k=k,
+        temperature=temperature,
     )
     return float(np.mean(predictions == np.asarray(test_labels)))
 
 
 def knn_accuracy_by_block(
-    backbone, train, test, num_classes, k=20, temperature=0.07
+    backbone, train, test, num_classes, *, k=20, temperature=0.07
 ) -> dict[int, float]:
     """Returns the k-NN accuracy of the frozen features of every block.
 
@@ -146,8 +151,8 @@ def knn_accuracy_by_block(
             test_features[block],
             test_labels,
             num_classes,
-            k,
-            temperature,
+            k=k,
+            temperature=temperature,
         )
         for block in blocks
     }

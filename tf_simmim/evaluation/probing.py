@@ -129,9 +129,11 @@ def probe_features(
         add(
             "knn",
             nearest_neighbours.knn_predictions(
-                *(*train, test_features, classes),
-                settings.knn_k,
-                settings.knn_temperature,
+                *train,
+                test_features,
+                classes,
+                k=settings.knn_k,
+                temperature=settings.knn_temperature,
             ),
         )
     if "linear" in settings.protocols:
@@ -148,13 +150,17 @@ def probe_features(
         add(
             "linear_sgd",
             sgd_probe.sgd_predictions(
-                *(*train, test_features, classes), seed=settings.seed
+                *train, test_features, classes, seed=settings.seed
             ),
         )
     if "few_shot" in settings.protocols:
         for k in settings.few_shot_labels:
             accuracies = few_shot.few_shot_accuracies(
-                *(*train, test_features, test_labels, classes, k),
+                *train,
+                test_features,
+                test_labels,
+                num_classes=classes,
+                num_labels=k,
                 num_draws=settings.num_draws,
                 seed=settings.seed,
             )

@@ -102,7 +102,9 @@ class DetectionHead(tf.keras.layers.Layer):
     def call(self, maps):
         classification = [
             self._predict(
-                *(each, self.classification_tower, self.classification),
+                each,
+                self.classification_tower,
+                self.classification,
                 self.num_classes,
             )
             for each in maps

@@ -43,7 +43,9 @@ def write(context, stage, scores):
         prediction = np.argmax(model(shown["image"], training=False), axis=-1)
     picture = visualization.segmentation_grid(
         held_out.normalization.denormalize(shown["image"]),
-        *(shown["segmentation"], prediction, class_names),
+        shown["segmentation"],
+        prediction,
+        class_names,
     )
     file = context.directory.path / "predictions.png"
     with training.going_on_without(str(file)):

@@ -79,8 +79,10 @@ def detection_grid(
     def draw(picture, boxes, classes, captions):
         shown = classes >= 0
         return _with_boxes(
-            *(picture, scale * boxes[shown], palette[classes[shown]]),
-            np.asarray(captions)[shown],
+            picture,
+            boxes=scale * boxes[shown],
+            colours=palette[classes[shown]],
+            captions=np.asarray(captions)[shown],
         )
 
     rows = []
@@ -91,12 +93,16 @@ def detection_grid(
         rows.append(
             [
                 draw(
-                    *(picture, truth["boxes"][i], classes),
-                    [class_names[label] for label in classes],
+                    picture,
+                    truth["boxes"][i],
+                    classes,
+                    captions=[class_names[label] for label in classes],
                 ),
                 draw(
-                    *(picture, detections["boxes"][i], found),
-                    [
+                    picture,
+                    detections["boxes"][i],
+                    found,
+                    captions=[
                         f"{class_names[label]}  {share}"
                         for label, share in zip(found, sure, strict=True)
                     ],

@@ -196,7 +196,9 @@ class CheckpointingTest(tf.test.TestCase):
         saving = callbacks.Checkpointing(
             store,
             tf.train.Checkpoint(model=model),
-            *(2, 10, {}),
+            every_steps=2,
+            last_step=10,
+            metadata={},
             metrics_log=log,
         )
         x, y = np.ones([20, 4]), np.ones([20, 3])

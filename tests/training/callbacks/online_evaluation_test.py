@@ -172,7 +172,7 @@ class OnlineEvaluationTest(tf.test.TestCase, parameterized.TestCase):
         ]
         train, test = ((mean - [1.0, 2.0, 3.0]) for mean in means)
         want = evaluation.knn_accuracy(
-            *(train, np.arange(N) % L, test, np.arange(M) % L), L, k=1
+            train, np.arange(N) % L, test, np.arange(M) % L, L, k=1
         )
         self.assertEqual(scores["knn_block_0"], want)
 

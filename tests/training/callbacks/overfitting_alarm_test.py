@@ -96,7 +96,8 @@ class OverfittingAlarmTest(tf.test.TestCase, parameterized.TestCase):
         got = self.warnings(
             RISES[rows_before:] + [0.5],
             FALLS[rows_before:] + [0.1],
-            *(alarm, rows_before),
+            alarm,
+            rows_before,
         )
         self.assertLen(got, num_warnings)
 

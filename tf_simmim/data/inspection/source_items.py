@@ -138,7 +138,10 @@ def _other_items(sources, examiner):
             if hasattr(source, "paths"):
                 examine = functools.partial(
                     _examine_path,
-                    *(examiner, read, element, source.paths[int(element)]),
+                    examiner,
+                    read,
+                    element,
+                    source.paths[int(element)],
                 )
             yield Item(examine, side)
 

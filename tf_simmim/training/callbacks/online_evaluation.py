@@ -125,8 +125,7 @@ class OnlineEvaluation:
                 )
                 continue
             scores = evaluation.probe_features(
-                *(train[block], train_labels, test[block], test_labels),
-                settings,
+                train[block], train_labels, test[block], test_labels, settings
             )
             for name, score in scores.items():
                 values[f"{name}_block_{block}"] = score.accuracy

@@ -88,8 +88,13 @@ class OverfittingAlarm(StepCallback):
                 "stronger augmentation (--crop_scale), a larger --mask_ratio, "
                 "--drop_path_rate, a smaller backbone or fewer "
                 "--train_epochs.",
-                *(step, best, best_step, held_out),
-                *(training_then, training, best_step),
+                step,
+                best,
+                best_step,
+                held_out,
+                training_then,
+                training,
+                best_step,
             )
 
     def _fires(self, step, held_out, training):
