@@ -13,7 +13,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 ROOMS = ("tf_simmim", "experiments", "serving")
 
 # What the library is made of; each may import what is above it. DESIGN's order,
-# but that layers draw masks, and that callbacks of training evaluate and draw.
+# but that backbones enlarge masks, and callbacks of training evaluate and draw.
 ORDER = (
     "version",
     "_startup",
@@ -21,6 +21,7 @@ ORDER = (
     "randomness",
     "atomic_file",
     "freezing",
+    "shares",
     "masking",
     "layers",
     "backbones",

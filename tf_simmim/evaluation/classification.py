@@ -9,7 +9,7 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from tf_simmim import layers
+from tf_simmim import shares
 
 _TOP_K = 5
 _NUM_CONFUSED = 10
@@ -161,9 +161,11 @@ def predict_logits(model, batches, strategy=None):
     @tf.function
     def predict(element):
         def on_replica(element):
-            image = layers.and_a_spare(element["image"])
-            logits = model({**element, "image": image}, training=False)
-            return logits[:-1], element["label"]
+            def logits_of(*values):
+                share = dict(zip(element, values, strict=True))
+                return model(share, training=False)
+
+            return shares.run(logits_of, *element.values()), element["label"]
 
         results = strategy.run(on_replica, (element,))
         return [strategy.gather(result, axis=0) for result in results]

@@ -21,7 +21,6 @@ from tf_simmim.layers.scaled_cosine_attention import ScaledCosineAttention
 from tf_simmim.layers.self_attention import SelfAttention
 from tf_simmim.layers.simple_feature_pyramid import SimpleFeaturePyramid
 from tf_simmim.layers.sincos_position_embedding import SinCosPositionEmbedding
-from tf_simmim.layers.spare import and_a_spare
 from tf_simmim.layers.swin_block import SwinBlock
 from tf_simmim.layers.swin_v2_block import SwinV2Block
 from tf_simmim.layers.sync_batch_normalization import SyncBatchNormalization
@@ -54,6 +53,5 @@ __all__ = [
     "SyncBatchNormalization",
     "TransformerBlock",
     "TruncatedNormal",
-    "and_a_spare",
     "enlarge",
 ]

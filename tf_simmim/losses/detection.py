@@ -41,8 +41,7 @@ def detection_losses(box, classification, box_targets, class_targets) -> tuple:
     import keras_cv
     import tensorflow_addons as tfa
 
-    # 1: a replica may have no image of the last batch of an evaluation.
-    count = tf.maximum(tf.reduce_sum(count_positives(class_targets)), 1.0)
+    count = tf.reduce_sum(count_positives(class_targets))
     is_object = tf.cast(class_targets >= 0, tf.float32)  # [B, A]
     is_counted = tf.cast(class_targets != boxes.IGNORED, tf.float32)
     # Rows of zeros where there is no object.

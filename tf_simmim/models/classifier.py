@@ -12,6 +12,7 @@ from tf_simmim import losses
 from tf_simmim import metrics
 from tf_simmim import optimization
 from tf_simmim import randomness
+from tf_simmim import shares
 from tf_simmim.models import elements
 from tf_simmim.models import extra_metrics
 from tf_simmim.models import pyramids
@@ -216,13 +217,11 @@ class Classifier(scalable_model.ScalableModel):
         def measure(images, targets):
             logits = self(images, training=False)
             loss = losses.cross_entropy(logits, targets)
-            return [loss, *self._accuracies(logits, targets), logits]
+            return [loss, *self._accuracies(logits, targets)], logits
 
         measure = optimization.compiled(measure, self.uses_xla)
         measured = [self.loss_metric, *self.accuracy_metrics]
-        *values, logits = elements.measures(
-            measure, len(measured), images, targets, like=[[self.num_classes]]
-        )
+        values, logits = shares.run(measure, images, targets)
         extra_metrics.update_of_classes(self.extra_metrics, targets, logits)
         for metric, value in zip(measured, values, strict=True):
             metric.update_state(value, sample_weight=tf.shape(images)[0])

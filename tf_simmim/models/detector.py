@@ -9,11 +9,11 @@ import tensorflow as tf
 
 from tf_simmim import boxes
 from tf_simmim import heads
-from tf_simmim import layers
 from tf_simmim import losses
 from tf_simmim import metrics
 from tf_simmim import optimization
 from tf_simmim import randomness
+from tf_simmim import shares
 from tf_simmim.models import elements
 from tf_simmim.models import extra_metrics
 from tf_simmim.models import pyramids
@@ -227,15 +227,14 @@ class Detector(scalable_model.ScalableModel):
         images, targets = self._unpack(data)
 
         def measure(images, *targets):
-            outputs = self(layers.and_a_spare(images), training=False)
-            outputs = {name: value[:-1] for name, value in outputs.items()}
+            outputs = self(images, training=False)
             parts = losses.detection_losses(**outputs, **_named(targets))
             return [tf.add_n(parts), *parts], [outputs[n] for n in _OUTPUTS]
 
         measure = optimization.compiled(measure, self.uses_xla)
         measured = [self.loss_metric, *self.part_metrics]
         weight = tf.reduce_sum(losses.count_positives(targets[1]))
-        values, predictions = measure(images, *targets)
+        values, predictions = shares.run(measure, images, *targets)
         if self.extra_metrics:
             self._compare(data, predictions)
         for metric, value in zip(measured, values, strict=True):

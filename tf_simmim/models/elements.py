@@ -62,32 +62,3 @@ def normalized_images(element, normalize) -> tf.Tensor:
             f"Received dtype: {images.dtype.name}."
         )
     return images
-
-
-def measures(function, count, images, *others, like=()):
-    """Returns means over images, and predictions; zeros where there are none.
-
-    Of the last batch of an evaluation, a replica may have no part, of which
-    convolutions make something else: see `layers.and_a_spare`, for what is no
-    mean.
-
-    Args:
-        function: callable of `images` and `others` that returns a list:
-            scalars, float32 [], and then predictions, float32 [B, ...].
-        count: int. How many scalars.
-        images: [B, H, W, C], B >= 0.
-        *others: tensors [B, ...].
-        like: shapes of the predictions, each without the B.
-
-    Returns:
-        list of float32 [], and of float32 [B, ...].
-    """
-    if images.shape[0]:
-        return function(images, *others)
-    zeros = [tf.zeros([])] * count
-    zeros += [tf.zeros([0, *shape]) for shape in like]
-    return tf.cond(
-        tf.shape(images)[0] > 0,
-        lambda: function(images, *others),
-        lambda: zeros,
-    )

@@ -13,6 +13,7 @@ from tf_simmim import losses
 from tf_simmim import metrics
 from tf_simmim import optimization
 from tf_simmim import randomness
+from tf_simmim import shares
 from tf_simmim.models import elements
 from tf_simmim.models import extra_metrics
 from tf_simmim.models import pyramids
@@ -183,7 +184,7 @@ class Segmenter(scalable_model.ScalableModel):
         images, segmentation = self._unpack(data)
 
         def predict(images, segmentation):
-            logits = self(layers.and_a_spare(images), training=False)[:-1]
+            logits = self(images, training=False)
             loss = losses.segmentation_loss(
                 logits, segmentation, self.ignore_label, self.class_weights
             )
@@ -192,7 +193,7 @@ class Segmenter(scalable_model.ScalableModel):
             return loss, prediction, [logits] if self.extra_metrics else []
 
         predict = optimization.compiled(predict, self.uses_xla)
-        loss, prediction, logits = predict(images, segmentation)
+        loss, prediction, logits = shares.run(predict, images, segmentation)
         count = tf.reduce_sum(self._count(segmentation))
         self.loss_metric.update_state(loss, sample_weight=count)
         self.scores.update_state(segmentation, prediction)

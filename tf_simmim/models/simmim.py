@@ -15,6 +15,7 @@ from tf_simmim import losses
 from tf_simmim import masking
 from tf_simmim import optimization
 from tf_simmim import randomness
+from tf_simmim import shares
 from tf_simmim.heads import cells as cells_lib
 from tf_simmim.models import elements
 from tf_simmim.models import extra_metrics
@@ -234,10 +235,7 @@ class SimMIM(scalable_model.ScalableModel):
             return [loss, *inpainted]
 
         loss_of = optimization.compiled(loss_of, self.uses_xla)
-        like = [images.shape[1:]] if self.extra_metrics else []
-        loss, *inpainted = elements.measures(
-            loss_of, 1, images, patch_mask, like=like
-        )
+        loss, *inpainted = shares.run(loss_of, images, patch_mask)
         self.loss_metric.update_state(loss, sample_weight=tf.shape(images)[0])
         if self.extra_metrics:
             self._compare(images, *inpainted)
