@@ -129,7 +129,9 @@ def create_problem(name):
         variable.assign_add(noise.astype(np.float32))
     shape = [_BATCH_SIZE.value, *model.backbone.image_size, 3]
     images = rng.normal(size=shape).astype(np.float32)
-    mask = model.masking(images, seed=tf.constant([0, 0], tf.int64))
+    mask = model.random_mask.sample_batch(
+        tf.constant([0, 0], tf.int64), _BATCH_SIZE.value
+    )
     images = exact_pixels.without_exact_pixels(model, images, mask)
     theirs = {
         "options": json.dumps(options),

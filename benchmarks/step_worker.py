@@ -36,7 +36,7 @@ class NaiveSimMIM(models.SimMIM):
     def train_step(self, data):
         backbone = self.backbone
         with tf.GradientTape() as tape:
-            patch_mask = self.masking(data, seed=tf.constant([0, 0], tf.int64))
+            patch_mask = self.random_mask.of_step(0, 0, data.shape[0])
             output = self(data, patch_mask=patch_mask, training=True)
             mask = masking.to_pixel_mask(patch_mask, backbone.patch_size)
             mask = tf.cast(mask, tf.float32)[..., None]  # [B, H, W, 1]

@@ -102,6 +102,20 @@ class RandomnessTest(tf.test.TestCase, parameterized.TestCase):
         numbers = randomness.uniform_per_sample(3, row_shape, seed)
         self.assertAllEqual(numbers, randomness.uniform([3, *row_shape], seed))
 
+    def test_a_step_has_the_indices_of_its_part_and_replica(self):
+        self.assertAllEqual(randomness.indices_of_step(4, 3), [12, 13, 14])
+        with randomness.part_of_batch(1, 2):
+            self.assertAllEqual(randomness.indices_of_step(4, 3), [27, 28, 29])
+        strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+
+        @tf.function
+        def step():
+            with randomness.part_of_batch(1, 2):
+                return randomness.indices_of_step(4, 3)
+
+        replicas = strategy.experimental_local_results(strategy.run(step))
+        self.assertAllEqual(replicas, [[51, 52, 53], [57, 58, 59]])
+
     @parameterized.parameters([()], [(4,)])
     def test_each_part_of_a_batch_draws_the_rows_of_its_samples(
         self, row_shape

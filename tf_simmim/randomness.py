@@ -116,14 +116,40 @@ def uniform_per_sample(batch_size, row_shape, seed: tf.Tensor) -> tf.Tensor:
     Returns:
         float32 [batch_size, *row_shape], in [0, 1).
     """
+    share, num_shares = _share_of_batch()
+    if num_shares == 1:
+        return uniform([batch_size, *row_shape], seed)
+    numbers = uniform([num_shares, batch_size, *row_shape], seed)
+    # Not a slice, for whose begin XLA would compile anew.
+    return tf.gather(numbers, share)
+
+
+def indices_of_step(step, batch_size) -> tf.Tensor:
+    """Returns which elements of a stream a replica computes in a step.
+
+    Step t of global batches of G images has the elements t * G .. t * G +
+    G - 1, of which each replica computes those of its place; as of
+    `uniform_per_sample`.
+
+    Args:
+        step: int or int64 scalar tensor, t.
+        batch_size: int or int32 scalar. Samples at hand.
+
+    Returns:
+        int64 [batch_size].
+    """
+    share, num_shares = _share_of_batch()
+    batch_size = tf.cast(batch_size, tf.int64)
+    first = tf.cast(step, tf.int64) * num_shares + tf.cast(share, tf.int64)
+    return first * batch_size + tf.range(batch_size)
+
+
+def _share_of_batch():
+    """Returns (which part of the global batch is computed, parts in all)."""
     share, num_shares = _PART.get()
     context = tf.distribute.get_replica_context()
     if context is not None and context.num_replicas_in_sync > 1:
         replica = tf.cast(context.replica_id_in_sync_group, tf.int32)
         share += replica * num_shares
         num_shares *= context.num_replicas_in_sync
-    if num_shares == 1:
-        return uniform([batch_size, *row_shape], seed)
-    numbers = uniform([num_shares, batch_size, *row_shape], seed)
-    # Not a slice, for whose begin XLA would compile anew.
-    return tf.gather(numbers, share)
+    return share, num_shares

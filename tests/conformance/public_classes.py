@@ -142,20 +142,6 @@ CASES = [
         {"feature_map": _floats(B, 4, 6, 3)},
     ),
     Case(
-        "RandomMasking",
-        _bind(
-            layers.RandomMasking,
-            image_size=IMAGE,
-            patch_size=4,
-            mask_patch_size=8,
-            mask_ratio=0.3,
-            mask_strategy="block_wise",
-        ),
-        {"images": IMAGES, "seed": SEED},
-        unbatched=("seed",),
-        output_dtype="int32",
-    ),
-    Case(
         "RelativePositionBias",
         _bind(
             layers.RelativePositionBias,

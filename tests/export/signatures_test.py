@@ -119,7 +119,7 @@ class ReconstructionTest(tf.test.TestCase, parameterized.TestCase):
         model = tiny.simmim(create(channels), target=target)
         signatures = signatures_of(model)
         files = tiny.files()
-        mask = model.masking.random_mask.sample_batch(tf.constant([3, 4]), 3)
+        mask = model.random_mask.sample_batch(tf.constant([3, 4]), 3)
         images = images_of(signatures, files)
         want = model.reconstruct(images, mask)["reconstruction"]
         # All that is not 0 hides.
@@ -172,7 +172,7 @@ class ReconstructionTest(tf.test.TestCase, parameterized.TestCase):
         got = signatures.reconstruct_random(files, tf.constant([5, 0, 5]))
         self.assertAllEqual(got["patch_mask"][0], got["patch_mask"][2])
         seed = randomness.seed_for(5, randomness.MASK, 0)
-        want = model.masking.random_mask.sample(seed)
+        want = model.random_mask.sample(seed)
         self.assertAllEqual(got["patch_mask"][0], want)
         again = signatures.reconstruct(files, got["patch_mask"])
         for name, value in again.items():

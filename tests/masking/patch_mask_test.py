@@ -159,6 +159,23 @@ class EveryStrategyTest(tf.test.TestCase, parameterized.TestCase):
         for position, sample in enumerate(data):
             self.assertAllEqual(sample, mask.sample(seed(position)))
 
+    @parameterized.product(name=STRATEGIES, jit_compile=[False, True])
+    def test_a_step_has_the_masks_of_the_elements_of_a_stream(
+        self, name, jit_compile
+    ):
+        mask = create(name)
+        of_step = tf.function(
+            lambda step: mask.of_step(5, step, 3), jit_compile=jit_compile
+        )
+        got = [of_step(tf.constant(step, tf.int64)) for step in range(2)]
+        want = [mask.of_element(5, index) for index in range(6)]
+        self.assertAllEqual(tf.concat(got, axis=0), want)
+        self.assertEqual(got[0].shape, [3, *mask.grid_size])
+        self.assertAllEqual(
+            want[1], mask.sample(randomness.seed_for(5, randomness.MASK, 1))
+        )
+        self.assertNotAllEqual(want, [mask.of_element(6, k) for k in range(6)])
+
     @parameterized.parameters(*STRATEGIES)
     def test_two_replicas_draw_the_masks_of_one(self, name):
         mask = create(name)
@@ -167,12 +184,22 @@ class EveryStrategyTest(tf.test.TestCase, parameterized.TestCase):
             cross_device_ops=tf.distribute.ReductionToOneDevice(),
         )
         run = tf.function(
-            lambda: strategy.run(lambda: mask.sample_batch(seed(), 3))
+            lambda: strategy.run(
+                lambda: (
+                    mask.sample_batch(seed(), 3),
+                    # As many as are known when it runs, or none.
+                    mask.of_step(5, 2, tf.size(seed()) + 1),
+                    mask.of_step(5, 2, 0),
+                )
+            )
         )
-        halves = strategy.experimental_local_results(run())
-        self.assertAllEqual(
-            tf.concat(halves, axis=0), mask.sample_batch(seed(), 6)
+        of_batch, of_step, none = (
+            tf.concat(strategy.experimental_local_results(halves), axis=0)
+            for halves in run()
         )
+        self.assertAllEqual(of_batch, mask.sample_batch(seed(), 6))
+        self.assertAllEqual(of_step, mask.of_step(5, 2, 6))
+        self.assertEqual(none.shape, [0, 8, 12])
 
     @parameterized.parameters(
         ("random", 0.0, 0.0),

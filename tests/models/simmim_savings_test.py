@@ -96,7 +96,7 @@ class SimMIMSavingsTest(tf.test.TestCase, parameterized.TestCase):
 
     def assert_exact(self, model, mask=None, tolerance=1e-6, jit_compile=False):
         if mask is None:
-            mask = model.masking(self.images, seed=self.seed)
+            mask = model.random_mask.sample_batch(self.seed, B)
         loss, gradient = self.gradients(
             model, model._step_loss, mask, jit_compile
         )
@@ -163,7 +163,7 @@ class SimMIMSavingsTest(tf.test.TestCase, parameterized.TestCase):
     @parameterized.parameters(vit, swin)
     def test_visible_cells_are_left_out(self, create):
         model = self.create(create())
-        mask = model.masking(self.images, seed=self.seed)
+        mask = model.random_mask.sample_batch(self.seed, B)
         num_hidden = (
             int(tf.reduce_sum(mask[0])) // (model.backbone.stride // 4) ** 2
         )
@@ -183,7 +183,7 @@ class SimMIMSavingsTest(tf.test.TestCase, parameterized.TestCase):
     def test_evaluation_saves_too_and_has_the_same_loss(self):
         model = self.create(vit())
         model.compile()
-        mask = model.masking(self.images, seed=self.seed)
+        mask = model.random_mask.sample_batch(self.seed, B)
         want = model.reconstruct(self.images, mask)["loss"]
         element = {"image": self.images, "patch_mask": mask}
         logs = model.test_on_batch(element, return_dict=True)

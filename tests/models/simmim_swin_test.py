@@ -56,7 +56,7 @@ class SimMIMOfSwinTest(tf.test.TestCase, parameterized.TestCase):
 
     def test_hidden_squares_are_aligned_and_reconstructed_unseen(self):
         model = create()
-        mask = model.masking(self.images, seed=tf.constant([1, 2], tf.int64))
+        mask = model.random_mask.of_step(1, 2, B)
         self.assertEqual(mask.shape, [B, *GRID])
         self.assertAllEqual(tf.reduce_sum(mask, [1, 2]), [3 * 16] * B)
         hidden = masking.to_pixel_mask(mask, P).numpy()[..., None] == 1

@@ -16,7 +16,6 @@ from tf_simmim import backbones
 from tf_simmim import masking
 from tf_simmim import models
 from tf_simmim import optimization
-from tf_simmim import randomness
 
 B, H, W, C, P = 4, 16, 24, 2, 8
 GRID = (H // P, W // P)
@@ -203,14 +202,41 @@ class SimMIMTest(tf.test.TestCase, parameterized.TestCase):
     @parameterized.parameters("block_wise", "free_form")
     def test_masks_drawn_in_the_step_are_those_of_the_strategy(self, name):
         generator = masking.create(name, (H, W), P, P, 0.5)
-        mask = generator.sample_batch(
-            randomness.seed_for(3, randomness.MASK, 0), B
-        )
         compiling = {"run_eagerly": True}
-        model = create(mask_strategy=name, seed=3, compiling=compiling)
-        wanted = model.reconstruct(self.images, mask)["loss"]
-        logs = model.train_on_batch(self.images, return_dict=True)
-        self.assertAllClose(logs["loss"], wanted, rtol=1e-6)
+        model = create(random_mask=generator, seed=3, compiling=compiling)
+        for step in range(2):
+            # Those of the elements of a stream.
+            mask = [generator.of_element(3, step * B + i) for i in range(B)]
+            wanted = model.reconstruct(self.images, tf.stack(mask))["loss"]
+            model.reset_metrics()
+            logs = model.train_on_batch(self.images, return_dict=True)
+            self.assertAllClose(logs["loss"], wanted, rtol=1e-6)
+
+    @parameterized.parameters(*masking.STRATEGIES)
+    def test_a_mask_that_is_given_is_drawn_from_and_described(self, name):
+        mask = masking.create(name, (H, W), P, 8, 0.3)
+        backbone = create().backbone
+        model = models.SimMIM(backbone, random_mask=mask, seed=3)
+        self.assertIs(model.random_mask, mask)
+        copy = models.SimMIM.from_config(model.get_config())
+        self.assertEqual(copy.get_config(), model.get_config())
+        self.assertEqual(copy.mask_strategy, name)
+        self.assertAllEqual(
+            copy.random_mask.of_step(3, 5, B), mask.of_step(3, 5, B)
+        )
+
+    def test_masks_that_do_not_fit_or_have_no_name_are_refused(self):
+        backbone = create().backbone
+        for size in ((H, W + P), (H, W)):
+            mask = masking.create("random", size, P if size[1] > W else 4, 8)
+            with self.assertRaisesRegex(ValueError, "2 x 3 patches of 8 px"):
+                models.SimMIM(backbone, random_mask=mask)
+
+        class Mine(masking.RandomPatchMask):
+            pass
+
+        with self.assertRaisesRegex(ValueError, "Received: Mine"):
+            models.SimMIM(backbone, random_mask=Mine((H, W), P, P))
 
     def test_evaluation_uses_the_same_masks_every_time(self):
         model = create(drop_path_rate=0.5)

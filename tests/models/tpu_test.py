@@ -182,7 +182,7 @@ class TPUTest(tf.test.TestCase, parameterized.TestCase):
     def test_pixels_are_normalised_in_the_step(self):
         model = create("vit")
         images = pixels(model)
-        mask = model.masking(images, seed=tf.constant([1, 2], tf.int64))
+        mask = model.random_mask.of_step(1, 2, B)
         want = model.reconstruct(model.normalize(images), mask)["loss"]
         got = model.test_step({"image": images, "patch_mask": mask})["loss"]
         self.assertAllClose(got, want, rtol=1e-6)

@@ -126,7 +126,7 @@ def test_the_mask_strategy_reaches_the_model_and_the_stream(name):
     )
     assert model.mask_strategy == name
     # Streams take it from the model.
-    generator = model.masking.random_mask
+    generator = model.random_mask
     assert type(generator) is masking.STRATEGIES[name]
     assert generator.grid_size == (4, 6)
     assert generator.mask_ratio == 0.3
@@ -139,7 +139,7 @@ def test_single_patches_need_no_image_of_whole_mask_patches():
         "--mask_patch_size=16",
     )
     model = create(*arguments, "--mask_strategy=pixel", image_size=(40, 24))
-    assert model.masking.random_mask.grid_size == (5, 3)
+    assert model.random_mask.grid_size == (5, 3)
     with pytest.raises(ValueError, match="`image_size` must be a multiple"):
         create(*arguments, image_size=(40, 24))
 

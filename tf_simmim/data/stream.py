@@ -55,7 +55,8 @@ class ImageStream:
             `PretrainingAugmentation`, for held-out images
             `ResizeAndCentreCrop`.
         normalization: `Normalization`.
-        random_mask: `masking.PatchMask`, or None for images without masks.
+        random_mask: `masking.PatchMask`, such as `models.SimMIM.random_mask`,
+            or None for images without masks.
         seed: int. Of the run.
         shuffle: bool. False: every epoch in the order of the source.
         max_bad_images: int >= 0. More of them end the run. Default: as
@@ -382,8 +383,7 @@ class ImageStream:
             image = self.normalization.normalize(image)
         finished["image"] = image
         if self.random_mask is not None:
-            seed = randomness.seed_for(self.seed, randomness.MASK, k)
-            finished["patch_mask"] = self.random_mask.sample(seed)
+            finished["patch_mask"] = self.random_mask.of_element(self.seed, k)
         if "label" in element:
             finished["label"] = element["label"]
         return finished

@@ -297,7 +297,7 @@ class Signatures:
         return tf.cast(logits, tf.float32)  # [B, L]
 
     def _draw(self, seed):
-        random_mask = self.model.masking.random_mask
+        random_mask = self.model.random_mask
         shape = random_mask.grid_size
 
         def draw_one(number):

@@ -15,7 +15,6 @@ from tf_simmim.layers.mlp import MLP
 from tf_simmim.layers.normalized_convolution import NormalizedConvolution
 from tf_simmim.layers.patch_embedding import PatchEmbedding
 from tf_simmim.layers.patch_merging import PatchMerging
-from tf_simmim.layers.random_masking import RandomMasking
 from tf_simmim.layers.relative_position_bias import RelativePositionBias
 from tf_simmim.layers.scaled_cosine_attention import ScaledCosineAttention
 from tf_simmim.layers.self_attention import SelfAttention
@@ -43,7 +42,6 @@ __all__ = [
     "NormalizedConvolution",
     "PatchEmbedding",
     "PatchMerging",
-    "RandomMasking",
     "RelativePositionBias",
     "ScaledCosineAttention",
     "SimpleFeaturePyramid",

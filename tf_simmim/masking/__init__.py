@@ -13,6 +13,7 @@ from tf_simmim.masking.random_patch_mask import RandomPatchMask
 from tf_simmim.masking.single_patch_mask import SinglePatchMask
 from tf_simmim.masking.strategies import STRATEGIES
 from tf_simmim.masking.strategies import create
+from tf_simmim.masking.strategies import strategy_of
 
 __all__ = [
     "STRATEGIES",
@@ -27,5 +28,6 @@ __all__ = [
     "create",
     "expected_distance",
     "hidden_cells",
+    "strategy_of",
     "to_pixel_mask",
 ]

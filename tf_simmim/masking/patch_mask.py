@@ -149,6 +149,42 @@ class PatchMask:
         )
         return self._from_numbers(numbers)
 
+    def of_element(self, run_seed: int, index) -> tf.Tensor:
+        """Returns the mask of an element of the stream of a run.
+
+        Args:
+            run_seed: int.
+            index: int or int64 scalar tensor. Of the element.
+
+        Returns:
+            int32 [h, w] on the grid of model patches. 1 = hidden.
+        """
+        return self.sample(_seed(run_seed, index))
+
+    def of_step(self, run_seed: int, step, batch_size) -> tf.Tensor:
+        """Returns the masks of the images that a replica has in a step.
+
+        Those of the elements that a stream has in that step: `of_element` of
+        `randomness.indices_of_step`, if all batches have the same size.
+
+        Args:
+            run_seed: int.
+            step: int or int64 scalar tensor.
+            batch_size: int or int32 scalar. Images on this replica.
+
+        Returns:
+            int32 [B, h, w] on the grid of model patches. 1 = hidden.
+        """
+        shape = [self.numbers_per_sample]
+        numbers = tf.map_fn(
+            lambda index: randomness.uniform(shape, _seed(run_seed, index)),
+            randomness.indices_of_step(step, batch_size),
+            fn_output_signature=tf.TensorSpec(shape, tf.float32),
+        )
+        mask = self._from_numbers(numbers)
+        static_size = batch_size if isinstance(batch_size, int) else None
+        return tf.ensure_shape(mask, [static_size, *self.grid_size])
+
     def _order(self, numbers):
         """Returns the order in which mask patches are hidden, low first.
 
@@ -170,3 +206,7 @@ class PatchMask:
         repeats = self.mask_patch_size // self.patch_size
         mask = tf.repeat(mask, repeats, axis=1)
         return tf.repeat(mask, repeats, axis=2)  # [B, h, w]
+
+
+def _seed(run_seed, index):
+    return randomness.seed_for(run_seed, randomness.MASK, index)

@@ -31,7 +31,7 @@ def create(
         mask_ratio: float in (0, 1). Fraction of squares to hide, counted up.
 
     Returns:
-        PatchMask, with `sample(seed)` and `sample_batch(seed, batch_size)`.
+        PatchMask, which `models.SimMIM` and `data.ImageStream` take.
 
     Raises:
         ValueError: `name` is unknown; or see `PatchMask`.
@@ -43,3 +43,18 @@ def create(
             f"Received: {name!r}."
         )
     return STRATEGIES[name](image_size, patch_size, mask_patch_size, mask_ratio)
+
+
+def strategy_of(random_mask: patch_mask.PatchMask) -> str:
+    """Returns the name of a mask generator's strategy.
+
+    Raises:
+        ValueError: it is none of `STRATEGIES`.
+    """
+    for name, strategy in STRATEGIES.items():
+        if type(random_mask) is strategy:
+            return name
+    raise ValueError(
+        "`random_mask` must be of a strategy that a configuration can name, "
+        f"{tuple(STRATEGIES)}. Received: {type(random_mask).__name__}."
+    )

@@ -10,7 +10,6 @@ Dimension key:
 import tensorflow as tf
 
 from tf_simmim import heads
-from tf_simmim import layers
 from tf_simmim import losses
 from tf_simmim import masking
 from tf_simmim import optimization
@@ -55,6 +54,10 @@ class SimMIM(scalable_model.ScalableModel):
             see `tf_simmim.heads`. Only the last two for a backbone with
             `visible_only` (MAE's encoder, not SimMIM).
         seed: int. Of the masks drawn in the step, and of drop path.
+        random_mask: `masking.PatchMask` of one of `masking.STRATEGIES`, or
+            None (default) for one of the sizes above. With one, its sizes,
+            ratio and strategy stand for `mask_patch_size`, `mask_ratio` and
+            `mask_strategy`. A `data.ImageStream` takes the same object.
         **kwargs: passed to `tf.keras.Model`. The backbone has its own `dtype`;
             without one, both follow Keras' global policy.
 
@@ -69,14 +72,17 @@ class SimMIM(scalable_model.ScalableModel):
         images; `features` float [B, h', w', D].
 
     Attributes:
+        random_mask: `masking.PatchMask`, which draws the masks.
         normalize: callable, uint8 [B, H, W, C] -> float32; or None. Set it
             (to `data.Normalization().normalize`) to feed the model pixels: it
             then normalises uint8 images itself, on the device. No part of
             the configuration.
 
     Raises:
-        ValueError: an impossible size, ratio or option; an element without
-            `image`; images or masks of another size than the backbone's.
+        ValueError: an impossible size, ratio or option; `random_mask` is for
+            other patches than the backbone's, or of no known strategy; an
+            element without `image`; images or masks of another size than the
+            backbone's.
 
     State: besides weights, the metrics `loss` and `gradient_norm` (global
         norm of the gradients of all replicas, before clipping), each the mean
@@ -86,8 +92,11 @@ class SimMIM(scalable_model.ScalableModel):
         [B, H, W, C], with themselves where hidden pixels are predicted ones;
         predictions are then computed at all cells, which costs time.
     Randomness: masks and drop path of step t are functions of (`seed`, t,
-        place in the global batch), t being `optimizer.iterations`. Evaluation
-        draws the same masks for every batch.
+        place in the global batch), t being `optimizer.iterations`. The masks
+        drawn in the step are those of an `ImageStream` of the same seed, as
+        long as all batches have the same size: with smaller ones in between,
+        a step cannot tell how many images came before it. Evaluation draws
+        the masks of the first batch for every batch.
 
     Source: Xie et al., SimMIM: A Simple Framework for Masked Image Modeling,
         2021, https://arxiv.org/abs/2111.09886.
@@ -107,6 +116,7 @@ class SimMIM(scalable_model.ScalableModel):
         reconstruction_loss="l1",
         seed=0,
         head="linear",
+        random_mask=None,
         **kwargs,
     ):
         # Not cast to the compute dtype: they are the target as well.
@@ -126,7 +136,21 @@ class SimMIM(scalable_model.ScalableModel):
                 f"`reconstruction_loss` must be one of {losses.LOSSES}. "
                 f"Received: {reconstruction_loss!r}."
             )
+        if random_mask is None:
+            random_mask = masking.create(
+                mask_strategy,
+                backbone.image_size,
+                backbone.patch_size,
+                mask_patch_size,
+                mask_ratio,
+            )
+        else:
+            mask_patch_size = random_mask.mask_patch_size
+            mask_ratio = random_mask.mask_ratio
+            mask_strategy = masking.strategy_of(random_mask)
+            _require_fit(random_mask, backbone)
         self.backbone = backbone
+        self.random_mask = random_mask
         self.mask_patch_size = mask_patch_size
         self.mask_ratio = mask_ratio
         self.mask_strategy = mask_strategy
@@ -136,14 +160,6 @@ class SimMIM(scalable_model.ScalableModel):
         self.head_name = head
         self.normalize = None
 
-        self.masking = layers.RandomMasking(
-            backbone.image_size,
-            backbone.patch_size,
-            mask_patch_size,
-            mask_ratio,
-            mask_strategy,
-            name="masking",
-        )
         self.head = heads.create_for(
             backbone, head, dtype=self.dtype_policy, name="head"
         )
@@ -259,8 +275,8 @@ class SimMIM(scalable_model.ScalableModel):
             extra_metrics.update(metric, tf.cast(images, tf.float32), inpainted)
 
     def _draw_mask(self, images, step):
-        seed = randomness.seed_for(self.seed, randomness.MASK, step)
-        return self.masking(images, seed=seed)
+        batch_size = images.shape[0] or tf.shape(images)[0]
+        return self.random_mask.of_step(self.seed, step, batch_size)
 
     def _predict(self, images, patch_mask, training, seed=None):
         features = self.backbone(
@@ -283,7 +299,7 @@ class SimMIM(scalable_model.ScalableModel):
         run = backbone.before_last_block if is_pruned else backbone
         options = {"training": training, "seed": seed}
         if getattr(backbone, "visible_only", False):
-            mask = self.masking.random_mask
+            mask = self.random_mask
             options["num_visible"] = mask.num_visible_patches
         x = run(images, patch_mask=patch_mask, **options)
 
@@ -321,7 +337,7 @@ class SimMIM(scalable_model.ScalableModel):
 
     def _num_hidden_cells(self):
         """Returns n, or None where the squares to hide cut through cells."""
-        mask, stride = self.masking.random_mask, self.backbone.stride
+        mask, stride = self.random_mask, self.backbone.stride
         if mask.mask_patch_size % stride:
             return None
         return mask.num_hidden * (mask.mask_patch_size // stride) ** 2
@@ -377,3 +393,15 @@ class SimMIM(scalable_model.ScalableModel):
             "seed": self.seed,
             "head": self.head_name,
         }
+
+
+def _require_fit(random_mask, backbone):
+    size = backbone.patch_size
+    grid_size = tuple(side // size for side in backbone.image_size)
+    if (random_mask.patch_size, random_mask.grid_size) != (size, grid_size):
+        raise ValueError(
+            f"`random_mask` must be for {grid_size[0]} x {grid_size[1]} "
+            f"patches of {size} px, as the backbone is. Received one for "
+            f"{random_mask.grid_size[0]} x {random_mask.grid_size[1]} patches "
+            f"of {random_mask.patch_size} px."
+        )

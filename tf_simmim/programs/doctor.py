@@ -112,7 +112,7 @@ def _examine_phase(report, phase, source, channels, rate, streams):
     seed = run_flags.SEED.value
     tf.keras.utils.set_random_seed(seed)
     model = curriculum_flags.create_simmim(phase, channels, seed)
-    mask = model.masking.random_mask
+    mask = model.random_mask
     doctor_report.add_mask(
         report, model, masking.expected_distance(mask, num_masks=_NUM_MASKS)
     )

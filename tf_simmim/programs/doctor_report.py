@@ -40,7 +40,7 @@ class Report:
 
 def add_mask(report, model, distance: float) -> None:
     """Adds the mask after rounding, and its AvgDist."""
-    mask = model.masking.random_mask
+    mask = model.random_mask
     fraction = mask.num_hidden / mask.num_mask_patches
     low, high = _GOOD_DISTANCES
     report.add(
@@ -90,7 +90,7 @@ def _ratio_error(mask):
 
 def _other_masks(model):
     """Returns masks of the same ratio, of every size of square that fits."""
-    mask, backbone = model.masking.random_mask, model.backbone
+    mask, backbone = model.random_mask, model.backbone
     masks = []
     for size in range(backbone.patch_size, min(backbone.image_size) + 1):
         try:

@@ -81,7 +81,7 @@ def _evaluate(streams):
     images, test = evaluation_flags.open_data(
         train_source,
         test_source,
-        random_mask=model.masking.random_mask,
+        random_mask=model.random_mask,
         image_size=phase.image_size,
         folder=run.path / "features",
         streams=streams,

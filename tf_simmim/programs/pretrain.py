@@ -57,7 +57,7 @@ class Pretraining(task.Task):
     def training_stream(self, context, phase, model):
         return data_flags.training_stream(
             context.source,
-            random_mask=model.masking.random_mask,
+            random_mask=model.random_mask,
             seed=context.seed,
             size=phase.image_size,
         )
@@ -65,7 +65,7 @@ class Pretraining(task.Task):
     def evaluation_stream(self, context, phase, model):
         return data_flags.evaluation_stream(
             context.held_out,
-            random_mask=model.masking.random_mask,
+            random_mask=model.random_mask,
             seed=context.seed,
             size=phase.image_size,
         )
