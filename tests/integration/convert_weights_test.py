@@ -9,6 +9,7 @@ from tests.convert import golden_weights
 from tests.integration import programs
 from tf_simmim import convert
 from tf_simmim import training
+from tf_simmim.run.settings import as_text
 
 PROGRAM = "convert_weights.py"
 
@@ -79,12 +80,14 @@ def test_the_folder_is_taken_by_evaluate(swin_file, tmp_path):
 def test_the_folder_is_taken_by_finetune(swin_file, tmp_path):
     folder, workdir = tmp_path / "swin", tmp_path / "run"
     assert run(swin_file, folder).returncode == 0
-    of_network = ("backbone", "embed_dim", "depths", "num_heads")
-    of_network += ("window_size", "image_size", "channels")
-    flags = (folder / "flags.txt").read_text().splitlines()
+    told = json.loads((folder / "run.json").read_text())
+    assert told["kind"] == "converted weights"
+    config = told["model"]["config"]["backbone"]["config"]
+    of_network = ("embed_dim", "depths", "num_heads", "window_size")
+    of_network += ("image_size", "channels")
     result = programs.run(
-        "finetune.py",
-        *(f for f in flags if f[2:].partition("=")[0] in of_network),
+        *("finetune.py", "--backbone=swin_tiny"),
+        *(f"--{name}={as_text(config[name])}" for name in of_network),
         *(f"--pretrained={folder}", f"--workdir={workdir}"),
         *("--dataset=builtin:digits", "--num_labels=40"),
         *("--global_batch_size=8", "--rand_augment_operations=0"),

@@ -1,8 +1,12 @@
 """Every mistake on the command line ends in one sentence that names it."""
 
+import shutil
+
 import pytest
 
 from tests.integration import programs
+
+RUNS = programs.ROOT / "tests" / "golden" / "runs" / "0.1.0"
 
 QUICK = [
     (["--dataset=builtin:digits", "leftover"], "leftover"),
@@ -79,18 +83,17 @@ def test_evaluation_wants_the_folder_of_a_run(tmp_path):
 
 
 def test_evaluation_is_not_of_images_that_it_learns_from(tmp_path):
-    (tmp_path / "flags.txt").write_text("--dataset=builtin:digits\n")
-    result = programs.run("evaluate.py", f"--workdir={tmp_path}", "--split=all")
+    run = shutil.copytree(RUNS / "pretrain_vit", tmp_path / "run")
+    result = programs.run("evaluate.py", f"--workdir={run}", "--split=all")
     assert result.returncode != 0
     assert "must not hold the held-out ones" in result.stderr
     assert "Traceback" not in result.stderr
 
 
 def test_evaluation_wants_a_run_that_pretrains(tmp_path):
-    lines = ["--crop_fraction=0.875", "--pretrained=", "--seed=0"]
-    (tmp_path / "flags.txt").write_text("\n".join(lines) + "\n")
-    result = programs.run("evaluate.py", f"--workdir={tmp_path}")
+    run = shutil.copytree(RUNS / "finetune", tmp_path / "run")
+    result = programs.run("evaluate.py", f"--workdir={run}")
     assert result.returncode != 0
     wanted = "--workdir must be the folder of a run of pretrain.py. Received: "
-    assert f"{wanted}{tmp_path}, a run that fine-tunes." in result.stderr
+    assert f"{wanted}{run}, a run of fine-tuning." in result.stderr
     assert "Traceback" not in result.stderr

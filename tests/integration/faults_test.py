@@ -155,7 +155,8 @@ def test_a_run_goes_on_without_its_rows_and_holds_to_its_settings(
     metrics = workdir / "metrics.jsonl"
     lines = metrics.read_text().splitlines(keepends=True)
     metrics.write_text(lines[0] + "half a row, and no\n" + lines[1])
-    (workdir / "flags.txt").unlink()
+    for name in ("flags.txt", "run.json"):
+        (workdir / name).unlink()
 
     command = ("pretrain.py", *programs.TINY, *SMALL, f"--workdir={workdir}")
     result = programs.run(*command, "--base_learning_rate=1e-3")

@@ -252,59 +252,6 @@ def test_leftover_words_are_refused(tmp_path):
         command_line.refuse_leftovers(parse(f"--flagfile={path}"))
 
 
-@pytest.mark.parametrize("words", [["--workdir=RUN"], ["--workdir", "RUN"]])
-def test_the_flags_of_a_run_come_first(words, tmp_path):
-    (tmp_path / "flags.txt").write_text("--seed=4\n")
-    words = [word.replace("RUN", str(tmp_path)) for word in words]
-    argv = command_line.with_run_flags(["program", *words, "--seed=5"])
-    assert argv[1:] == [f"--flagfile={tmp_path}/flags.txt", *words, "--seed=5"]
-    assert command_line.with_run_flags(["p", "--help"]) == ["p", "--help"]
-
-
-def test_only_settings_of_where_how_long_and_how_often_may_change():
-    first = ["--dataset=builtin:digits", "--seed=1", "--train_epochs=20"]
-    parse(*first)
-    before = command_line.resolved_text()
-    free = {"train_epochs", "workdir"}
-    parse(*first, "--train_epochs=30", "--workdir=elsewhere")
-    command_line.require_same_settings(before, free)
-    parse(*first, "--seed=2", "--nohorizontal_flip", "--embed_dim=24")
-    with pytest.raises(ValueError, match="name another --workdir") as error:
-        command_line.require_same_settings(before, free)
-    for word in ("--seed=1", "--seed=2", "--nohorizontal_flip", "embed_dim=24"):
-        assert word in str(error.value)
-    assert "train_epochs" not in str(error.value)
-
-
-def test_a_flag_newer_than_the_run_is_refused_only_off_its_default():
-    parse("--dataset=builtin:digits", "--seed=1")
-    lines = command_line.resolved_text().splitlines()
-    lines.remove("--mask_strategy=random")
-    before = "\n".join(lines) + "\n"
-    command_line.require_same_settings(before, set())
-    parse("--dataset=builtin:digits", "--seed=1", "--mask_strategy=grid")
-    with pytest.raises(ValueError, match="Received: --mask_strategy=grid"):
-        command_line.require_same_settings(before, set())
-
-
-@pytest.mark.parametrize(
-    "line",
-    ["--flagfile=/etc/passwd", "--profile_file=x", "--pdb", "word", "-seed=1"],
-)
-def test_the_flags_of_a_run_are_nothing_but_flags_of_a_run(line, tmp_path):
-    text = f"--seed=4\n--nohorizontal_flip\n{line}\n"
-    (tmp_path / "flags.txt").write_text(text)
-    with pytest.raises(SystemExit, match="flags of a run only") as error:
-        command_line.with_run_flags(["program", f"--workdir={tmp_path}"])
-    assert str(error.value).endswith(f"Received: {line!r}.")
-
-
-def test_the_flags_that_a_run_writes_are_flags_of_a_run(tmp_path):
-    parse("--dataset=builtin:digits", "--nohorizontal_flip", "--seed=3")
-    (tmp_path / "flags.txt").write_text(command_line.resolved_text())
-    command_line.with_run_flags(["program", f"--workdir={tmp_path}"])
-
-
 def test_letters_that_tensorflow_would_take_for_others_are_named(tmp_path):
     file = tmp_path / "a.flags"
     file.write_text("--seed=1\n--workdir=runs/größe\n", encoding="utf-8")

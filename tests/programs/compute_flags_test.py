@@ -11,6 +11,7 @@ from absl.testing import flagsaver
 from tf_simmim.programs import command_line
 from tf_simmim.programs import earlier_run
 from tf_simmim.programs import pretrain
+from tf_simmim.programs import run_settings
 from tf_simmim.programs.flags import compute_flags
 from tf_simmim.programs.flags import optimization_flags
 
@@ -89,13 +90,13 @@ def test_accumulation_steps_divide_the_share_of_a_replica():
     ],
 )
 def test_going_on_with_other_rounding_is_a_warning(before, now, warning):
-    text = "--seed=3\n"  # a run from before there was such a flag
+    settings = {"seed": 3}  # a run from before there was such a flag
     if before is not None:
         parse(*before)
-        text = command_line.resolved_text()
+        settings = run_settings.current()
     parse(*now)
     with mock.patch.object(logging, "warning") as warn:
-        earlier_run.warn_of_other_rounding(text)
+        earlier_run.warn_of_other_rounding(settings)
     said = [call.args[0] % call.args[1:] for call in warn.call_args_list]
     assert len(said) == (warning is not None)
     for line in said:

@@ -180,14 +180,3 @@ def test_a_checkpoint_knows_its_phase():
     found["phase"]["number"] = 2
     with pytest.raises(ValueError, match="a checkpoint of phase 3"):
         trained_phase(curriculum, store(found))
-    evaluated = curriculum_flags.phase_to_evaluate({"metadata": found})
-    assert evaluated == training.Phase(0, (48, 48), 0.4, 8)
-    for spoilt in ({}, {"phase": 3}, {"phase": {"image_size": "many"}}):
-        with pytest.raises(ValueError, match="must say what phase"):
-            curriculum_flags.phase_to_evaluate({"metadata": spoilt})
-
-
-def test_without_schedules_the_flags_are_evaluated():
-    parse()
-    evaluated = curriculum_flags.phase_to_evaluate({})
-    assert evaluated == training.Phase(0, (64, 32), 0.4, 8)

@@ -101,8 +101,9 @@ def test_settings_are_those_of_the_checkpoint_or_of_an_older_runs_file(run):
 
     assert before({}) is None
     run.flags_file.write_text("--seed=1\n")
-    assert before({}) == "--seed=1\n"
-    assert before({"flags": "--seed=2\n"}) == "--seed=2\n"
+    assert before({}) == {"seed": 1}
+    assert before({"flags": "--seed=2\n"}) == {"seed": 2}
+    assert before({"settings": {"seed": 3}}) == {"seed": 3}
     run.flags_file.write_bytes(b"--seed=\xff\n")
     with pytest.raises(ValueError, match=f"{run.flags_file} must be text"):
         before({})

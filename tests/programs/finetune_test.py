@@ -1,5 +1,6 @@
 """Tests for what programs/finetune.py trains, and for its flagfiles."""
 
+import dataclasses
 import pathlib
 import types
 
@@ -9,8 +10,10 @@ from absl import flags
 from absl.testing import flagsaver
 from PIL import Image
 
+from tests.run import records
 from tf_simmim import backbones
 from tf_simmim import data
+from tf_simmim import run
 from tf_simmim.programs import finetune
 from tf_simmim.programs.flags import optimization_flags
 
@@ -131,8 +134,16 @@ def test_flags_reach_the_augmentation_and_the_mixing():
     assert (crop.image_size, crop.crop_fraction) == ((24, 40), 0.8)
 
 
+def write_record(folder, mean, std):
+    told = records.record()
+    told_input = dataclasses.replace(
+        told.input, channels=1, bands=None, mean=mean, std=std
+    )
+    run.write_record(folder, dataclasses.replace(told, input=told_input))
+
+
 def test_the_statistics_are_those_of_the_pretraining_unless_given(tmp_path):
-    (tmp_path / "flags.txt").write_text("--image_mean=0.4\n--image_std=0.25\n")
+    write_record(tmp_path, [0.4], [0.25])
     digits = ("--dataset=builtin:digits", f"--pretrained={tmp_path}")
     parse(*digits)
     TASK.open_sources()
@@ -140,14 +151,18 @@ def test_the_statistics_are_those_of_the_pretraining_unless_given(tmp_path):
     parse(*digits, "--image_mean=0.1", "--image_std=0.2")
     TASK.open_sources()
     assert (FLAGS.image_mean, FLAGS.image_std) == (["0.1"], ["0.2"])
-    (tmp_path / "flags.txt").write_text("--image_mean=much\n")
+    write_record(tmp_path, None, None)  # as of converted weights
     parse(*digits)
-    with pytest.raises(ValueError, match="must hold flags.*much"):
+    TASK.open_sources()
+    assert FLAGS.image_mean == ["0.30911"]  # of the digits
+    (tmp_path / "run.json").write_text("{}")
+    parse(*digits)
+    with pytest.raises(ValueError, match="run.json that tf_simmim has written"):
         TASK.open_sources()
 
 
 def test_a_run_that_goes_on_has_its_own_statistics(tmp_path):
-    (tmp_path / "flags.txt").write_text("--image_mean=0.4\n--image_std=0.25\n")
+    write_record(tmp_path, [0.4], [0.25])
     gone = tmp_path / "gone"
     parse(
         *("--dataset=builtin:digits", f"--pretrained={gone}"),

@@ -6,9 +6,12 @@ import pytest
 from absl import flags
 from absl.testing import flagsaver
 
+from tests.run import records
+from tf_simmim import run
 from tf_simmim.programs import command_line
 from tf_simmim.programs import earlier_run
 from tf_simmim.programs import pretrain
+from tf_simmim.programs import run_settings
 from tf_simmim.programs import split_rules
 from tf_simmim.programs.flags import data_flags
 
@@ -45,12 +48,12 @@ def test_a_new_run_writes_its_rules_down_and_goes_on_with_them(
 ):
     arguments = (images, f"--workdir={tmp_path / 'run'}")
     assert held_out(*arguments) == "val"
-    text = command_line.resolved_text()
-    assert "--split_rules=2\n" in text
+    settings = run_settings.current()
+    assert settings["split_rules"] == 2
     (tmp_path / "run").mkdir()
-    (tmp_path / "run/flags.txt").write_text(text)
+    run.write_record(tmp_path / "run", records.record(settings=settings))
     assert held_out(*arguments) == "val"
-    command_line.require_same_settings(text, FREE)
+    run_settings.require_same(settings, FREE)
 
 
 @pytest.mark.parametrize("given", [(), ("--split_rules=1",)])
@@ -67,13 +70,13 @@ def test_a_run_from_before_the_rules_keeps_those_of_then(
 
     assert held_out(*arguments) == "test"
     assert "began before --split_rules had numbers" in caplog.text
-    command_line.require_same_settings(file.read_text(), FREE)
+    run_settings.require_same(run.read_settings(file.parent), FREE)
     assert "split_rules" not in command_line.resolved_text()
 
     # Others are other images, which is refused like any other setting.
     assert held_out(*arguments, "--split_rules=2") == "val"
     with pytest.raises(ValueError, match="Received: --split_rules=2"):
-        command_line.require_same_settings(file.read_text(), FREE)
+        run_settings.require_same(run.read_settings(file.parent), FREE)
 
 
 @pytest.mark.parametrize(

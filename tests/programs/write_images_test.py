@@ -8,7 +8,6 @@ from absl.testing import flagsaver
 from PIL import Image
 
 from tf_simmim import data
-from tf_simmim.programs import command_line
 from tf_simmim.programs import write_images
 
 FLAGS = flags.FLAGS
@@ -81,7 +80,7 @@ def folder_of_greys(path, values):
 def of_run(run, *arguments):
     """Returns the command line with what the run says of its images."""
     argv = ["program", f"--run={run}", *arguments]
-    return command_line.with_data_flags(argv)[1:]
+    return write_images.with_images_of_run(argv)[1:]
 
 
 def test_held_out_images_of_a_run_come_from_all_over_them(tmp_path, capsys):

@@ -16,7 +16,9 @@ import sys
 import pytest
 
 from tests.integration import programs
+from tests.run import records
 from tests.security import hostile
+from tf_simmim.run import record_file
 
 _FLAGS = {
     "evaluate.py": (),
@@ -295,9 +297,31 @@ def test_pretraining_never_reads_the_model_that_a_folder_brings(
 @pytest.mark.slow
 def test_evaluation_takes_no_other_flags_from_a_stranger(tmp_path, marker):
     """One of absl's own flags writes a file."""
-    line = f"--profile_file={marker}"
-    (tmp_path / "flags.txt").write_text(f"--run_with_profiling\n{line}\n")
+    settings = {"run_with_profiling": True, "profile_file": str(marker)}
+    record_file.write_record(tmp_path, records.record(settings=settings))
     result = programs.run("evaluate.py", f"--workdir={tmp_path}")
     assert result.returncode == 1
-    assert "must hold flags of a run only" in result.stderr
-    assert len(result.stderr.strip().splitlines()) == 1
+    assert "--dataset" in result.stderr  # as if nothing had been set
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"schema": 10**6},
+        {"settings": {"seed": {"a": 1}}},
+        {"input": None},
+        {"model": {"kind": "simmim", "config": "[" * 100_000}},
+    ],
+)
+def test_a_strange_record_ends_programs_with_one_sentence(change, tmp_path):
+    document = {**records.record().as_json(), **change}
+    (tmp_path / "run.json").write_text(json.dumps(document))
+    for arguments in (
+        ("evaluate.py", f"--workdir={tmp_path}"),
+        ("write_images.py", f"--run={tmp_path}"),
+    ):
+        result = programs.run(*arguments)
+        assert result.returncode == 1
+        (line,) = result.stderr.strip().splitlines()
+        assert line.startswith(f"Error: {tmp_path}/run.json must be a run.json")
+        assert len(line) < 600

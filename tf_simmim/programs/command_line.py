@@ -21,8 +21,6 @@ _FOLDERS = (_EXPERIMENTS, _EXPERIMENTS / "flags")
 # Flags that flags.txt of runs of version 0.1.0 may set for programs that never
 # had a use for them.
 RETIRED = ("evaluate_every", "evaluate_blocks")
-# What flags.txt of every run that fine-tunes has, and no other.
-_OF_FINE_TUNING = "--pretrained="
 _FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # TensorFlow adds which of its operations it was.
 _OPERATION = re.compile(r"^\{\{.*?\}\}\s*|\s*\[(\[\{\{|Op:).*")
@@ -212,95 +210,6 @@ def _find(name):
     )
 
 
-def with_run_flags(argv: list[str]) -> list[str]:
-    """Returns `argv` with the flags of the run in --workdir put first.
-
-    A program that looks at a run of pretrain.py so sees the settings of that
-    run; flags that are given override them.
-
-    Args:
-        argv: list of str. A command line, program name first.
-
-    Raises:
-        SystemExit: --workdir is not given, or is not the folder of a run, or
-            is that of a run of another program, or its flags.txt sets what is
-            no flag of a run.
-    """
-    if any(argument.startswith(("--help", "-help")) for argument in argv):
-        return argv
-    flags_file = _flags_file_of(argv, "workdir")
-    if flags_file is None:
-        sys.exit("Name the folder of a run: --workdir=runs/demo")
-    _require_run_flags(flags_file)
-    return [argv[0], f"--flagfile={flags_file}", *argv[1:]]
-
-
-def with_data_flags(argv: list[str]) -> list[str]:
-    """Returns `argv` with what the run in --run says of its images put first.
-
-    Of any run, and of its flags those of data_flags.py alone. Flags that are
-    given override them.
-
-    Args:
-        argv: list of str. A command line, program name first.
-
-    Raises:
-        SystemExit: --run is given, and not the folder of a run.
-    """
-    flags_file = _flags_file_of(argv, "run")
-    if flags_file is None:
-        return argv
-    known = flags.FLAGS.flags_by_module_dict()[f"{_FLAGS}.data_flags"]
-    names = {flag.name for flag in known}
-    text = flags_file.read_text(encoding="utf-8", errors="replace")
-    lines = [
-        line
-        for line in text.splitlines()
-        if line.removeprefix("--").partition("=")[0] in names
-    ]
-    return [argv[0], *lines, *argv[1:]]
-
-
-def _flags_file_of(argv, flag):
-    """Returns flags.txt of the run that a flag names, None without the flag."""
-    runs = []
-    for i, argument in enumerate(argv):
-        name, separator, value = argument.partition("=")
-        if name in (f"--{flag}", f"-{flag}"):
-            runs.append(value if separator else "".join(argv[i + 1 : i + 2]))
-    if not runs:
-        return None
-    flags_file = pathlib.Path(runs[-1]) / "flags.txt"
-    if not flags_file.is_file():
-        sys.exit(
-            f"--{flag} must be the folder of a run: there is no {flags_file}."
-        )
-    return flags_file
-
-
-def _require_run_flags(flags_file):
-    # The folder may be a stranger's. absl itself has flags that read other
-    # files (--flagfile) and that write them (--profile_file).
-    names = {flag.name for flag in own_flags()}
-    names |= {f"no{name}" for name in names}
-    try:
-        lines = flags_file.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError:
-        sys.exit(f"{flags_file} must be text, as a run has written it.")
-    for line in lines:
-        name = line.removeprefix("--").partition("=")[0]
-        if not line.startswith("--") or name not in names:
-            if any(other.startswith(_OF_FINE_TUNING) for other in lines):
-                sys.exit(
-                    "--workdir must be the folder of a run of pretrain.py. "
-                    f"Received: {flags_file.parent}, a run that fine-tunes."
-                )
-            sys.exit(
-                f"{flags_file} must hold flags of a run only, each "
-                f"--name=value. Received: {line!r}."
-            )
-
-
 def with_retired_flags(argv: list[str]) -> list[str]:
     """Returns `argv`, so that flags that have gone (`RETIRED`) are no error.
 
@@ -390,41 +299,3 @@ def resolved_text() -> str:
     """Returns the value of every flag, in the form of a flagfile."""
     lines = [flag.serialize() for flag in own_flags() if flag.value is not None]
     return "\n".join(lines) + "\n"
-
-
-def require_same_settings(before: str, free: set[str]) -> None:
-    """Refuses to continue a run with settings that it did not begin with.
-
-    Args:
-        before: the run's flags, as of `resolved_text`.
-        free: names of flags that may change: where, how long, how often.
-
-    Raises:
-        ValueError: other flags differ; the message lists them.
-    """
-    before = set(before.splitlines())
-    now = set(resolved_text().splitlines())
-
-    def names(lines):
-        words = (line.lstrip("-").partition("=")[0] for line in lines)
-        return {word.removeprefix("no") for word in words}
-
-    # The run may be older than a flag: then its default is how it began.
-    newer = {
-        flag.serialize()
-        for flag in own_flags()
-        if flag.value is not None and flag.value == flag.default
-    }
-    now -= {line for line in newer if not names([line]) & names(before)}
-    changed = {
-        line
-        for line in before ^ now
-        if not names([line]) & {name.removeprefix("no") for name in free}
-    }
-    if changed:
-        raise ValueError(
-            "A run continues with the settings that it began with; for others, "
-            "name another --workdir. Then: "
-            f"{' '.join(sorted(before & changed)) or '(default)'}. "
-            f"Received: {' '.join(sorted(now & changed)) or '(default)'}."
-        )

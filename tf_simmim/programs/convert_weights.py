@@ -19,9 +19,10 @@ import tensorflow as tf
 from absl import flags
 
 from tf_simmim import convert
+from tf_simmim import run
 from tf_simmim import training
+from tf_simmim.models import registry
 from tf_simmim.programs import command_line
-from tf_simmim.programs import model_description
 from tf_simmim.programs.flags import backbone_flags
 from tf_simmim.programs.flags import data_flags
 
@@ -100,7 +101,7 @@ def require_no_other_flags():
     if given:
         raise ValueError(
             "These flags are for training, and change nothing here. Received: "
-            f"{', '.join(given)}."
+            f"{', '.join(sorted(given))}."
         )
 
 
@@ -134,14 +135,28 @@ def import_weights(source, target):
             "other_entries": file.others,
         }
     }
-    if not _KEEP_HEAD.value:
-        documents["flags.txt"] = model_description.flags_text(model)
-    training.write_model_folder(target, model, documents)
+    training.write_model_folder(target, model, documents, record_of(model))
     print(report.text())
     for name, what in file.others.items():
         print(f"Not weights: {name} ({what})")
     size = "x".join(map(str, model.backbone.image_size))
     print(f"A {type(model).__name__} for {size} px: {target}")
+
+
+def record_of(model):
+    """Returns the `run.RunRecord` of a model that was trained elsewhere."""
+    backbone = model.backbone
+    return run.RunRecord(
+        kind="converted weights",
+        model=run.ModelRecord.of(model),
+        input=run.InputRecord(
+            image_size=backbone.image_size,
+            channels=backbone.channels,
+            crop={"name": registry.kind_of(model).crop},
+        ),
+        settings={"channels": backbone.channels},
+        versions=training.describe_environment()["packages"],
+    )
 
 
 def given_facts():

@@ -27,6 +27,7 @@ from tf_simmim.programs.flags import detect_flags
 class Detection(dense_task.DenseTask):
     """Learns to find objects, and to tell their classes."""
 
+    run_kind = "detection"
     flag_groups = (*dense_task.DenseTask.flag_groups, detect_flags)
     flag_defaults = {
         **dense_task.DenseTask.flag_defaults,

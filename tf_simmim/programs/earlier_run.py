@@ -1,13 +1,14 @@
 """What a run finds of itself in its folder: locked, compared, and restored."""
 
 import math
-import re
 
 from absl import flags
 from absl import logging
 
+from tf_simmim import run as run_files
 from tf_simmim import training
 from tf_simmim.programs import command_line
+from tf_simmim.programs import run_settings
 from tf_simmim.programs.flags import run_flags
 from tf_simmim.programs.flags import strategy_flags
 
@@ -81,7 +82,7 @@ def restore_newest(context, free, checkpoint_of):
     with workers.sharing_errors():
         before = _settings_before(run, store)
         if before is not None:
-            command_line.require_same_settings(before, free=free)
+            run_settings.require_same(before, free)
     number = _trained_phase(context)
     checkpoint = checkpoint_of(number)
     manifest = store.restore(checkpoint)
@@ -134,7 +135,7 @@ def is_complete(context, step):
 
 
 def write_settings(context):
-    """Writes what the run is, last, when nothing can be refused any more."""
+    """Writes the settings, last, when nothing can be refused any more."""
     if context.workers.is_chief:
         context.directory.write_flags(command_line.resolved_text())
         context.directory.write_environment()
@@ -151,25 +152,15 @@ def write_settings(context):
 
 
 def _settings_before(run, store):
-    """Returns the flags that a run has had so far, as text; None if unknown.
+    """Returns the settings that a run has had so far; None if unknown.
 
     Its checkpoints know them, which nobody edits. Those of older versions do
-    not, and then flags.txt does.
+    not, and then the run's record does.
     """
-    before = store.newest_metadata().get("flags")
-    if before is None and run.flags_file.is_file():
-        before = _read_flags(run.flags_file)
-    return before
-
-
-def _read_flags(file):
-    try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise ValueError(
-            f"{file} must be text, as the run has written it. Received: {why}."
-        ) from error
+    before = run_files.settings_of_checkpoint(store.newest_metadata())
+    if before is None:
+        before = run_files.read_settings(run.path)
+    return before or None
 
 
 def _require_fresh(run):
@@ -181,11 +172,9 @@ def _require_fresh(run):
         ValueError: it has had a checkpoint, or rows of metrics.jsonl lie past
             the first.
     """
+    settings = run_files.read_settings(run.path) or {}
     every = run_flags.CHECKPOINT_EVERY_STEPS.value
-    if run.flags_file.is_file():
-        text = _read_flags(run.flags_file)
-        found = re.search(r"^--checkpoint_every_steps=(\d+)$", text, re.M)
-        every = int(found[1]) if found else every
+    every = settings.get("checkpoint_every_steps", every)
     run.metrics.set_damaged_aside()
     rows = run.metrics.rows(math.inf)
     what = None
@@ -230,20 +219,16 @@ def warn_of_other_rounding(before):
     """Warns when a run goes on with a flag that changes its last digits.
 
     Args:
-        before: str. The flags that it has had so far, as a flagfile.
+        before: dict. The settings that it has had so far.
     """
     for name in ROUNDING:
-        flag = flags.FLAGS[name]
-        found = re.search(rf"^--(no)?{name}(?:=(.*))?$", before, re.M)
-        value = flag.default
-        if found:
-            value = flag.parser.parse(found[2] or str(not found[1]))
-        if value != flag.value:
+        value, now = run_settings.value_before(before, name), flags.FLAGS[name]
+        if value != now.value:
             logging.warning(
                 "--%s was %s, is %s. Continuing, but not bit-exact.",
                 name,
                 value,
-                flag.value,
+                now.value,
             )
 
 

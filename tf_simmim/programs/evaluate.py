@@ -15,25 +15,32 @@ import pathlib
 import sys
 
 import tensorflow as tf
+from absl import flags
 
 from tf_simmim import atomic_file
 from tf_simmim import evaluation
+from tf_simmim import run as run_files
 from tf_simmim import training
 from tf_simmim import visualization
+from tf_simmim.models import registry
 from tf_simmim.programs import class_numbers
 from tf_simmim.programs import command_line
 from tf_simmim.programs import open_streams
 from tf_simmim.programs import pretrain
+from tf_simmim.programs import run_settings
+from tf_simmim.programs.flags import backbone_flags
 from tf_simmim.programs.flags import compute_flags
-from tf_simmim.programs.flags import curriculum_flags
 from tf_simmim.programs.flags import data_flags
 from tf_simmim.programs.flags import evaluation_flags
+from tf_simmim.programs.flags import masking_flags
 from tf_simmim.programs.flags import prediction_flags
 from tf_simmim.programs.flags import run_flags
 from tf_simmim.training import callbacks
 
-# What a run's flags.txt sets, and how to judge it.
+# What a run's settings are, and how to judge it.
 _FLAG_GROUPS = (*pretrain.Pretraining.flag_groups, evaluation_flags)
+# Of these, what the run's model says of itself.
+_OF_MODELS = (backbone_flags, masking_flags, prediction_flags)
 # Images that reconstructions are compared with simple guesses on: one of these
 # solves an equation for each image.
 _SAMPLE_SIZE = 512
@@ -51,6 +58,8 @@ def main(argv):
 
 
 def _evaluate(streams):
+    run = run_flags.run_directory()
+    _require_pretraining(run)
     seed = run_flags.SEED.value
     tf.keras.utils.set_random_seed(seed)
     compute_flags.set_precision()
@@ -70,19 +79,17 @@ def _evaluate(streams):
         "or name others (--validation_dataset=, --validation_split=)",
     )
     names = train_source.class_names
-    run = run_flags.run_directory()
     store = training.CheckpointStore(run.checkpoints)
     if store.latest() is None:
         training.refuse_before_first_checkpoint(run)
     manifest = store.newest_valid()
-    phase = curriculum_flags.phase_to_evaluate(manifest)
-    model = curriculum_flags.create_simmim(phase, train_source.channels, seed)
+    model = _create_model(run, manifest, seed)
     blocks = evaluation_flags.blocks(model.backbone)
     images, test = evaluation_flags.open_data(
         train_source,
         test_source,
         random_mask=model.random_mask,
-        image_size=phase.image_size,
+        image_size=model.backbone.image_size,
         folder=run.path / "features",
         streams=streams,
     )
@@ -121,7 +128,7 @@ def _evaluate(streams):
         "reconstruction": quality,
     }
     loss_text = f"Held-out reconstruction loss: {loss:.3f}"
-    if prediction_flags.loss_is_in_pixels():
+    if (model.target, model.reconstruction_loss) == ("pixels", "l1"):
         level = callbacks.single_colour_loss(
             next(iter(sample.batch(_SAMPLE_SIZE)))
         )
@@ -148,6 +155,54 @@ def _evaluate(streams):
         f"{evaluation.format_quality(quality)}\n\nPicture:         {picture}"
     )
     _print_closing(run)
+
+
+def _require_pretraining(run):
+    """Refuses a run whose model reconstructs nothing."""
+    record = run_files.read_record(run.path)
+    if "reconstruct" not in registry.find(record.model.kind).signatures:
+        raise ValueError(
+            "--workdir must be the folder of a run of pretrain.py. "
+            f"Received: {run.path}, a run of {record.kind}."
+        )
+
+
+def _create_model(run, manifest, seed):
+    """Returns the model of a checkpoint, with fresh weights.
+
+    As the run has it, but for flags of masks and predictions that are given,
+    and --image_size.
+
+    Raises:
+        ValueError: flags of its network are given.
+    """
+    given = {
+        group: {
+            flag.name: flag.value
+            for flag in flags.FLAGS.get_flags_for_module(group.__name__)
+            if flag.present
+        }
+        for group in _OF_MODELS
+    }
+    if given[backbone_flags]:
+        names = ", ".join(f"--{name}" for name in given[backbone_flags])
+        raise ValueError(
+            f"The network is that of --workdir. Received: {names}, which would "
+            "make it another."
+        )
+    size = {}
+    if flags.FLAGS["image_size"].present:
+        size = {"image_size": list(data_flags.image_size())}
+    return training.create_model(
+        run,
+        manifest,
+        changes={
+            **given[masking_flags],
+            **given[prediction_flags],
+            "seed": seed,
+        },
+        backbone_changes=size,
+    )
 
 
 def _print_closing(run):
@@ -178,6 +233,19 @@ def launch(argv):
     Args:
         argv: list of str. The command line, program name first.
     """
-    command_line.run(
-        main, command_line.with_run_flags(argv), flag_groups=_FLAG_GROUPS
-    )
+    if not any(word.startswith(("--help", "-help")) for word in argv):
+        if run_settings.folder_of(argv, "workdir") is None:
+            sys.exit("Name the folder of a run: --workdir=runs/demo")
+        argv = run_settings.with_settings(argv, "workdir", _settings())
+    command_line.run(main, argv, flag_groups=_FLAG_GROUPS)
+
+
+def _settings():
+    """Returns the names of settings that a run brings with it."""
+    of_models = {
+        flag.name
+        for group in _OF_MODELS
+        for flag in flags.FLAGS.get_flags_for_module(group.__name__)
+    }
+    names = {flag.name for flag in command_line.own_flags()}
+    return names - of_models - {"image_size"}

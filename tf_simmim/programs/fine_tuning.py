@@ -12,6 +12,7 @@ class FineTuning(task.Task):
     networks.
     """
 
+    uses_labels = True
     flag_groups = (*task.Task.flag_groups, backbone_flags, finetune_flags)
     flag_defaults = {
         "name": "finetune",

@@ -32,6 +32,7 @@ from tf_simmim.programs.flags import run_flags
 class Classification(fine_tuning.FineTuning):
     """Learns to tell the class of an image."""
 
+    run_kind = "fine-tuning"
     flag_groups = (*fine_tuning.FineTuning.flag_groups, classification_flags)
     demo = "digits_finetune.flags"
     results = ("evaluation.json", "confusion_matrix.png")
@@ -92,11 +93,15 @@ class Classification(fine_tuning.FineTuning):
         )
 
     def evaluation_stream(self, context, phase, model):
-        crop = data.EvaluationCrop(
-            data_flags.image_size(), classification_flags.CROP_FRACTION.value
-        )
         return data_flags.evaluation_stream(
-            context.held_out, seed=context.seed, crop=crop
+            context.held_out,
+            seed=context.seed,
+            crop=self.evaluation_crop(data_flags.image_size()),
+        )
+
+    def evaluation_crop(self, image_size):
+        return data.EvaluationCrop(
+            image_size, classification_flags.CROP_FRACTION.value
         )
 
     def finish(self, context, stage):

@@ -30,6 +30,7 @@ _ALARM_SAMPLE_SIZE = 256
 class Pretraining(task.Task):
     """Learns to predict hidden patches, in phases where there is a schedule."""
 
+    run_kind = "pretraining"
     flag_groups = (
         *task.Task.flag_groups,
         backbone_flags,

@@ -5,7 +5,9 @@ import math
 import tensorflow as tf
 
 from tf_simmim import data
+from tf_simmim import run
 from tf_simmim.programs import command_line
+from tf_simmim.programs import run_settings
 from tf_simmim.programs.flags import data_flags
 from tf_simmim.programs.flags import optimization_flags
 from tf_simmim.programs.flags import run_flags
@@ -69,8 +71,8 @@ def create(task, context, stage):
                 "global_batch_size": context.batch_size,
                 "images": context.source.digest(),
                 "num_replicas": context.strategy.num_replicas_in_sync,
-                "model": stage.model.get_config(),
-                "flags": command_line.resolved_text(),
+                "model": run.ModelRecord.of(stage.model).as_json(),
+                "settings": run_settings.current(),
                 **task.checkpoint_metadata(context, stage.number),
             },
             metrics_log=metrics_log,

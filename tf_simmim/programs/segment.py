@@ -25,6 +25,7 @@ from tf_simmim.programs.flags import segment_flags
 class Segmentation(dense_task.DenseTask):
     """Learns to tell the class of every pixel."""
 
+    run_kind = "segmentation"
     flag_groups = (*dense_task.DenseTask.flag_groups, segment_flags)
     flag_defaults = {**dense_task.DenseTask.flag_defaults, "name": "segment"}
     kind = "segmentation"

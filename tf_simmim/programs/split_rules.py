@@ -1,15 +1,12 @@
 """By which rules a run holds images out: those that it began with."""
 
-import contextlib
-import json
 import os
 import pathlib
-import re
 
 from absl import flags
 from absl import logging
 
-from tf_simmim import atomic_file
+from tf_simmim import run
 
 # Sources whose rules have changed.
 _SCHEMES = ("folder", "segmentation", "coco")
@@ -17,30 +14,30 @@ _NEWEST = 2
 
 
 def choose(flag, dataset):
-    """Sets --split_rules, so that a new run's flags.txt has it.
+    """Sets --split_rules, so that a new run's record has it.
 
     A run that began before there was such a flag goes on without, also where
-    its flags.txt was removed; and so do programs that look at one (--run).
+    that file was removed; and so do programs that look at one (--run).
 
     Args:
         flag: the flag.
         dataset: str. What images are opened of.
     """
-    run = _run()
-    before = None if run is None else _settings_of(run)
+    folder = _run()
+    before = None if folder is None else run.read_settings(folder)
     if before is None:
         flag.value = flag.value or _NEWEST
         return
-    found = re.search(rf"(?m)^--{flag.name}=([12])$", before)
-    if found or flag.value == _NEWEST:
-        flag.value = flag.value or int(found[1])
+    rules = before.get(flag.name)
+    if rules in (1, _NEWEST) or flag.value == _NEWEST:
+        flag.value = flag.value or rules
         return
-    flag.value = None  # As in its flags.txt; it means 1.
+    flag.value = None  # As in its settings; it means 1.
     if dataset.partition(":")[0] in _SCHEMES:
         logging.warning(
             "%s began before --%s had numbers, so images are held out as then "
             "(docs/own_data.md).",
-            run,
+            folder,
             flag.name,
         )
 
@@ -53,16 +50,3 @@ def _run():
     if "run" in flags.FLAGS and flags.FLAGS.run:
         return pathlib.Path(flags.FLAGS.run)
     return None
-
-
-def _settings_of(run):
-    """Returns the flags of a run as text, None of one that has not begun."""
-    file = run / "flags.txt"
-    if file.is_file():
-        return file.read_text(encoding="utf-8", errors="replace")
-    manifests = sorted(run.glob("checkpoints/step-*/manifest.json"))
-    for manifest in reversed(manifests):
-        with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
-            told = json.loads(atomic_file.read_bytes(manifest))
-            return str(told["metadata"]["flags"])
-    return "" if manifests else None

@@ -3,6 +3,7 @@
 import dataclasses
 import types
 
+from tf_simmim import data
 from tf_simmim.programs.flags import compute_flags
 from tf_simmim.programs.flags import data_flags
 from tf_simmim.programs.flags import optimization_flags
@@ -30,6 +31,8 @@ class Task:
     when it is told to.
 
     Attributes:
+        run_kind: str. What run.json calls it.
+        uses_labels: bool. Whether it learns from labels.
         flag_groups: tuple of modules. Each defines a group of flags; together
             they are those that the program takes, and the settings of a run.
         flag_defaults: dict {name of a flag: its default in this program}.
@@ -37,6 +40,8 @@ class Task:
         results: tuple of str. Files that `finish` leaves in the run's folder.
     """
 
+    run_kind: str = "training"
+    uses_labels: bool = False
     flag_groups: tuple[types.ModuleType, ...] = (
         compute_flags,
         data_flags,
@@ -111,6 +116,14 @@ class Task:
             model: from `create_model`.
         """
         raise NotImplementedError
+
+    def evaluation_crop(self, image_size):
+        """Returns what held-out images go through, as of `run.InputRecord`.
+
+        Args:
+            image_size: (height, width), px.
+        """
+        return data.ResizeAndCentreCrop(image_size)
 
     def batch_mix(self, context):
         """Returns what is done to batches, as of `data.distributed_batches`.

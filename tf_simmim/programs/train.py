@@ -17,6 +17,7 @@ from tf_simmim.programs import earlier_run
 from tf_simmim.programs import fitting
 from tf_simmim.programs import open_streams
 from tf_simmim.programs import run_callbacks
+from tf_simmim.programs import run_settings
 from tf_simmim.programs.flags import compute_flags
 from tf_simmim.programs.flags import data_flags
 from tf_simmim.programs.flags import optimization_flags
@@ -179,6 +180,9 @@ def _create_fits(task, context, checkpoint, number, step):
             callbacks = run_callbacks.create(task, context, stage)
         if context.workers.is_chief:
             context.directory.write_model(stage.model)
+            context.directory.write_record(
+                run_settings.record_of(task, context, stage.model)
+            )
         if len(context.phases) > 1:
             logging.info(
                 "Phase %d of %d: %s.",

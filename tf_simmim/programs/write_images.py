@@ -24,6 +24,7 @@ from PIL import Image
 from tf_simmim import visualization
 from tf_simmim.programs import command_line
 from tf_simmim.programs import image_files
+from tf_simmim.programs import run_settings
 from tf_simmim.programs.flags import data_flags
 from tf_simmim.programs.flags import trained_run_flags
 
@@ -130,6 +131,19 @@ def launch(argv):
     """
     command_line.run(
         main,
-        command_line.with_data_flags(argv),
+        with_images_of_run(argv),
         flag_groups=(trained_run_flags,),
     )
+
+
+def with_images_of_run(argv):
+    """Returns `argv` with what the run in --run says of its images put first.
+
+    Args:
+        argv: list of str. The command line, program name first.
+    """
+    names = {
+        flag.name
+        for flag in flags.FLAGS.get_flags_for_module(data_flags.__name__)
+    }
+    return run_settings.with_settings(argv, "run", names)

@@ -16,6 +16,7 @@ from tf_simmim.training.errors import CheckpointWriteError
 from tf_simmim.training.errors import NonFiniteStepsError
 from tf_simmim.training.errors import NoValidCheckpointError
 from tf_simmim.training.model_folder import write_model_folder
+from tf_simmim.training.pretrained import create_model
 from tf_simmim.training.pretrained import load_pretrained
 from tf_simmim.training.pretrained import refuse_before_first_checkpoint
 from tf_simmim.training.shared_checkpoints import SharedCheckpointStore
@@ -37,6 +38,7 @@ __all__ = [
     "SurvivingStream",
     "Workers",
     "callbacks",
+    "create_model",
     "create_phases",
     "create_strategy",
     "describe_environment",

@@ -44,10 +44,17 @@ def read_model(file, checkpoint_bytes: int) -> tf.keras.Model:
             cannot be built or that has no place in the checkpoint.
     """
     file = Path(file)
-    return build_model(_read_json(file), file, checkpoint_bytes)
+    return build_model(read_json(file), file, checkpoint_bytes)
 
 
-def build_model(document, file, checkpoint_bytes: int) -> tf.keras.Model:
+def build_model(
+    document,
+    file,
+    checkpoint_bytes: int,
+    *,
+    changes=None,
+    backbone_changes=None,
+) -> tf.keras.Model:
     """Builds the model that a file describes, with fresh weights.
 
     Args:
@@ -56,6 +63,9 @@ def build_model(document, file, checkpoint_bytes: int) -> tf.keras.Model:
             0.1.0.
         file: path of the file that it was in, for errors.
         checkpoint_bytes: int, as of `read_model`.
+        changes: {name: value} of the model's arguments that are to be others
+            than the file says, or None.
+        backbone_changes: the same of its backbone's.
 
     Returns:
         A model of a kind in `models.registry`, not compiled.
@@ -69,7 +79,7 @@ def build_model(document, file, checkpoint_bytes: int) -> tf.keras.Model:
         kind = registry.find(record.kind)
         config = dict(record.config)
         backbone = config.pop("backbone")
-        name, options = backbone["registered_name"], backbone["config"]
+        name, options = backbone["registered_name"], dict(backbone["config"])
     except (KeyError, TypeError) as error:
         raise _refusal(file, "it describes no backbone") from error
     except ValueError as error:
@@ -79,6 +89,8 @@ def build_model(document, file, checkpoint_bytes: int) -> tf.keras.Model:
         raise _refusal(
             file, f"the backbone must be one of {sorted(known)}, not {name!r}"
         )
+    config |= changes or {}
+    options |= backbone_changes or {}
     _require_plain(file, options, known[name])
     _require_plain(file, config, kind.model)
     try:
@@ -102,7 +114,12 @@ def _backbone_classes():
     }
 
 
-def _read_json(file):
+def read_json(file):
+    """Returns what a file of JSON holds, of a reasonable size.
+
+    Raises:
+        ValueError: it is no such file.
+    """
     try:
         content = atomic_file.read_bytes(file, _MAX_BYTES + 1)
         if len(content) > _MAX_BYTES:

@@ -58,23 +58,45 @@ def load_pretrained(path) -> tf.keras.Model:
             f"are not loaded. Received: {path}."
         )
     run = directory.RunDirectory(path, create=False)
-    num_bytes = _largest_checkpoint(run.checkpoints)
     store = checkpoints.CheckpointStore(run.checkpoints)
     if store.latest() is None:
         refuse_before_first_checkpoint(run)
     manifest = store.newest_valid()
-    metadata = manifest.get("metadata")
-    if isinstance(metadata, dict) and "model" in metadata:
-        folder = run.checkpoints / checkpoint_folders.name(manifest["step"])
-        model = model_file.build_model(
-            metadata["model"], folder / "manifest.json", num_bytes
-        )
-    else:
-        model = model_file.read_model(run.model_file, num_bytes)
+    model = create_model(run, manifest)
     checkpoint = tf.train.Checkpoint(model=model)
     store.restore(checkpoint, set_aside=False, manifest=manifest)
     store.restore_averages(model.trainable_variables, manifest)
     return model
+
+
+def create_model(
+    run, manifest, *, changes=None, backbone_changes=None
+) -> tf.keras.Model:
+    """Returns the model that a checkpoint is of, with fresh weights.
+
+    Args:
+        run: `RunDirectory`.
+        manifest: dict, of one of its checkpoints.
+        changes: {name: value} of the model's arguments that are to be others,
+            or None.
+        backbone_changes: the same of its backbone's.
+
+    Raises:
+        ValueError: as `load_pretrained`.
+    """
+    file, document = run.model_file, manifest["metadata"].get("model")
+    if document is None:
+        document = model_file.read_json(file)
+    else:
+        folder = run.checkpoints / checkpoint_folders.name(manifest["step"])
+        file = folder / "manifest.json"
+    return model_file.build_model(
+        document,
+        file,
+        _largest_checkpoint(run.checkpoints),
+        changes=changes,
+        backbone_changes=backbone_changes,
+    )
 
 
 def refuse_before_first_checkpoint(run):

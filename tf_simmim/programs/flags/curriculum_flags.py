@@ -5,7 +5,6 @@ epoch on, until the next one's.
 """
 
 import dataclasses
-import math
 import re
 
 from absl import flags
@@ -173,31 +172,3 @@ def require_possible(phases, channels, seed) -> None:
 def describe(phases, number) -> dict:
     """Returns what the manifest of a checkpoint says of its phase."""
     return {"number": number, **dataclasses.asdict(phases[number])}
-
-
-def phase_to_evaluate(manifest) -> training.Phase:
-    """Returns the phase of a checkpoint, as its manifest or the flags say.
-
-    Raises:
-        ValueError: there are schedules, and the manifest names no phase.
-    """
-    constant = constant_phase()
-    if not has_schedules():
-        return constant
-    try:
-        found = manifest["metadata"]["phase"]
-        height, width = found["image_size"]
-        ratio = float(found["mask_ratio"])
-        if not math.isfinite(ratio):
-            raise ValueError(ratio)
-        return dataclasses.replace(
-            constant,
-            image_size=(int(height), int(width)),
-            mask_ratio=ratio,
-            mask_patch_size=int(found["mask_patch_size"]),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            "The checkpoint of a run with schedules must say what phase it is "
-            f"of. Received: {error!r}."
-        ) from error

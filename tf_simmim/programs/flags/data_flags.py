@@ -188,10 +188,9 @@ def open_source(**options) -> data.Source:
     """
     flags.FLAGS[_DATA_MANIFEST.name].value = _DATA_MANIFEST.value or None
     split_rules.choose(flags.FLAGS[_SPLIT_RULES.name], _DATASET.value)
-    shares = _VALIDATION_SPLIT.value != "" and not _VALIDATION_DATASET.value
     source = data.open_source(
         _DATASET.value,
-        _SPLIT.value or ("train" if shares else "all"),
+        split_names()["training"],
         data_dir=_DATA_DIR.value,
         channels=_CHANNELS.value,
         max_pixels=_MAX_PIXELS.value,
@@ -215,13 +214,12 @@ def open_validation_source(**options) -> data.Source | None:
     if _VALIDATION_SPLIT.value == "":
         return None
     split_rules.choose(flags.FLAGS[_SPLIT_RULES.name], "")
-    spec, split, manifest = _VALIDATION_DATASET.value, "all", None
+    spec, manifest = _VALIDATION_DATASET.value, None
     if not spec:
-        spec, split = _DATASET.value, "validation"
-        manifest = _DATA_MANIFEST.value
+        spec, manifest = _DATASET.value, _DATA_MANIFEST.value
     return data.open_source(
         spec,
-        _VALIDATION_SPLIT.value or split,
+        split_names()["held_out"],
         data_dir=_DATA_DIR.value,
         channels=_CHANNELS.value,
         max_pixels=_MAX_PIXELS.value,
@@ -229,6 +227,17 @@ def open_validation_source(**options) -> data.Source | None:
         split_rules=_SPLIT_RULES.value or 1,
         **options,
     )
+
+
+def split_names() -> dict[str, str]:
+    """Returns the names of the splits in use, as `run.DataRecord` has them."""
+    others = bool(_VALIDATION_DATASET.value)
+    shares = _VALIDATION_SPLIT.value != "" and not others
+    names = {"training": _SPLIT.value or ("train" if shares else "all")}
+    if _VALIDATION_SPLIT.value != "":
+        default = "all" if others else "validation"
+        names["held_out"] = _VALIDATION_SPLIT.value or default
+    return names
 
 
 def refuse_shared_images() -> None:

@@ -1,16 +1,17 @@
 """Flags of all that fine-tunes: the weights it begins with, the optimizer."""
 
 import math
-import re
 from pathlib import Path
 
 from absl import flags
 from absl import logging
 
 from tf_simmim import convert
+from tf_simmim import run
 from tf_simmim import training
 from tf_simmim.programs.flags import backbone_flags
 from tf_simmim.programs.flags import run_flags
+from tf_simmim.run import settings
 
 _PRETRAINED = flags.DEFINE_string(
     "pretrained",
@@ -84,11 +85,17 @@ def transfer(pretrained, backbone):
     try:
         report = convert.transfer_weights(pretrained, backbone)
     except ValueError as error:
-        flags_file = Path(path) / "flags.txt"
-        theirs = _lines_of(flags_file, backbone_flags.ARCHITECTURE_NAMES)
+        told = run.read_settings(path) or {}
+        if "backbone" not in told:
+            told = pretrained.get_config()
+        theirs = [
+            f"--{name}={settings.as_text(told[name])}"
+            for name in backbone_flags.ARCHITECTURE_NAMES
+            if name in told
+        ]
         raise ValueError(
             "The flags must describe the network of --pretrained, which has "
-            f"{' '.join(theirs) or 'no flags.txt'}. {error}"
+            f"{' '.join(theirs)}. {error}"
         ) from error
     logging.info("From %s: %s", path, report.summary())
 
@@ -97,32 +104,23 @@ def take_statistics():
     """Sets mean and deviation, unless given, to those of --pretrained.
 
     Or to those of the run that goes on, since --pretrained may have gone.
+
+    Raises:
+        ValueError: as `run.read_record`.
     """
-    flags_file = run_flags.run_path() / "flags.txt"
-    if not flags_file.is_file():
-        flags_file = Path(_PRETRAINED.value) / "flags.txt"
     if not _PRETRAINED.value or any(
         flags.FLAGS[name].value is not None for name in _STATISTICS
     ):
         return
-    for line in _lines_of(flags_file, _STATISTICS):
-        name, _, value = line.removeprefix("--").partition("=")
-        try:
-            setattr(flags.FLAGS, name, value.split(","))
-        except flags.IllegalFlagValueError as error:
-            raise ValueError(
-                f"{flags_file} must hold flags as a run has written them. "
-                f"Received: {line!r}."
-            ) from error
-
-
-def _lines_of(flags_file, names):
-    """Returns the lines of a run's flags.txt that set certain flags."""
-    if not flags_file.is_file():
-        return []
-    text = flags_file.read_text(encoding="utf-8", errors="replace")
-    names = "|".join(names)
-    return [line[0] for line in re.finditer(rf"(?m)^--({names})=.*$", text)]
+    for folder in (run_flags.run_path(), _PRETRAINED.value):
+        if run.read_settings(folder) is not None:
+            told = run.read_record(folder).input
+            for name, values in zip(
+                _STATISTICS, (told.mean, told.std), strict=True
+            ):
+                if values is not None:
+                    flags.FLAGS[name].value = [str(value) for value in values]
+            return
 
 
 def optimizer_options() -> dict:
