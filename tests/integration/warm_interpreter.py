@@ -166,7 +166,10 @@ def _become(request):
 
 
 if __name__ == "__main__":
-    import tf_simmim  # noqa: F401  (what every program imports)
+    # What every program imports, and those of digits once they run.
+    from sklearn import datasets  # noqa: F401
+
+    import tf_simmim  # noqa: F401
 
     gc.freeze()  # The collector would write to pages that forks share.
     if (forked := _request_of_fork()) is not None:
