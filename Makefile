@@ -115,11 +115,9 @@ serve: environment  ## Serve a run's network, and print a curl command
 	  --rest_api_port=$(SERVE_PORT) $(SHOW_SAMPLES) $(SERVE_FLAGS))
 
 # Two processes, each with the tests of whole files: most tests wait for
-# Python, not for TensorFlow's threads. Where one takes a minute, its stacks say
-# what it waits for.
+# Python, not for TensorFlow's threads.
 test: environment  ## Run the tests that take seconds
-	$(VENV_PYTHON) -m pytest -m "not slow" -n 2 --dist loadfile \
-	  -o faulthandler_timeout=60
+	$(VENV_PYTHON) -m pytest -m "not slow" -n 2 --dist loadfile
 
 lint: environment  ## Check style and formatting
 	$(VENV_PYTHON) -m ruff check .

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-gc.disable()  # See `pytest_runtest_protocol`.
+gc.disable()  # Until all tests are collected.
 # The process of pytest-xdist that only hands tests out does without.
 if "PYTEST_XDIST_WORKER" in os.environ or "-n" not in sys.argv:
     importlib.import_module("tf_simmim")  # Before TensorFlow, to set it up.
@@ -84,9 +84,6 @@ SLOW = {
 # Only where pytest-xdist keeps the order.
 LONGEST = ("tour_test.py", "kill_test.py")
 
-# So many, made and not yet freed, are looked through between two tests.
-MANY_OBJECTS = 500_000
-
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
@@ -107,24 +104,10 @@ def pytest_collection_finish():
     """Spares the garbage collector what lives to the end.
 
     TensorFlow's modules and the collected tests are hundreds of thousands of
-    objects.
+    objects, and tracing makes enough new ones to have them all looked through
+    again and again: 6 % of the time of the conformance tests.
     """
     gc.collect()
     gc.freeze()
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item, nextitem):
-    """Collects garbage between tests alone, and at the end of each file.
-
-    A collection in the midst of a test, at a random place, frees graphs and
-    datasets of the tests before, and the test is blamed for it. What is left
-    at the end of a file lives to the end.
-    """
-    result = yield
-    is_last = nextitem is None or nextitem.path != item.path
-    if is_last or gc.get_count()[0] > MANY_OBJECTS:
-        gc.collect()
-    if is_last:
-        gc.freeze()
-    return result
+    gc.enable()
+    gc.set_threshold(20_000, 20, 20)

@@ -35,6 +35,21 @@ VITS = [
     {"qkv_bias": "none"},
     {"qkv_bias": "query_key_value", "num_heads": 1},
     {"visible_only": True, "relative_position": "none"},
+    {
+        "num_heads": (5, 1),
+        "key_dims": (2, 5),
+        "value_dims": 4,
+        "mlp_dims": [7, 11],
+        "relative_position": "per_block",
+        "register_tokens": 2,
+    },
+    {"key_dims": 3, "mlp_dims": 5, "qkv_bias": "query_key_value"},
+    {
+        "reduce_tokens": (2, 1),
+        "register_tokens": 3,
+        "value_dims": (2, 4),
+        "relative_position": "none",
+    },
 ]
 SWINS = [
     {},
@@ -42,6 +57,13 @@ SWINS = [
     {"version": 2, "qkv_bias": "none", "window_size": 9},
     {"qkv_bias": "query_value", "mlp_ratio": 2.3, "window_size": 5},
     {"depths": (1,), "num_heads": (1,)},
+    {
+        "version": 2,
+        "key_dims": (2, 5, 3),
+        "value_dims": 2,
+        "mlp_dims": (7, 4, 9),
+        "num_heads": (4, 5),
+    },
 ]
 CASES = [
     *((backbones.ViT, {**VIT, **options}) for options in VITS),
@@ -136,6 +158,21 @@ class BlockPlanTest(tf.test.TestCase, parameterized.TestCase):
                 ("num_heads", 3.0),
                 ("num_heads", "3"),
                 ("num_heads", -3),
+                ("num_heads", [3, 3, 3]),
+                ("num_heads", [3, "3"]),
+                ("num_heads", [3, 1]),  # the table is shared
+                ("key_dims", 2.0),
+                ("key_dims", [2, None, 2]),
+                ("value_dims", -1),
+                ("mlp_dims", [10**9, "x"]),
+                ("mlp_dims", [[1], [2]]),
+                ("attention", "template"),
+                ("attention", ["softmax"]),
+                ("register_tokens", -1),
+                ("register_tokens", 2.0),
+                ("reduce_tokens", 4),
+                ("reduce_tokens", [2, 3]),
+                ("reduce_tokens", 1),  # the positions are relative
                 ("channels", 0.5),
                 ("mlp_ratio", float("inf")),
                 ("mlp_ratio", float("nan")),
@@ -157,6 +194,8 @@ class BlockPlanTest(tf.test.TestCase, parameterized.TestCase):
                 ("num_heads", [2, "3"]),
                 ("num_heads", "23"),
                 ("window_size", [3]),
+                ("key_dims", [2, 3]),
+                ("mlp_dims", 0),
                 ("window_size", 0),
                 ("version", "1"),
                 ("patch_size", 2.0),

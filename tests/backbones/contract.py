@@ -230,6 +230,56 @@ class BackboneContract:
         for features, block in zip(got, [2, 0, 2], strict=True):
             self.assertAllEqual(features, all_blocks[block])
 
+    def test_taps_are_the_same_in_graphs_and_change_nothing(self):
+        backbone = self.create_random(drop_path_rate=0.5)
+        places = ["block_2/output", "features", "block_0/output"]
+        places += [f"block_1/{word}" for word in backbone.block_taps]
+        options = dict(patch_mask=self.mask, training=True, seed=seed())
+        if getattr(backbone, "visible_only", False):
+            del options["patch_mask"]
+        want = backbone.taps(self.images, places, **options)
+        self.assertEqual(list(want), places)
+        features = backbone(self.images, **options)
+        self.assertAllEqual(want["features"], features)
+        for jit_compile in (None, True):
+            run = tf.function(
+                lambda x: backbone.taps(x, places, **options),
+                jit_compile=jit_compile,
+            )
+            got = run(self.images)
+            for place in places:
+                self.assertAllClose(
+                    got[place], want[place], 1e-3, 1e-3, msg=place
+                )
+
+    def test_taps_of_a_keras_input_are_had_as_a_model(self):
+        backbone = self.create_random()
+        places = ["block_0/output", "features"]
+        places += [f"block_1/{word}" for word in backbone.block_taps]
+        images = tf.keras.Input([*self.size, self.channels])
+        model = tf.keras.Model(images, backbone.taps(images, places))
+        want = backbone.taps(self.images, places)
+        for place, value in model(self.images).items():
+            self.assertAllClose(value, want[place], 1e-5, 1e-5, msg=place)
+
+    def test_blocks_behind_the_last_place_are_not_run(self):
+        backbone = self.create()
+        blocks = [
+            layer
+            for layer in backbone._flatten_layers()
+            if hasattr(layer, "drop_path")
+        ]
+        with unittest.mock.patch.object(blocks[1], "call") as called:
+            backbone.taps(self.images, "block_0/output")
+        called.assert_not_called()
+
+    def test_places_that_do_not_exist_are_refused(self):
+        backbone = self.create()
+        known = '"features", or one from "block_0/" to "block_2/".*output'
+        for place in ("block_3/output", "block_0", "block_00/output", 3):
+            with self.assertRaisesRegex(ValueError, known):
+                backbone.taps(self.images, ["features", place])
+
     def test_blocks_that_do_not_exist_are_refused(self):
         backbone = self.create()
         for blocks in ([3], [-1], [0, 7]):
@@ -280,17 +330,26 @@ class BlockContract:
         options = {"training": True, "seed": seed()}
         for variant in [{}, *self.variants]:
             backbone = self.create_random(drop_path_rate=0.8, **variant)
-            want = backbone(self.images, patch_mask=self.mask, **options)
-            x = backbone.before_last_block(self.images, self.mask, **options)
-            self.assertAllClose(
-                backbone.last_block(x, **options), want, 1e-5, 1e-5
+            last_block = backbone.up_to_last_block(
+                self.images, self.mask, **options
             )
-            if not backbone.prunes_last_block:
+            if last_block is None:  # it needs all cells
                 continue
-            got = backbone.last_block(x, cells, **options)
+            want = backbone(self.images, patch_mask=self.mask, **options)
+            self.assertAllClose(last_block(), want, 1e-5, 1e-5)
             flat = tf.reshape(want, [B, -1, backbone.num_features])
             want = tf.gather(flat, cells, batch_dims=1)
-            self.assertAllClose(got, want, 1e-5, 1e-5)
+            self.assertAllClose(last_block(cells), want, 1e-5, 1e-5)
+
+    def test_inner_places_have_the_shapes_of_their_widths(self):
+        backbone = self.create_random()
+        places = [f"block_1/{word}" for word in backbone.block_taps]
+        found = backbone.taps(self.images, places)
+        q, k, v, attention, heads, hidden = found.values()
+        self.assertAllClose(tf.reduce_sum(attention, -1), tf.ones(q.shape[:3]))
+        self.assertAllClose(tf.matmul(attention, v), heads, 1e-4, 1e-4)
+        self.assertEqual(k.shape, q.shape)
+        self.assertGreater(hidden.shape[-1], q.shape[-1])
 
     def test_rematerializing_changes_no_number(self):
         for variant in ({}, self.variants[0]):

@@ -35,7 +35,11 @@ class SwinContract(contract.BackboneContract, contract.BlockContract):
         window_size=3,
         channels=C,
     )
-    variants = [{"qkv_bias": "query_value"}, {"window_size": (2, 5)}]
+    variants = [
+        {"qkv_bias": "query_value"},
+        {"window_size": (2, 5)},
+        {"key_dims": (2, 5, 3), "value_dims": 4, "mlp_dims": (7, 5, 9)},
+    ]
 
 
 class SwinTest(SwinContract, tf.test.TestCase, parameterized.TestCase):
@@ -220,7 +224,10 @@ class SwinTest(SwinContract, tf.test.TestCase, parameterized.TestCase):
 
 class SwinVersion2ContractTest(SwinContract, tf.test.TestCase):
     options = {**SwinContract.options, "version": 2}
-    variants = [{"qkv_bias": "none"}, {"window_size": (2, 5)}]
+    variants = [
+        {"qkv_bias": "none", "key_dims": (2, 5, 3), "mlp_dims": (7, 5, 9)},
+        {"window_size": (2, 5)},
+    ]
 
 
 if __name__ == "__main__":

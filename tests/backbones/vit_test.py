@@ -13,6 +13,7 @@ from tests.backbones import contract
 from tf_simmim import randomness
 from tf_simmim.backbones import vit as vit_lib
 from tf_simmim.layers import sincos_position_embedding
+from tf_simmim.layers import token_merging
 
 B, SIZE, C, P, D, DEPTH = 2, (8, 12), 2, 4, 12, 3
 GRID, N = (2, 3), 6
@@ -72,6 +73,20 @@ class ViTTest(
         {"absolute_position": "learned", "relative_position": "per_block"},
         {"absolute_position": "sincos", "relative_position": "none"},
         {"class_token": False, "layer_scale_init": None},
+        {
+            "num_heads": (3, 1, 2),
+            "key_dims": (2, 5, 3),
+            "value_dims": 4,
+            "mlp_dims": (7, 11, 5),
+            "relative_position": "per_block",
+            "register_tokens": 2,
+        },
+        {
+            "reduce_tokens": (2, 1, 0),
+            "register_tokens": 2,
+            "absolute_position": "sincos",
+            "relative_position": "none",
+        },
     ]
 
     def test_attributes_describe_the_network(self):
@@ -128,6 +143,82 @@ class ViTTest(
     def test_option_without_weights_changes_the_features(self, **options):
         default, other = self.create_random(), self.create_random(**options)
         self.assertNotAllClose(default(self.images), other(self.images))
+
+    def test_blocks_have_their_own_widths(self):
+        vit = self.create(
+            num_heads=[4, 2, 6],
+            key_dims=[3, None, 5],
+            value_dims=2,
+            mlp_dims=[7, 9, None],
+            relative_position="per_block",
+        )
+        shapes = [block.attention.qkv_kernel.shape for block in vit.blocks]
+        # 4 (3 + 3 + 2), 2 (6 + 6 + 2), 6 (5 + 5 + 2).
+        self.assertEqual(shapes, [[D, 32], [D, 28], [D, 72]])
+        hidden = [block.mlp.expand.units for block in vit.blocks]
+        self.assertEqual(hidden, [7, 9, 4 * D])
+        heads = [b.table.shape[1] for b in vit.relative_position_biases]
+        self.assertEqual(heads, [4, 2, 6])
+        config = vit.get_config()
+        self.assertEqual(config["mlp_dims"], (7, 9, None))
+        self.assertEqual(config["value_dims"], 2)
+
+    def test_pairs_with_a_register_have_no_position(self):
+        vit = self.create_random(register_tokens=2)
+        bias = vit.relative_position_biases[0]
+        got = bias(tf.zeros([B, N + 3, D])).numpy()
+        registers = [1, 2]
+        self.assertAllEqual(got[:, registers], np.zeros([3, 2, N + 3]))
+        self.assertAllEqual(got[:, :, registers], np.zeros([3, N + 3, 2]))
+        without = self.create_random().relative_position_biases[0]
+        without.set_weights(bias.get_weights())
+        want = without(tf.zeros([B, N + 1, D]))
+        rest = np.delete(np.delete(got, registers, 1), registers, 2)
+        self.assertAllEqual(rest, want)
+
+    def test_features_read_registers_and_leave_them_out(self):
+        vit = self.create_random(register_tokens=2)
+        layer = vit.register_tokens_layer
+        before = vit(self.images)
+        self.assertEqual(before.shape, [B, *GRID, D])
+        self.assertEqual(vit.layer_id(layer.register_tokens), 0)
+        self.assertIn("register_tokens", vit.reference_no_weight_decay)
+        layer.register_tokens.assign(-layer.register_tokens)
+        self.assertNotAllClose(vit(self.images), before)
+        tokens = vit.taps(self.images, "block_0/output")["block_0/output"]
+        self.assertEqual(tokens.shape, [B, N + 3, D])
+
+    def test_merged_cells_show_the_same_and_others_do_not(self):
+        options = dict(relative_position="none", absolute_position="learned")
+        vit = self.create_random(reduce_tokens=(2, 1, 0), **options)
+        place = "block_2/output"
+        tokens = vit.taps(self.images, place)[place]
+        self.assertEqual(tokens.shape, [B, N + 1 - 3, D])
+        for features in vit(self.images).numpy().reshape([B, N, D]):
+            self.assertLen(np.unique(features.round(4), axis=0), N - 3)
+        first, *_ = vit.block_features(self.images, range(3))
+        self.assertEqual(first.shape, [B, *GRID, D])
+        # Before anything is merged, it is the same network.
+        whole = self.create_random(**options)
+        words = ["block_0/queries", "block_0/mlp_hidden"]
+        want = whole.taps(self.images, words)
+        for word, value in vit.taps(self.images, words).items():
+            self.assertAllClose(value, want[word], 1e-5, 1e-5)
+
+    def test_tokens_are_merged_by_their_mean_key(self):
+        options = dict(relative_position="none", absolute_position="learned")
+        vit = self.create_random(reduce_tokens=(2, 0, 0), **options)
+        whole = self.create_random(**options)
+        found = whole.taps(self.images, ["block_0/output", "block_0/keys"])
+        tokens, keys = found.values()
+        want = token_merging.merge(
+            token_merging.Tokens(tokens), tf.reduce_mean(keys, 1), 2, 1
+        )
+        got = vit.taps(self.images, ["block_0/output", "block_1/output"])
+        self.assertAllClose(got["block_0/output"], want.tokens, 1e-5, 1e-5)
+        # Attention behind it counts tokens by what they stand for.
+        after = vit.blocks[1](want.tokens, token_sizes=want.sizes)
+        self.assertAllClose(got["block_1/output"], after, 1e-5, 1e-5)
 
     def test_first_values_are_those_of_the_reference(self):
         vit = self.create(embed_dim=48, layer_scale_init=0.2)
@@ -234,6 +325,26 @@ class ViTTest(
         ({"absolute_position": "2d"}, "`absolute_position` must be one of"),
         ({"relative_position": "yes"}, "`relative_position` must be one of"),
         ({"drop_path_rate": 1.0}, r"`drop_path_rate` must lie in \[0, 1\)"),
+        (
+            {"num_heads": (3, 1, 3)},
+            '`num_heads` must be the same for all.*"per',
+        ),
+        ({"mlp_dims": (4, 5)}, "`mlp_dims` must be one value.* each of the 3"),
+        ({"attention": "soft"}, "`attention` must be one of .'softmax'"),
+        ({"register_tokens": -1}, "`register_tokens` must be 0 or a positive"),
+        ({"reduce_tokens": 1}, "`reduce_tokens` needs relative_position="),
+        (
+            {"reduce_tokens": 4, "relative_position": "none"},
+            "`reduce_tokens` must merge at most half",
+        ),
+        (
+            {
+                "reduce_tokens": 1,
+                "relative_position": "none",
+                "visible_only": True,
+            },
+            "`reduce_tokens` needs.*not `visible_only`",
+        ),
         (
             {"absolute_position": "sincos", "embed_dim": 18},
             "`embed_dim` must be a multiple of 4",

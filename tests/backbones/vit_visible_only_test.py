@@ -186,16 +186,13 @@ class VisibleOnlyViTTest(
         want = 3 * token**2 * self.mask.sum()
         self.assertAllClose(gradient[0, 0], want, **TOLERANCE)
 
-    def test_last_block_at_chosen_cells_equals_the_features_there(self):
-        # There is no such saving here.
+    def test_inner_places_are_those_of_whole_images(self):
         vit = self.create_random()
-        self.assertFalse(vit.prunes_last_block)
+        self.assertIsNone(vit.up_to_last_block(self.images, self.mask))
         with self.assertRaisesRegex(ValueError, "`patch_mask` must be None"):
-            vit.before_last_block(self.images, self.mask)
-        x = vit.before_last_block(self.images)
-        self.assertAllClose(
-            vit.last_block(x), vit(self.images), rtol=1e-6, atol=1e-6
-        )
+            vit.taps(self.images, "features", patch_mask=self.mask)
+        found = vit.taps(self.images, "features")
+        self.assertAllEqual(found["features"], vit(self.images))
 
     @parameterized.parameters("shared", "per_block")
     def test_relative_positions_are_refused(self, relative_position):

@@ -100,7 +100,13 @@ CASES = [
     ),
     Case(
         "MLP",
-        _bind(layers.MLP, mlp_ratio=2.5, output_stddev=0.1, kernel_bound=2.0),
+        _bind(
+            layers.MLP,
+            mlp_ratio=2.5,
+            output_stddev=0.1,
+            kernel_bound=2.0,
+            hidden_dim=7,
+        ),
         {"tokens": TOKENS},
     ),
     Case(
@@ -111,6 +117,8 @@ CASES = [
             qkv_bias="query_key_value",
             output_stddev=0.1,
             kernel_bound=2.0,
+            key_dim=2,
+            value_dim=5,
         ),
         {"tokens": TOKENS, "position_bias": _floats(K, N, N)},
         unbatched=("position_bias",),
@@ -140,6 +148,11 @@ CASES = [
         "PatchMerging",
         _bind(layers.PatchMerging, epsilon=1e-3, norm_last=True),
         {"feature_map": _floats(B, 4, 6, 3)},
+    ),
+    Case(
+        "RegisterTokens",
+        _bind(layers.RegisterTokens, num_tokens=2, num_first=3, stddev=0.5),
+        {"tokens": TOKENS},
     ),
     Case(
         "RelativePositionBias",
@@ -188,6 +201,9 @@ CASES = [
                 qkv_bias="none",
                 drop_path=0.4,
                 epsilon=1e-4,
+                key_dim=2,
+                value_dim=5,
+                mlp_dim=7,
             ),
             {"feature_map": _floats(B, 5, 7, D), "seed": SEED},
             unbatched=("seed",),
@@ -220,6 +236,9 @@ CASES = [
             drop_path=0.4,
             epsilon=1e-5,
             output_stddev=0.1,
+            key_dim=2,
+            value_dim=5,
+            mlp_dim=7,
         ),
         {"tokens": TOKENS, "position_bias": _floats(K, N, N), "seed": SEED},
         unbatched=("position_bias", "seed"),
@@ -285,6 +304,21 @@ CASES = [
         unbatched=("seed",),
     ),
     Case(
+        "ViTOfOwnBlocks",
+        _bind(
+            small_models.vit,
+            relative_position="none",
+            num_heads=(2, 3),
+            key_dims=(3, 2),
+            value_dims=(5, 2),
+            mlp_dims=(7, 9),
+            attention=("softmax", "softmax"),
+            register_tokens=2,
+            reduce_tokens=(2, 1),
+        ),
+        {"images": IMAGES, "patch_mask": _mask(B, *GRID)},
+    ),
+    Case(
         "ViTVisibleOnly",
         _bind(
             small_models.vit,
@@ -305,7 +339,14 @@ CASES = [
     *(
         Case(
             name,
-            _bind(small_models.swin, version=version, rematerialize=True),
+            _bind(
+                small_models.swin,
+                version=version,
+                rematerialize=True,
+                key_dims=(2, 3, 4),
+                value_dims=3,
+                mlp_dims=(5, 7, 9),
+            ),
             {
                 "images": IMAGES,
                 "patch_mask": _mask(B, 4, 6),

@@ -166,10 +166,7 @@ def _become(request):
 
 
 if __name__ == "__main__":
-    # What every program imports, and those of digits once they run.
-    from sklearn import datasets  # noqa: F401
-
-    import tf_simmim  # noqa: F401
+    import tf_simmim  # noqa: F401  (what every program imports)
 
     gc.freeze()  # The collector would write to pages that forks share.
     if (forked := _request_of_fork()) is not None:

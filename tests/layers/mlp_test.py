@@ -36,8 +36,12 @@ class MLPTest(tf.test.TestCase, parameterized.TestCase):
     def test_equals_numpy_with_the_exact_gelu(self):
         layer = self._with_large_weights(mlp_ratio=2.5)
         w1, b1, w2, b2 = layer.get_weights()
-        want = gelu(self.x @ w1 + b1) @ w2 + b2
+        hidden = gelu(self.x @ w1 + b1)
+        want = hidden @ w2 + b2
         self.assertAllClose(layer(self.x), want, rtol=1e-5, atol=1e-5)
+        y, tapped = layer(self.x, taps=mlp.TAPS)
+        self.assertAllEqual(y, layer(self.x))
+        self.assertAllClose(tapped["mlp_hidden"], hidden, 1e-5, 1e-5)
 
         tanh = gelu_tanh(self.x @ w1 + b1) @ w2 + b2
         self.assertGreater(np.abs(tanh - want).max(), 1e-4)
@@ -48,6 +52,14 @@ class MLPTest(tf.test.TestCase, parameterized.TestCase):
         layer(self.x)
         shapes = [tuple(w.shape) for w in layer.weights]
         self.assertEqual(shapes, [(D, width), (width,), (width, D), (D,)])
+
+    def test_hidden_dim_sets_it_whatever_the_ratio(self):
+        layer = mlp.MLP(2.5, hidden_dim=7)
+        layer(self.x)
+        self.assertEqual(layer.expand.kernel.shape, [D, 7])
+        self.assertEqual(layer.project.kernel.shape, [7, D])
+        with self.assertRaisesRegex(ValueError, "`hidden_dim` must be pos"):
+            mlp.MLP(hidden_dim=0)
 
     def test_output_stddev_bounds_the_second_kernel_alone(self):
         layer = mlp.MLP(output_stddev=0.5)

@@ -80,28 +80,79 @@ class SelfAttentionTest(tf.test.TestCase, parameterized.TestCase):
         self.assertAllClose(y, want, rtol=1e-5, atol=1e-5)
 
     @parameterized.parameters(None, "mixed_float16", "mixed_bfloat16")
-    def test_observer_sees_the_softmax_and_changes_nothing(self, dtype):
-        layer = self._layer(dtype=dtype)
-        wanted, observed = layer(self.x, position_bias=self.bias), []
-        layer.observer = observed.append
-        self.assertAllEqual(layer(self.x, position_bias=self.bias), wanted)
-        layer.observer = None
-        layer(self.x)
-        self.assertLen(observed, 1)
+    def test_taps_are_what_numpy_has_and_change_nothing(self, dtype):
+        layer = self._layer(dtype=dtype, key_dim=5, value_dim=2)
+        wanted = layer(self.x, position_bias=self.bias)
+        y, got = layer(
+            self.x, position_bias=self.bias, taps=self_attention.TAPS
+        )
+        self.assertAllEqual(y, wanted)
+        w_q, w_k, w_v = np.split(layer.qkv_kernel.numpy(), [15, 30], axis=1)
+        q, k, v = (
+            np.moveaxis(x.reshape(B, M, K, -1), 2, 1)
+            for x in (
+                self.x @ w_q + layer.biases["query"].numpy(),
+                self.x @ w_k,
+                self.x @ w_v + layer.biases["value"].numpy(),
+            )
+        )
+        logits = q @ np.swapaxes(k, 2, 3) / np.sqrt(5) + self.bias
+        weights = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+        want = dict(queries=q, keys=k, values=v, attention=weights)
+        want["heads"] = weights @ v
+        self.assertEqual(list(got), list(self_attention.TAPS))
+        self.assertEqual(got["attention"].dtype, tf.float32)
+        tolerance = 1e-5 if dtype is None else 0.05
+        for name, value in want.items():
+            self.assertAllClose(got[name], value, tolerance, tolerance, name)
 
-        w_q, w_k, _ = np.split(layer.qkv_kernel.numpy(), 3, axis=1)
-        q = self.x @ w_q + layer.biases["query"].numpy()
-        k = self.x @ w_k
-        for head in range(K):
-            own = slice(head * E, (head + 1) * E)
-            logits = q[..., own] @ np.swapaxes(k[..., own], 1, 2) / np.sqrt(E)
-            weights = np.exp(logits + self.bias[head])
-            weights /= weights.sum(axis=-1, keepdims=True)
-            got = observed[0][:, head]
-            self.assertEqual(got.dtype, tf.float32)
-            tolerance = 1e-5 if dtype is None else 0.02
-            self.assertAllClose(got, weights, tolerance, tolerance)
-            self.assertAllClose(tf.reduce_sum(got, -1), np.ones([B, M]))
+    @parameterized.parameters(*self_attention.QKV_BIASES)
+    def test_heads_may_have_any_width(self, qkv_bias):
+        layer = self._layer(5, key_dim=3, value_dim=2, qkv_bias=qkv_bias)
+        self.assertEqual(layer.qkv_kernel.shape, [D, 5 * (3 + 3 + 2)])
+        self.assertEqual(layer.projection.kernel.shape, [10, D])
+        w_q, w_k, w_v = np.split(layer.qkv_kernel.numpy(), [15, 30], axis=1)
+        biases = {name: b.numpy() for name, b in layer.biases.items()}
+        b_q, b_v = biases.get("query", 0), biases.get("value", 0)
+        b_k = 0
+        if qkv_bias == "query_key_value":
+            b_q, b_k, b_v = np.split(biases["qkv"], [15, 30])
+        want = np.zeros([B, M, 10], np.float32)
+        for b, x in enumerate(self.x):
+            q, k, v = x @ w_q + b_q, x @ w_k + b_k, x @ w_v + b_v
+            for head in range(5):
+                keys = slice(3 * head, 3 * head + 3)
+                values = slice(2 * head, 2 * head + 2)
+                weights = np.exp(q[:, keys] @ k[:, keys].T / np.sqrt(3))
+                weights /= weights.sum(axis=1, keepdims=True)
+                want[b][:, values] = weights @ v[:, values]
+        want = want @ layer.projection.kernel + layer.projection.bias
+        self.assertAllClose(layer(self.x), want, rtol=1e-5, atol=1e-5)
+        queries = np.array([[3, 0], [4, 1]], np.int32)
+        self.assertAllClose(
+            layer(self.x, queries=queries),
+            tf.gather(want, queries, batch_dims=1),
+            rtol=1e-5,
+            atol=1e-5,
+        )
+
+    def test_a_width_that_is_given_equals_the_one_that_follows(self):
+        tf.random.set_seed(3)
+        layer = self_attention.SelfAttention(K)
+        wanted = layer(self.x)
+        tf.random.set_seed(3)
+        layer = self_attention.SelfAttention(K, key_dim=E, value_dim=E)
+        self.assertAllEqual(layer(self.x), wanted)
+
+    def test_a_token_of_size_s_counts_as_s_tokens(self):
+        layer = self._layer(key_dim=2)
+        sizes = np.array([[1, 2, 1, 3], [2, 1, 1, 1]], np.float32)
+        got = layer(self.x[:, :4], token_sizes=sizes)
+        for b in range(B):
+            numbers = np.repeat(np.arange(4), sizes[b].astype(int))
+            want = layer(self.x[b : b + 1, numbers])
+            first = np.searchsorted(numbers, np.arange(4))
+            self.assertAllClose(got[b], want[0].numpy()[first], 1e-5, 1e-5)
 
     @parameterized.parameters(1, 2, 6)
     def test_num_heads_splits_the_width(self, num_heads):
@@ -233,6 +284,16 @@ class SelfAttentionTest(tf.test.TestCase, parameterized.TestCase):
             ValueError, "`num_heads` must be positive and divide embed_dim"
         ):
             layer(self.x)
+
+    @parameterized.parameters({"key_dim": 0}, {"value_dim": -2})
+    def test_widths_that_are_not_positive_are_refused(self, **options):
+        with self.assertRaisesRegex(ValueError, "`key_dim` and `value_dim`"):
+            self_attention.SelfAttention(K, **options)(self.x)
+
+    def test_heads_need_not_divide_where_both_widths_are_given(self):
+        self_attention.SelfAttention(5, key_dim=3, value_dim=2)(self.x)
+        with self.assertRaisesRegex(ValueError, "must be positive and divide"):
+            self_attention.SelfAttention(5, key_dim=3)(self.x)
 
     @parameterized.parameters("key", "qkv", "", True)
     def test_unknown_qkv_bias_is_refused(self, qkv_bias):

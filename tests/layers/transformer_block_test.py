@@ -1,5 +1,7 @@
 """Tests for tf_simmim.layers.transformer_block."""
 
+import unittest.mock
+
 import numpy as np
 import tensorflow as tf
 from absl.testing import parameterized
@@ -47,12 +49,44 @@ class TransformerBlockTest(tf.test.TestCase, parameterized.TestCase):
         {"layer_scale_init": None},
         {"epsilon": 0.1},
         {"qkv_bias": "none", "mlp_ratio": 2.0},
+        {"key_dim": 5, "value_dim": 2, "mlp_dim": 7},
     )
     def test_equals_its_parts(self, **kwargs):
         block = self._block(**kwargs)
         y = block(self.x, position_bias=self.bias)
         want = self._branches(block, self.x)
         self.assertAllClose(y, want, rtol=1e-4, atol=1e-4)
+
+    def test_taps_are_those_of_its_parts(self):
+        block = self._block(key_dim=5, value_dim=2, mlp_dim=7)
+        self.assertEqual(block.mlp.expand.kernel.shape, [D, 7])
+        y, got = block(self.x, taps=("mlp_hidden", "heads"))
+        self.assertAllEqual(y, block(self.x))
+        self.assertEqual(sorted(got), ["heads", "mlp_hidden"])
+        normal = normalize(self.x, block.attention_norm, block.epsilon)
+        x, want = block.attention(normal, taps=("heads",))
+        self.assertAllClose(got["heads"], want["heads"], 1e-4, 1e-4)
+        x = (self.x + block.attention_scale.gamma * x).numpy()
+        normal = normalize(x, block.mlp_norm, block.epsilon)
+        _, want = block.mlp(normal, taps=("mlp_hidden",))
+        self.assertAllClose(got["mlp_hidden"], want["mlp_hidden"], 1e-4, 1e-4)
+
+    def test_attention_is_looked_up_by_name(self):
+        class Uniform(transformer_block.ATTENTIONS["softmax"]):
+            def _logits(self, query, key):
+                return 0 * super()._logits(query, key)
+
+        with self.assertRaisesRegex(
+            ValueError, r"`attention` must be one of \('softmax',\)"
+        ):
+            self._block(attention="uniform")
+        with unittest.mock.patch.dict(
+            transformer_block.ATTENTIONS, uniform=Uniform
+        ):
+            block = self._block(attention="uniform")
+            self.assertEqual(block.get_config()["attention"], "uniform")
+            _, got = block(self.x, taps=("attention",))
+        self.assertAllClose(got["attention"], np.full([B, K, M, M], 1 / M))
 
     @parameterized.parameters("query_value", "query_key_value", "none")
     def test_queries_are_the_rows_of_these_tokens(self, qkv_bias):

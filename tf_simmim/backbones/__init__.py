@@ -1,16 +1,7 @@
 """Backbones: networks without heads, and a table of presets.
 
-A backbone is called with images and a mask and returns a feature map. One
-that can leave the visible cells out of its last block, whose output there is
-not needed for the loss, says so and has two more methods:
-
-    backbone.prunes_last_block                               # bool
-    x = backbone.before_last_block(images, patch_mask, training, seed)
-    backbone.last_block(x, cells, training, seed)            # [B, n, D]
-    backbone.last_block(x, None, training, seed)             # [B, h, w, D]
-
-The last line equals a call, the one before it the same at `cells`, int32
-[B, n]; so do their gradients.
+A backbone is called with images and a mask and returns a feature map; see
+`Backbone` for what every one can be asked.
 """
 
 from tf_simmim.backbones.block_plan import BlockPlan

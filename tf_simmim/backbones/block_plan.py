@@ -10,6 +10,7 @@ import dataclasses
 import math
 
 from tf_simmim.backbones import checks
+from tf_simmim.layers import transformer_block
 
 # Far deeper than any network that was published. A plan lists its blocks.
 MAX_BLOCKS = 1000
@@ -42,6 +43,7 @@ class BlockShape:
         key_dim: int, E.
         value_dim: int, V.
         mlp_dim: int, Q.
+        attention: str, a key of `transformer_block.ATTENTIONS`.
     """
 
     embed_dim: int
@@ -49,6 +51,7 @@ class BlockShape:
     key_dim: int
     value_dim: int
     mlp_dim: int
+    attention: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,30 +89,69 @@ class BlockPlan:
         return sum(part.flops for part in self.parts)
 
 
-def block_shapes(widths, num_heads, mlp_ratio) -> tuple[BlockShape, ...]:
+def block_shapes(
+    widths,
+    *,
+    num_heads,
+    key_dims=None,
+    value_dims=None,
+    mlp_dims=None,
+    mlp_ratio,
+    attention="softmax",
+) -> tuple[BlockShape, ...]:
     """Returns the shapes of blocks, with what follows from their widths.
 
     Args:
         widths: sequence of int, D of each block.
-        num_heads: sequence of int, K of each block.
-        mlp_ratio: float > 0. Q over D.
+        num_heads: int, K of all blocks, or a sequence with one for each.
+        key_dims: int or sequence likewise, E; or None for D / K.
+        value_dims: int or sequence likewise, V; or None for D / K.
+        mlp_dims: int or sequence likewise, Q; or None for `mlp_ratio` * D.
+        mlp_ratio: float > 0.
+        attention: str, or a sequence of these; see `ATTENTIONS`.
 
     Raises:
-        ValueError: heads that do not divide their width, or no ratio.
+        ValueError: a list of another length; a width that is no positive
+            int; heads that do not divide D where a width follows from them;
+            no ratio; or an unknown attention.
     """
+    num_blocks = len(widths)
     checks.require_ratio(mlp_ratio, min(widths))
+    attentions = checks.per_block("attention", attention, num_blocks)
+    for name in attentions:
+        kinds = tuple(transformer_block.ATTENTIONS)
+        checks.require_one_of("attention", name, kinds)
+    columns = [checks.per_block("num_heads", num_heads, num_blocks)]
+    for name, value in (
+        ("key_dims", key_dims),
+        ("value_dims", value_dims),
+        ("mlp_dims", mlp_dims),
+    ):
+        columns.append(checks.per_block(name, value, num_blocks))
+        given = [dim for dim in columns[-1] if dim is not None]
+        for dim in given:
+            checks.require_positive(**{name: dim})
     shapes = []
-    for width, heads in zip(widths, num_heads, strict=True):
-        checks.require_heads(width, heads)
-        head_dim = width // heads
+    for width, heads, key_dim, value_dim, mlp_dim, kind in zip(
+        widths, *columns, attentions, strict=True
+    ):
+        follows = None in (key_dim, value_dim)
+        checks.require_heads(width if follows else heads, heads)
         shapes.append(
-            BlockShape(width, heads, head_dim, head_dim, int(width * mlp_ratio))
+            BlockShape(
+                width,
+                heads,
+                width // heads if key_dim is None else key_dim,
+                width // heads if value_dim is None else value_dim,
+                int(width * mlp_ratio) if mlp_dim is None else mlp_dim,
+                kind,
+            )
         )
     return tuple(shapes)
 
 
 def attention_cost(shape: BlockShape, num_tokens, num_windows, qkv_bias):
-    """Returns (weights, operations) of a `SelfAttention`.
+    """Returns (weights, operations) of a block's attention.
 
     Args:
         shape: BlockShape.
@@ -117,18 +159,15 @@ def attention_cost(shape: BlockShape, num_tokens, num_windows, qkv_bias):
         num_windows: int, W. How many of these an image has.
         qkv_bias: one of `self_attention.QKV_BIASES`.
     """
-    width, heads = shape.embed_dim, shape.num_heads
-    keys, values = heads * shape.key_dim, heads * shape.value_dim
-    num_biases = {
-        "query_value": keys + values,
-        "query_key_value": 2 * keys + values,
-        "none": 0,
-    }[qkv_bias]
-    kernel, projection = width * (2 * keys + values), values * width
-    weights = kernel + num_biases + projection + width
-    of_a_window = num_tokens * (kernel + projection)
-    of_a_window += num_tokens**2 * (keys + values)
-    return weights, 2 * num_windows * of_a_window
+    weights, products = transformer_block.ATTENTIONS[shape.attention].cost(
+        embed_dim=shape.embed_dim,
+        num_heads=shape.num_heads,
+        key_dim=shape.key_dim,
+        value_dim=shape.value_dim,
+        qkv_bias=qkv_bias,
+        num_tokens=num_tokens,
+    )
+    return weights, 2 * num_windows * products
 
 
 def mlp_cost(shape: BlockShape, num_tokens):

@@ -17,6 +17,15 @@ def require_positive(**values: int) -> None:
         )
 
 
+def require_not_negative(name: str, value: int) -> None:
+    """Refuses what is no int of 0 or more."""
+    if not isinstance(value, int) or value < 0:
+        raise ValueError(
+            f"`{name}` must be 0 or a positive whole number. "
+            f"Received: {value!r}."
+        )
+
+
 def require_at_most(most: int, **values: int) -> None:
     """Refuses numbers above `most`, by the names of their arguments."""
     for name, number in values.items():
@@ -39,6 +48,27 @@ def require_ratio(mlp_ratio: float, embed_dim: int) -> None:
             "`mlp_ratio` must be positive, and large enough for a hidden "
             f"unit over {embed_dim} features. Received: {mlp_ratio!r}."
         )
+
+
+def per_block(name: str, value, num_blocks: int) -> tuple:
+    """Returns a value for each block, of one for all or a list of them.
+
+    Args:
+        name: str. The argument's, for the error.
+        value: anything, or a list or tuple with one for each block.
+        num_blocks: int.
+
+    Raises:
+        ValueError: a list of another length.
+    """
+    if not isinstance(value, list | tuple):
+        return num_blocks * (value,)
+    if len(value) != num_blocks:
+        raise ValueError(
+            f"`{name}` must be one value for all blocks or a flat list with "
+            f"one for each of the {num_blocks}. Received: {value}."
+        )
+    return tuple(value)
 
 
 def require_heads(embed_dim: int, num_heads: int) -> None:

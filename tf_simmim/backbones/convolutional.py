@@ -186,8 +186,8 @@ class Convolutional(backbone.Backbone):
         self.norm = layer_graph.LayerGraph(plan.norm, dtype=policy, name="norm")
 
     def call(self, images, patch_mask=None, training=None, seed=None):
-        *_, x = self._block_outputs(images, patch_mask, training, seed)
-        return self._normalize(x, training)  # [B, h', w', num_features]
+        *_, (x, _) = self._states(images, patch_mask, training, seed)
+        return self._features(x, training)  # [B, h', w', num_features]
 
     def pyramid(self, images, training=False, seed=None):
         """Returns {stride in px: feature map} of all strides.
@@ -199,31 +199,11 @@ class Convolutional(backbone.Backbone):
             the last block of each stride gives, the last of all after the
             final norm.
         """
-        outputs = self._block_outputs(images, None, training, seed)
+        states = self._states(images, None, training, seed)
+        outputs = [x for x, _ in states]
         maps = dict(zip(self.block_strides, outputs, strict=True))
-        maps[self.stride] = self._normalize(maps[self.stride], training)
+        maps[self.stride] = self._features(maps[self.stride], training)
         return maps
-
-    def block_features(self, images, blocks):
-        """Returns what chosen blocks make of whole images, for probing.
-
-        Args:
-            images: float [B, H, W, C]. Normalised.
-            blocks: sequence of int in [0, num_blocks). Which blocks, counted
-                through all stages.
-
-        Returns:
-            list of float feature maps, one per entry of `blocks`, of their
-            stages' sizes; for the last block after the final norm, so that it
-            equals `backbone(images)`.
-
-        Raises:
-            ValueError: a number is not in [0, num_blocks).
-        """
-        checks.require_blocks(blocks, self.num_blocks)
-        outputs = list(self._block_outputs(images, None, False))
-        outputs[-1] = self._normalize(outputs[-1], False)
-        return [outputs[block] for block in blocks]
 
     def layer_id(self, variable):
         """Returns the depth of a variable, for layer-wise learning rates.
@@ -246,13 +226,12 @@ class Convolutional(backbone.Backbone):
         groups.append((self.num_blocks + 1, self.norm))
         return checks.find_layer_id(groups, variable)
 
-    def _block_outputs(self, images, patch_mask, training, seed=None):
-        """Yields the feature map after every block."""
+    def _states(self, images, patch_mask, training, seed, taps=None):
         x = self._embed(images, patch_mask, training)
         for i, block in enumerate(self.blocks):
             block_seed = None if seed is None else randomness.fold_in(seed, i)
             x = block(x, seed=block_seed, training=training)
-            yield x
+            yield x, {}
 
     def _embed(self, images, patch_mask, training):
         checks.require_images(images, self.image_size, self.channels)
@@ -273,5 +252,5 @@ class Convolutional(backbone.Backbone):
         )
         return tf.reshape(x, [-1, *self.grid_size, x.shape[-1]])
 
-    def _normalize(self, x, training):
-        return self.norm(x, training=training)[0]
+    def _features(self, state, training):
+        return self.norm(state, training=training)[0]

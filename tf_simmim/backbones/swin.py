@@ -17,6 +17,7 @@ from tf_simmim.backbones import backbone
 from tf_simmim.backbones import checks
 from tf_simmim.backbones import rematerialization
 from tf_simmim.backbones import swin_plan
+from tf_simmim.layers import transformer_block
 
 _BLOCKS = {1: layers.SwinBlock, 2: layers.SwinV2Block}
 
@@ -59,6 +60,12 @@ class Swin(backbone.Backbone):
             compute the rest again for the gradient: less memory for more
             time, the same numbers. Not for the last block, whose gradient
             comes first and gains nothing.
+        key_dims: int, the width of one head's queries and keys in every block,
+            or a flat list with one for each block of all stages; or None for
+            the stage's width / `num_heads`, as in the reference.
+        value_dims: int or list likewise, that of one head's values.
+        mlp_dims: int or list likewise, the hidden width of the MLPs; or None
+            for `mlp_ratio` times the stage's width.
         **kwargs: passed to `tf.keras.Model`.
 
     Call arguments:
@@ -86,6 +93,7 @@ class Swin(backbone.Backbone):
     # Weights that the reference's optimizer groups exempt from weight decay
     # by name (it also exempts biases and other vectors).
     reference_no_weight_decay = ("mask_token",)
+    block_taps = transformer_block.TAPS
     # In fine-tuning it looks for these names as well, and finds them.
     reference_no_weight_decay_when_classifying = (
         *reference_no_weight_decay,
@@ -110,10 +118,13 @@ class Swin(backbone.Backbone):
         drop_path_rate=0.0,
         epsilon=1e-5,
         rematerialize=False,
+        key_dims=None,
+        value_dims=None,
+        mlp_dims=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self._set_arguments(
+        plan = self._set_arguments(
             image_size=image_size,
             patch_size=patch_size,
             embed_dim=embed_dim,
@@ -127,6 +138,9 @@ class Swin(backbone.Backbone):
             drop_path_rate=drop_path_rate,
             epsilon=epsilon,
             rematerialize=rematerialize,
+            key_dims=key_dims,
+            value_dims=value_dims,
+            mlp_dims=mlp_dims,
         )
         self.window_size = sizes.as_pair(window_size, "window_size")
         self.qkv_bias = qkv_bias or swin_plan.QKV_BIASES[version]
@@ -136,14 +150,14 @@ class Swin(backbone.Backbone):
             for stage, depth in enumerate(depths)
             for place in range(depth)
         )
-        self._create_layers()
+        self._create_layers(plan.shapes)
         # One forward pass creates every weight under its full name.
         self(
             tf.zeros([1, *self.image_size, channels]),
             patch_mask=tf.zeros([1, *self.grid_size], tf.int32),
         )
 
-    def _create_layers(self):
+    def _create_layers(self, shapes):
         policy = self.dtype_policy
         self.patch_embedding = layers.PatchEmbedding(
             self.patch_size,
@@ -154,13 +168,11 @@ class Swin(backbone.Backbone):
         )
         self.patch_norm = self._norm("patch_norm")
         self.mask_token = layers.MaskToken(dtype=policy, name="mask_token")
-        self.stages = []
-        num_before = 0
-        for stage, depth in enumerate(self.depths):
-            self.stages.append(
-                [self._block(stage, i, num_before + i) for i in range(depth)]
-            )
-            num_before += depth
+        numbered = iter(enumerate(shapes))
+        self.stages = [
+            [self._block(stage, i, *next(numbered)) for i in range(depth)]
+            for stage, depth in enumerate(self.depths)
+        ]
         self.mergings = [
             layers.PatchMerging(
                 self.epsilon,
@@ -172,9 +184,9 @@ class Swin(backbone.Backbone):
         ]
         self.norm = self._norm("norm")
 
-    def _block(self, stage, place, number):
+    def _block(self, stage, place, number, shape):
         return _BLOCKS[self.version](
-            self.num_heads[stage],
+            shape.num_heads,
             window_size=self.window_size,
             shifted=place % 2 == 1,
             mlp_ratio=self.mlp_ratio,
@@ -183,6 +195,9 @@ class Swin(backbone.Backbone):
             * number
             / max(self.num_blocks - 1, 1),
             epsilon=self.epsilon,
+            key_dim=shape.key_dim,
+            value_dim=shape.value_dim,
+            mlp_dim=shape.mlp_dim,
             dtype=self.dtype_policy,
             name=f"stage_{stage}_block_{place}",
         )
@@ -197,51 +212,26 @@ class Swin(backbone.Backbone):
         return swin_plan.plan(**arguments)
 
     def call(self, images, patch_mask=None, training=None, seed=None):
-        outputs = self._block_outputs(images, patch_mask, training, seed)
-        *_, (_, feature_map) = outputs
+        *_, (feature_map, _) = self._states(images, patch_mask, training, seed)
         return self.norm(feature_map)  # [B, h', w', num_features]
 
-    @property
-    def prunes_last_block(self):
-        """Whether `last_block` can do with chosen cells: one window in all."""
-        return self.stages[-1][-1].covers_map
-
-    def before_last_block(
+    def up_to_last_block(
         self, images, patch_mask=None, training=None, seed=None
     ):
-        """Computes all but the last block; see `backbones`.
-
-        Args:
-            images: float [B, H, W, C]. Normalised.
-            patch_mask: int or bool [B, h, w], or None. 1 = hidden.
-            training: bool.
-            seed: int64 [2] or None. As for a call.
-
-        Returns:
-            float [B, h', w', num_features], for `last_block`.
-        """
-        x = self._embed(images, patch_mask)
-        for number in range(self.num_blocks - 1):
-            x = self._run_block(number, x, training, seed)
-        return x
-
-    def last_block(self, x, cells=None, training=None, seed=None):
-        """Computes the last block and the final norm, at chosen cells alone.
-
-        Args:
-            x: float [B, h', w', num_features], from `before_last_block`.
-            cells: int32 [B, n], row-major numbers of cells, where
-                `prunes_last_block`; None for all.
-            training: bool.
-            seed: int64 [2] or None. As for `before_last_block`.
-
-        Returns:
-            float [B, n, num_features], equal to the features of a call at
-            these cells; or all of them, [B, h', w', num_features].
-        """
+        """See `Backbone`; a function where the last map is one window."""
         last = self.num_blocks - 1
-        x = self.norm(self._run_block(last, x, training, seed, cells))
-        return x if cells is None else x[:, 0]  # [B, n, num_features]
+        if not self.stages[-1][-1].covers_map:
+            return None
+        x = self._embed(images, patch_mask)
+        for number in range(last):
+            x = self._run_block(number, x, training, seed)
+
+        def last_block(cells=None):
+            y = self._run_block(last, x, training, seed, queries=cells)
+            y = self.norm(y)
+            return y if cells is None else y[:, 0]  # [B, n, num_features]
+
+        return last_block
 
     def pyramid(self, images, training=False, seed=None):
         """Returns {stride in px: feature map} of all stages.
@@ -254,32 +244,11 @@ class Swin(backbone.Backbone):
             norm.
         """
         maps = {}
-        outputs = self._block_outputs(images, None, training, seed)
-        for stage, feature_map in outputs:
-            maps[self.patch_size * 2**stage] = feature_map
+        states = self._states(images, None, training, seed)
+        for (stage, _), (x, _) in zip(self._places, states, strict=True):
+            maps[self.patch_size * 2**stage] = x
         maps[self.stride] = self.norm(maps[self.stride])
         return maps
-
-    def block_features(self, images, blocks):
-        """Returns what chosen blocks make of whole images, for probing.
-
-        Args:
-            images: float [B, H, W, C]. Normalised.
-            blocks: sequence of int in [0, num_blocks). Which blocks, counted
-                through all stages.
-
-        Returns:
-            list of float feature maps, one per entry of `blocks`, of their
-            stages' sizes; for the last block after the final norm, so that it
-            equals `backbone(images)`.
-
-        Raises:
-            ValueError: a number is not in [0, num_blocks).
-        """
-        checks.require_blocks(blocks, self.num_blocks)
-        outputs = [x for _, x in self._block_outputs(images, None, False)]
-        outputs[-1] = self.norm(outputs[-1])
-        return [outputs[block] for block in blocks]
 
     def layer_id(self, variable):
         """Returns the depth of a variable, for layer-wise learning rates.
@@ -311,26 +280,39 @@ class Swin(backbone.Backbone):
                 groups.append((number, self.mergings[stage]))
         return checks.find_layer_id(groups, variable)
 
-    def _block_outputs(self, images, patch_mask, training, seed=None):
-        """Yields (stage, feature map) after every block."""
+    def _states(self, images, patch_mask, training, seed, taps=None):
         x = self._embed(images, patch_mask)
-        for number, (stage, _) in enumerate(self._places):
-            x = self._run_block(number, x, training, seed)
-            yield stage, x
+        for number in range(self.num_blocks):
+            words = (taps or {}).get(number, ())
+            x, tapped = self._run_block(number, x, training, seed, taps=words)
+            yield x, tapped
+
+    def _features(self, state, training):
+        return self.norm(state)
 
     # AutoGraph has nothing to convert here, and takes its time for it.
     @tf.autograph.experimental.do_not_convert
-    def _run_block(self, number, x, training, seed, queries=None):
-        """Runs a block, after the merging that its stage may begin with."""
+    def _run_block(self, number, x, training, seed, *, queries=None, taps=None):
+        """Runs a block, after the merging that its stage may begin with.
+
+        Returns what it gives; with `taps`, also {word: tensor}.
+        """
         stage, place = self._places[number]
         if stage and not place:
             x = self.mergings[stage - 1](x)
         block = self.stages[stage][place]
         if seed is not None:
             seed = randomness.fold_in(seed, number)
+        options = {"taps": taps} if taps else {}
         if self.rematerialize and training and number < self.num_blocks - 1:
-            return rematerialization.run(block, x, seed=seed, training=True)
-        return block(x, seed=seed, training=training, queries=queries)
+            result = rematerialization.run(
+                block, x, seed=seed, training=True, **options
+            )
+        else:
+            result = block(
+                x, seed=seed, training=training, queries=queries, **options
+            )
+        return (result, {}) if taps == () else result
 
     @tf.autograph.experimental.do_not_convert
     def _embed(self, images, patch_mask):

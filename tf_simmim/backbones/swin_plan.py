@@ -34,6 +34,9 @@ def plan(
     drop_path_rate,
     epsilon,
     rematerialize,
+    key_dims,
+    value_dims,
+    mlp_dims,
 ) -> block_plan.BlockPlan:
     """Returns the plan of a Swin; the arguments are those of `Swin`.
 
@@ -56,8 +59,11 @@ def plan(
     stages = [s for s, depth in enumerate(depths) for _ in range(depth)]
     shapes = block_plan.block_shapes(
         [embed_dim * 2**stage for stage in stages],
-        [num_heads[stage] for stage in stages],
-        mlp_ratio,
+        num_heads=[num_heads[stage] for stage in stages],
+        key_dims=key_dims,
+        value_dims=value_dims,
+        mlp_dims=mlp_dims,
+        mlp_ratio=mlp_ratio,
     )
 
     grid = tuple(side // patch_size for side in image_size)

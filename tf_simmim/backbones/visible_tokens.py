@@ -2,23 +2,23 @@
 
 Dimension key:
   B: batch   h w: grid   N: number of patches = h*w, row-major
-  M: number of tokens = N, + 1 with the class token   D: embed_dim
+  M: number of tokens = N + num_first   D: embed_dim
   m: visible tokens of a sample, the class token included
 """
 
 import tensorflow as tf
 
 
-def hidden_tokens(patch_mask: tf.Tensor, class_token: bool) -> tf.Tensor:
-    """Returns bool [B, M]: which tokens a mask hides; never the class token.
+def hidden_tokens(patch_mask: tf.Tensor, num_first: int) -> tf.Tensor:
+    """Returns bool [B, M]: which tokens a mask hides; never the first ones.
 
     Args:
         patch_mask: int or bool [B, h, w]. 1 = hidden, 0 = visible.
-        class_token: bool. Whether a class token stands before the patches.
+        num_first: int. Class and register tokens before the patches.
     """
     num_patches = patch_mask.shape[1] * patch_mask.shape[2]
     hidden = tf.reshape(tf.cast(patch_mask, tf.bool), [-1, num_patches])
-    return tf.pad(hidden, [(0, 0), (int(class_token), 0)])  # [B, M]
+    return tf.pad(hidden, [(0, 0), (int(num_first), 0)])  # [B, M]
 
 
 def encode(

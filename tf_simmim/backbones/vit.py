@@ -3,8 +3,8 @@
 Dimension key:
   B: batch   H W: image, px   C: channels   P: patch_size, px
   h w: grid = H/P, W/P   N: number of patches = h*w, row-major
-  M: number of tokens = N, + 1 with the class token   D: embed_dim
-  n: number of chosen cells
+  M: number of tokens = N, + 1 with the class token, + register tokens
+  D: embed_dim   n: number of chosen cells
 """
 
 import tensorflow as tf
@@ -16,6 +16,8 @@ from tf_simmim.backbones import rematerialization
 from tf_simmim.backbones import visible_tokens
 from tf_simmim.backbones import vit_layers
 from tf_simmim.backbones import vit_plan
+from tf_simmim.layers import token_merging
+from tf_simmim.layers import transformer_block
 
 ABSOLUTE_POSITIONS = vit_plan.ABSOLUTE_POSITIONS
 RELATIVE_POSITIONS = vit_plan.RELATIVE_POSITIONS
@@ -33,6 +35,9 @@ class ViT(backbone.Backbone):
     With `visible_only` the blocks see visible patches alone, and the mask token
     replaces hidden ones after the final norm: MAE's encoder, not SimMIM.
 
+    Blocks may differ: what is said to be "for each block" is one value for all,
+    or a flat list or tuple with one for each.
+
     All weights exist as soon as the object does.
 
     Args:
@@ -40,7 +45,9 @@ class ViT(backbone.Backbone):
         patch_size: int, px. 16 in the reference.
         embed_dim: int. Width of the tokens; 768 for ViT-B.
         depth: int. Number of blocks; 12 for ViT-B.
-        num_heads: int. Divides `embed_dim`; 12 for ViT-B.
+        num_heads: int for each block; 12 for ViT-B. Divides `embed_dim` where
+            a width of heads follows from it. With relative_position="shared",
+            the same for all: a table has a column for every head.
         channels: int. Image channels.
         mlp_ratio: float. Hidden width of the MLPs over `embed_dim`.
         qkv_bias: "query_value" (reference), "query_key_value" or "none".
@@ -62,6 +69,21 @@ class ViT(backbone.Backbone):
             "sincos". False in the reference.
         final_norm: bool. Whether a norm follows the last block. The reference
             has none where it fine-tunes: see `models.Classifier`.
+        key_dims: int for each block, the width of one head's queries and
+            keys; or None for `embed_dim / num_heads`, as in the reference.
+        value_dims: int for each block, that of one head's values; likewise.
+        mlp_dims: int for each block, the hidden width of the MLP; or None for
+            `mlp_ratio * embed_dim`.
+        attention: str for each block, a key of
+            `layers.transformer_block.ATTENTIONS`; "softmax" in the reference.
+        register_tokens: int. Learned tokens behind the class token, without a
+            position, that features leave out; 0 in the reference, 4 in their
+            paper.
+        reduce_tokens: int for each block. How many patch tokens to merge away
+            behind it, each into one that is alike; at most half of what is
+            left. Feature maps are whole: cells that are one token show the
+            same. 0 in the reference. Needs relative_position="none" (what is
+            merged has no place of its own), not `visible_only`.
         **kwargs: passed to `tf.keras.Model`.
 
     Call arguments:
@@ -76,7 +98,7 @@ class ViT(backbone.Backbone):
 
     Returns:
         float [B, h, w, D] in the compute dtype: the patch tokens after the
-        final norm (if there is one), without the class token.
+        final norm (if there is one), without class and register tokens.
 
     Raises:
         ValueError: a size, ratio or option that cannot work, with the nearest
@@ -90,12 +112,20 @@ class ViT(backbone.Backbone):
         https://arxiv.org/abs/2111.09886, section 4.1.2. `visible_only`: He et
         al., Masked Autoencoders, 2021, https://arxiv.org/abs/2111.06377,
         section 3. Differs in that the mask token has the encoder's width and
-        joins before the head's own embedding.
+        joins before the head's own embedding. `register_tokens`: Darcet et
+        al., 2023, https://arxiv.org/abs/2309.16588. `reduce_tokens`: Bolya et
+        al., 2022, https://arxiv.org/abs/2210.09461; see
+        `layers.token_merging`.
     """
 
     # Weights that the reference's optimizer groups exempt from weight decay
     # by name (it also exempts biases and other vectors).
-    reference_no_weight_decay = ("class_token", "position_embedding")
+    reference_no_weight_decay = (
+        "class_token",
+        "position_embedding",
+        "register_tokens",
+    )
+    block_taps = transformer_block.TAPS
 
     def __init__(
         self,
@@ -116,10 +146,16 @@ class ViT(backbone.Backbone):
         rematerialize=False,
         visible_only=False,
         final_norm=True,
+        key_dims=None,
+        value_dims=None,
+        mlp_dims=None,
+        attention="softmax",
+        register_tokens=0,
+        reduce_tokens=0,
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self._set_arguments(
+        plan = self._set_arguments(
             image_size=image_size,
             patch_size=patch_size,
             embed_dim=embed_dim,
@@ -137,11 +173,20 @@ class ViT(backbone.Backbone):
             rematerialize=rematerialize,
             visible_only=visible_only,
             final_norm=final_norm,
+            key_dims=key_dims,
+            value_dims=value_dims,
+            mlp_dims=mlp_dims,
+            attention=attention,
+            register_tokens=register_tokens,
+            reduce_tokens=reduce_tokens,
         )
-        self.prunes_last_block = not visible_only
-
         self.num_blocks = depth
-        vit_layers.add_layers(self)
+        # Tokens in front of the patches.
+        self.num_first = bool(class_token) + register_tokens
+        self._num_merged = checks.per_block(
+            "reduce_tokens", reduce_tokens, depth
+        )
+        vit_layers.add_layers(self, plan.shapes)
         # One forward pass creates every weight under its full name.
         self(
             tf.zeros([1, *self.image_size, channels]),
@@ -164,60 +209,34 @@ class ViT(backbone.Backbone):
             tokens = self._encode_visible(
                 images, patch_mask, training, seed, num_visible
             )
-        else:
-            tokens = self._embed(images, patch_mask)
-            tokens = self._encode(tokens, training, seed)
-        return self._to_feature_map(tokens)  # [B, h, w, D]
+            return self._to_feature_map(tokens)  # [B, h, w, D]
+        states = self._states(images, patch_mask, training, seed)
+        *_, (state, _) = states
+        return self._features(state, training)  # [B, h, w, D]
 
-    def before_last_block(
+    def up_to_last_block(
         self, images, patch_mask=None, training=None, seed=None
     ):
-        """Computes all but the last block; see `backbones`.
-
-        Args:
-            images: float [B, H, W, C]. Normalised.
-            patch_mask: int or bool [B, h, w], or None. 1 = hidden.
-            training: bool.
-            seed: int64 [2] or None. As for a call.
-
-        Returns:
-            float [B, M, D], for `last_block`.
-
-        Raises:
-            ValueError: a mask with `visible_only`.
-        """
-        if self.visible_only and patch_mask is not None:
-            raise ValueError(
-                "`patch_mask` must be None here with `visible_only`, which "
-                f"prunes no block. Received shape: {patch_mask.shape}."
-            )
+        """See `Backbone`."""
+        if self.visible_only or any(self._num_merged):
+            return None
         tokens = self._embed(images, patch_mask)
         biases = self._position_biases(tokens)
         for i in range(self.depth - 1):
             tokens = self._run_block(i, tokens, biases[i], training, seed)
-        return tokens
 
-    def last_block(self, tokens, cells=None, training=None, seed=None):
-        """Computes the last block and the final norm, at chosen cells alone.
+        def last_block(cells=None):
+            bias = self._position_biases(tokens)[-1]
+            queries = cells
+            if cells is not None and self.num_first:
+                queries = cells + self.num_first
+            x = self._run_block(
+                self.depth - 1, tokens, bias, training, seed, queries=queries
+            )
+            x = self.norm(x)
+            return x if cells is not None else self._to_feature_map(x)
 
-        Args:
-            tokens: float [B, M, D], from `before_last_block`.
-            cells: int32 [B, n], row-major numbers of patches; None for all.
-            training: bool.
-            seed: int64 [2] or None. As for `before_last_block`.
-
-        Returns:
-            float [B, n, D], equal to the features of a call at these cells;
-            or all of them, [B, h, w, D].
-        """
-        biases, queries = self._position_biases(tokens), cells
-        if cells is not None and self.class_token:
-            queries = cells + 1
-        tokens = self._run_block(
-            self.depth - 1, tokens, biases[-1], training, seed, queries
-        )
-        tokens = self.norm(tokens)
-        return tokens if cells is not None else self._to_feature_map(tokens)
+        return last_block
 
     def pyramid(self, images, training=False, seed=None):
         """Returns {stride in px: feature map}; a ViT has one stride only.
@@ -228,29 +247,6 @@ class ViT(backbone.Backbone):
             {patch_size: float [B, h, w, D]}, after the final norm.
         """
         return {self.stride: self(images, training=training, seed=seed)}
-
-    def block_features(self, images, blocks):
-        """Returns what chosen blocks make of whole images, for probing.
-
-        SimMIM's best frozen features lie in the middle of the network.
-
-        Args:
-            images: float [B, H, W, C]. Normalised.
-            blocks: sequence of int in [0, depth). Which blocks.
-
-        Returns:
-            list of float [B, h, w, D], one per entry of `blocks`: the output
-            of the block; for the last block after the final norm, so that it
-            equals `backbone(images)`.
-
-        Raises:
-            ValueError: a number is not in [0, depth).
-        """
-        checks.require_blocks(blocks, self.depth)
-        tokens = self._embed(images, patch_mask=None)
-        outputs = list(self._block_outputs(tokens, training=False, seed=None))
-        outputs[-1] = self.norm(outputs[-1])
-        return [self._to_feature_map(outputs[block]) for block in blocks]
 
     def layer_id(self, variable):
         """Returns the depth of a variable, for layer-wise learning rates.
@@ -285,33 +281,71 @@ class ViT(backbone.Backbone):
             tokens = self.class_token_layer(tokens)  # [B, M, D]
         if self.absolute_position == "learned":
             tokens = self.position_embedding(tokens)
+        if self.register_tokens:
+            tokens = self.register_tokens_layer(tokens)
         return tokens
 
     def _encode_visible(self, images, patch_mask, training, seed, num_visible):
         """Returns [B, M, D]: features of visible tokens, else mask tokens."""
         checks.require_mask(patch_mask, self.grid_size)
         tokens = self._embed(images, patch_mask=None)
-        hidden = visible_tokens.hidden_tokens(patch_mask, self.class_token)
+        hidden = visible_tokens.hidden_tokens(patch_mask, self.num_first)
         if num_visible is not None:
-            num_visible += self.class_token
+            num_visible += self.num_first
 
         def encoder(tokens, hidden):
-            return self._encode(tokens, training, seed, hidden)
+            *_, (state, _) = self._run_blocks(tokens, training, seed, hidden)
+            return self.norm(state.tokens)
 
         tokens = visible_tokens.encode(encoder, tokens, hidden, num_visible)
         return self.mask_token(tokens, patch_mask=hidden)
 
-    def _encode(self, tokens, training, seed, hidden=None):
-        *_, tokens = self._block_outputs(tokens, training, seed, hidden)
-        return self.norm(tokens)  # [B, M, D]
-
-    def _block_outputs(self, tokens, training, seed, hidden=None):
-        biases = self._position_biases(tokens)
-        for i in range(self.depth):
-            tokens = self._run_block(
-                i, tokens, biases[i], training, seed, hidden=hidden
+    def _states(self, images, patch_mask, training, seed, taps=None):
+        if self.visible_only and patch_mask is not None:
+            raise ValueError(
+                "`patch_mask` must be None with `visible_only`, whose blocks "
+                "see other tokens for every mask. "
+                f"Received shape: {patch_mask.shape}."
             )
-            yield tokens
+        tokens = self._embed(images, patch_mask)
+        return self._run_blocks(tokens, training, seed, taps=taps)
+
+    def _run_blocks(self, tokens, training, seed, hidden=None, taps=None):
+        """Yields (`token_merging.Tokens`, {word: tensor}) of each block."""
+        biases = self._position_biases(tokens)
+        state = token_merging.Tokens(tokens)
+        for i, num_merged in enumerate(self._num_merged):
+            words = (taps or {}).get(i, ())
+            needed = words
+            if num_merged and "keys" not in words:
+                needed = (*words, "keys")
+            tokens, tapped = self._run_block(
+                i,
+                state.tokens,
+                biases[i],
+                training,
+                seed,
+                hidden=hidden,
+                sizes=state.sizes,
+                taps=needed,
+            )
+            state = state._replace(tokens=tokens)
+            if num_merged:
+                keys = tf.reduce_mean(tapped["keys"], axis=1)  # [B, M, E]
+                state = token_merging.merge(
+                    state, keys, num_merged, self.num_first
+                )
+            yield state, {word: tapped[word] for word in words}
+
+    def _output(self, state):
+        return state.tokens
+
+    def _map(self, state):
+        tokens = token_merging.unmerge(state.tokens, state.places)
+        return self._to_feature_map(tokens)
+
+    def _features(self, state, training):
+        return self._map(state._replace(tokens=self.norm(state.tokens)))
 
     def _position_biases(self, tokens):
         """Returns a bias, or None, for each block."""
@@ -322,26 +356,42 @@ class ViT(backbone.Backbone):
 
     @tf.autograph.experimental.do_not_convert
     def _run_block(
-        self, i, tokens, bias, training, seed, queries=None, hidden=None
+        self,
+        i,
+        tokens,
+        bias,
+        training,
+        seed,
+        *,
+        queries=None,
+        hidden=None,
+        sizes=None,
+        taps=None,
     ):
+        """Returns what a block gives; with `taps`, also {word: tensor}."""
         block = self.blocks[i]
+        options = {"hidden_tokens": hidden, "token_sizes": sizes}
+        if taps:
+            options["taps"] = taps
         if seed is not None:
             seed = randomness.fold_in(seed, i)
         if self.rematerialize and training and i < self.depth - 1:
             inputs = [tokens] if bias is None else [tokens, bias]
-            return rematerialization.run(
-                block, *inputs, seed=seed, training=True, hidden_tokens=hidden
+            result = rematerialization.run(
+                block, *inputs, seed=seed, training=True, **options
             )
-        return block(
-            tokens,
-            position_bias=bias,
-            seed=seed,
-            training=training,
-            queries=queries,
-            hidden_tokens=hidden,
-        )
+        else:
+            result = block(
+                tokens,
+                position_bias=bias,
+                seed=seed,
+                training=training,
+                queries=queries,
+                **options,
+            )
+        return (result, {}) if taps == () else result
 
     def _to_feature_map(self, tokens):
-        if self.class_token:
-            tokens = tokens[:, 1:]  # [B, N, D]
+        if self.num_first:
+            tokens = tokens[:, self.num_first :]  # [B, N, D]
         return tf.reshape(tokens, [-1, *self.grid_size, self.embed_dim])

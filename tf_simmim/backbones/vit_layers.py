@@ -5,8 +5,13 @@ import tensorflow as tf
 from tf_simmim import layers
 
 
-def add_layers(vit) -> None:
-    """Gives a ViT its layers, in the order of its weights."""
+def add_layers(vit, shapes) -> None:
+    """Gives a ViT its layers, in the order of its weights.
+
+    Args:
+        vit: ViT, with its arguments as attributes.
+        shapes: sequence of BlockShape.
+    """
     policy = vit.dtype_policy
     vit.patch_embedding = layers.PatchEmbedding(
         vit.patch_size,
@@ -19,9 +24,16 @@ def add_layers(vit) -> None:
         vit.class_token_layer = layers.ClassToken(
             dtype=policy, name="class_token"
         )
+    if vit.register_tokens:
+        vit.register_tokens_layer = layers.RegisterTokens(
+            vit.register_tokens,
+            num_first=int(vit.class_token),
+            dtype=policy,
+            name="register_tokens",
+        )
     vit.position_embedding = create_position_embedding(vit)
-    vit.relative_position_biases = create_relative_position_biases(vit)
-    vit.blocks = create_blocks(vit)
+    vit.relative_position_biases = create_relative_position_biases(vit, shapes)
+    vit.blocks = create_blocks(vit, shapes)
     vit.norm = create_norm(vit)
 
 
@@ -35,14 +47,15 @@ def create_position_embedding(vit):
     return None
 
 
-def create_relative_position_biases(vit) -> list:
+def create_relative_position_biases(vit, shapes) -> list:
     """Returns no layer, one for all blocks, or one for each block."""
     num_biases = {"none": 0, "shared": 1, "per_block": vit.depth}
     return [
         layers.RelativePositionBias(
             vit.grid_size,
-            vit.num_heads,
+            shapes[i].num_heads,
             vit.class_token,
+            register_tokens=vit.register_tokens,
             dtype=vit.dtype_policy,
             name=f"relative_position_bias_{i}",
         )
@@ -50,21 +63,25 @@ def create_relative_position_biases(vit) -> list:
     ]
 
 
-def create_blocks(vit) -> list:
+def create_blocks(vit, shapes) -> list:
     """Returns the blocks, first to last."""
     return [
         layers.TransformerBlock(
-            vit.num_heads,
+            shape.num_heads,
             mlp_ratio=vit.mlp_ratio,
             qkv_bias=vit.qkv_bias,
             layer_scale_init=vit.layer_scale_init,
             drop_path=vit.drop_path_rate * i / max(vit.depth - 1, 1),
             epsilon=vit.epsilon,
             output_stddev=0.02 / (2.0 * (i + 1)) ** 0.5,
+            key_dim=shape.key_dim,
+            value_dim=shape.value_dim,
+            mlp_dim=shape.mlp_dim,
+            attention=shape.attention,
             dtype=vit.dtype_policy,
             name=f"block_{i}",
         )
-        for i in range(vit.depth)
+        for i, shape in enumerate(shapes)
     ]
 
 
@@ -81,6 +98,8 @@ def by_depth(vit) -> list:
     groups = [(0, vit.patch_embedding), (0, vit.mask_token)]
     if vit.class_token:
         groups.append((0, vit.class_token_layer))
+    if vit.register_tokens:
+        groups.append((0, vit.register_tokens_layer))
     if vit.absolute_position != "none":
         groups.append((0, vit.position_embedding))
     groups += [(i + 1, block) for i, block in enumerate(vit.blocks)]

@@ -20,6 +20,9 @@ def vit_weight_maps(vit, prefix: str = "") -> list[WeightMap]:
     maps = []
     if vit.class_token:
         maps.append(WeightMap("cls_token", vit.class_token_layer.class_token))
+    if vit.register_tokens:  # as the official code of these calls them
+        registers = vit.register_tokens_layer.register_tokens
+        maps.append(WeightMap("register_tokens", registers))
     maps.append(WeightMap("mask_token", vit.mask_token.mask_token))
     if vit.absolute_position == "learned":
         embedding = vit.position_embedding.position_embedding

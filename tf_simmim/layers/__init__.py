@@ -15,6 +15,7 @@ from tf_simmim.layers.mlp import MLP
 from tf_simmim.layers.normalized_convolution import NormalizedConvolution
 from tf_simmim.layers.patch_embedding import PatchEmbedding
 from tf_simmim.layers.patch_merging import PatchMerging
+from tf_simmim.layers.register_tokens import RegisterTokens
 from tf_simmim.layers.relative_position_bias import RelativePositionBias
 from tf_simmim.layers.scaled_cosine_attention import ScaledCosineAttention
 from tf_simmim.layers.self_attention import SelfAttention
@@ -42,6 +43,7 @@ __all__ = [
     "NormalizedConvolution",
     "PatchEmbedding",
     "PatchMerging",
+    "RegisterTokens",
     "RelativePositionBias",
     "ScaledCosineAttention",
     "SimpleFeaturePyramid",

@@ -2,7 +2,7 @@
 
 Dimension key:
   B: batch   h w: grid of patches   N: h*w   K: num_heads
-  M: number of tokens = N, + 1 with the class token
+  M: number of tokens = N, + 1 with the class token, + register tokens
   R: rows of the table = (2h - 1)(2w - 1), + 3 with the class token
 """
 
@@ -14,13 +14,14 @@ from tf_simmim.layers import truncated_normal
 
 
 def relative_position_index(
-    grid_size: tuple[int, int], class_token: bool
+    grid_size: tuple[int, int], class_token: bool, register_tokens: int = 0
 ) -> np.ndarray:
     """Returns int32 [M, M]: which row of the table a pair of tokens uses.
 
     Patches (r, c) and (r', c') use row (r - r' + h - 1) * (2w - 1) +
     (c - c' + w - 1). With a class token in front, the last three rows are:
-    class to patch, patch to class, class to class.
+    class to patch, patch to class, class to class. Register tokens, after the
+    class token, have no position: their pairs use row R, which is none.
     """
     h, w = grid_size
     rows, columns = np.divmod(np.arange(h * w), w)
@@ -33,6 +34,9 @@ def relative_position_index(
         index[0, :] = first
         index[:, 0] = first + 1
         index[0, 0] = first + 2
+    num_rows, places = index.max() + 1, register_tokens * [int(class_token)]
+    for axis in range(2):
+        index = np.insert(index, places, num_rows, axis)
     return index.astype(np.int32)
 
 
@@ -51,6 +55,8 @@ class RelativePositionBias(tf.keras.layers.Layer):
         class_token: bool. Whether a class token stands before the patches.
         stddev: float > 0, the spread of the initial numbers, or None for
             zeros. The reference has zeros in ViT, 0.02 in Swin.
+        register_tokens: int >= 0. How many tokens without a position stand
+            behind the class token; their bias is 0.
         **kwargs: passed to `tf.keras.layers.Layer`.
 
     Call arguments:
@@ -69,7 +75,13 @@ class RelativePositionBias(tf.keras.layers.Layer):
     """
 
     def __init__(
-        self, grid_size, num_heads, class_token=True, stddev=None, **kwargs
+        self,
+        grid_size,
+        num_heads,
+        class_token=True,
+        stddev=None,
+        register_tokens=0,
+        **kwargs,
     ):
         super().__init__(**kwargs)
         if num_heads <= 0:
@@ -80,9 +92,12 @@ class RelativePositionBias(tf.keras.layers.Layer):
         self.num_heads = num_heads
         self.class_token = class_token
         self.stddev = stddev
+        self.register_tokens = register_tokens
 
     def build(self, input_shape):
-        self._index = relative_position_index(self.grid_size, self.class_token)
+        self._index = relative_position_index(
+            self.grid_size, self.class_token, self.register_tokens
+        )
         num_tokens = len(self._index)
         if len(input_shape) != 3 or input_shape[1] not in (num_tokens, None):
             raise ValueError(
@@ -90,12 +105,13 @@ class RelativePositionBias(tf.keras.layers.Layer):
                 f"grid {self.grid_size} with class_token={self.class_token}. "
                 f"Received shape: {tuple(input_shape)}."
             )
+        num_rows = self._index.max() + 1 - bool(self.register_tokens)
         initializer = "zeros"
         if self.stddev is not None:
             initializer = truncated_normal.TruncatedNormal(self.stddev, 5.0)
         self.table = self.add_weight(
             name="relative_position_bias_table",
-            shape=(self._index.max() + 1, self.num_heads),
+            shape=(num_rows, self.num_heads),
             initializer=initializer,
             experimental_autocast=False,  # stays float32
         )
@@ -106,6 +122,8 @@ class RelativePositionBias(tf.keras.layers.Layer):
         # would be a list of rows with repetitions, whose global norm (and so
         # gradient clipping) comes out wrong.
         heads_first = tf.transpose(self.table)  # [K, R]
+        if self.register_tokens:
+            heads_first = tf.pad(heads_first, [(0, 0), (0, 1)])
         return tf.gather(heads_first, self._index, axis=1)  # [K, M, M]
 
     def get_config(self):
@@ -115,4 +133,5 @@ class RelativePositionBias(tf.keras.layers.Layer):
             "num_heads": self.num_heads,
             "class_token": self.class_token,
             "stddev": self.stddev,
+            "register_tokens": self.register_tokens,
         }

@@ -2,7 +2,7 @@
 
 Dimension key:
   B: batch   M: number of tokens   D: embed_dim
-  K: num_heads   E: width of one head = D/K   n: number of queries, M or fewer
+  K: num_heads   E: key_dim   n: number of queries, M or fewer
 """
 
 import math
@@ -31,6 +31,8 @@ class ScaledCosineAttention(self_attention.SelfAttention):
             or "none".
         output_stddev: see `SelfAttention`.
         kernel_bound: see `SelfAttention`; not cut in the official code.
+        key_dim: see `SelfAttention`.
+        value_dim: see `SelfAttention`.
         **kwargs: passed to `tf.keras.layers.Layer`.
 
     Call arguments:
@@ -39,9 +41,12 @@ class ScaledCosineAttention(self_attention.SelfAttention):
             `SelfAttention`.
         queries: int32 [B, n] or None. See `SelfAttention`.
         hidden_tokens: bool [B, M] or None. See `SelfAttention`.
+        token_sizes: float [B, M] or None. See `SelfAttention`.
+        taps: tuple of words. See `SelfAttention`.
 
     Returns:
-        float [B, n, D], in the layer's compute dtype.
+        float [B, n, D], in the layer's compute dtype; or with taps, see
+        `SelfAttention`.
 
     Raises:
         ValueError: see `SelfAttention`.
@@ -57,10 +62,18 @@ class ScaledCosineAttention(self_attention.SelfAttention):
         qkv_bias="query_value",
         output_stddev=0.02,
         kernel_bound=5.0,
+        key_dim=None,
+        value_dim=None,
         **kwargs,
     ):
         super().__init__(
-            num_heads, qkv_bias, output_stddev, kernel_bound, **kwargs
+            num_heads=num_heads,
+            qkv_bias=qkv_bias,
+            output_stddev=output_stddev,
+            kernel_bound=kernel_bound,
+            key_dim=key_dim,
+            value_dim=value_dim,
+            **kwargs,
         )
 
     def build(self, input_shape):
@@ -71,6 +84,14 @@ class ScaledCosineAttention(self_attention.SelfAttention):
             initializer=tf.keras.initializers.Constant(math.log(_FIRST_SCALE)),
             experimental_autocast=False,  # stays float32
         )
+
+    @staticmethod
+    def cost(*, num_heads, **sizes) -> tuple[int, int]:
+        """Returns the cost of `SelfAttention`, and a weight for each head."""
+        weights, products = self_attention.SelfAttention.cost(
+            num_heads=num_heads, **sizes
+        )
+        return weights + num_heads, products
 
     def _logits(self, query, key):
         query, key = (

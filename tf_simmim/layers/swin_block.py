@@ -14,6 +14,7 @@ from tf_simmim.layers import drop_path as drop_path_lib
 from tf_simmim.layers import mlp
 from tf_simmim.layers import relative_position_bias
 from tf_simmim.layers import self_attention
+from tf_simmim.layers import tapping
 from tf_simmim.layers import unconnected
 from tf_simmim.layers import windows
 
@@ -34,13 +35,16 @@ class SwinBlock(unconnected.Unconnected, tf.keras.layers.Layer):
     is never attended to.
 
     Args:
-        num_heads: int > 0. Divides D.
+        num_heads: int > 0. Divides D where a width of heads follows from it.
         window_size: int or (height, width), cells. 6 or 7 in the reference.
         shifted: bool. Whether windows lie half a window off.
         mlp_ratio: float > 0. Hidden width of the MLP over D.
         qkv_bias: see `SelfAttention`.
         drop_path: float in [0, 1). Probability of leaving a branch out.
         epsilon: float > 0. Of both norms; 1e-5 in the reference.
+        key_dim: int > 0 or None. See `SelfAttention`.
+        value_dim: int > 0 or None. See `SelfAttention`.
+        mlp_dim: int > 0, hidden width of the MLP, or None for `mlp_ratio` * D.
         **kwargs: passed to `tf.keras.layers.Layer`.
 
     Call arguments:
@@ -50,10 +54,14 @@ class SwinBlock(unconnected.Unconnected, tf.keras.layers.Layer):
         queries: int32 [B, n] or None. Numbers of the cells (row-major) to
             compute, each of which attends to all; None for all. Only where
             `covers_map`.
+        taps: tuple of words in `transformer_block.TAPS`. What to return
+            besides.
 
     Returns:
         float [B, h, w, D], or [B, 1, n, D] of the queries, in the layer's
-        compute dtype.
+        compute dtype. With `taps`, (that, dict by their names), see
+        `SelfAttention`, of the windows [B * W, K, M, ...] of one image after
+        another, and `MLP`, of the map.
 
     Attributes:
         covers_map: bool, once built: one window holds the whole map.
@@ -78,6 +86,9 @@ class SwinBlock(unconnected.Unconnected, tf.keras.layers.Layer):
         qkv_bias="query_key_value",
         drop_path=0.0,
         epsilon=1e-5,
+        key_dim=None,
+        value_dim=None,
+        mlp_dim=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -88,6 +99,9 @@ class SwinBlock(unconnected.Unconnected, tf.keras.layers.Layer):
         self.qkv_bias = qkv_bias
         self.drop_path = drop_path
         self.epsilon = epsilon
+        self.key_dim = key_dim
+        self.value_dim = value_dim
+        self.mlp_dim = mlp_dim
 
         policy = self.dtype_policy
         self.attention_norm = tf.keras.layers.LayerNormalization(
@@ -98,7 +112,11 @@ class SwinBlock(unconnected.Unconnected, tf.keras.layers.Layer):
             epsilon=epsilon, dtype=policy, name="mlp_norm"
         )
         self.mlp = mlp.MLP(
-            mlp_ratio, kernel_bound=5.0, dtype=policy, name="mlp"
+            mlp_ratio,
+            kernel_bound=5.0,
+            hidden_dim=mlp_dim,
+            dtype=policy,
+            name="mlp",
         )
         self.branch_drop = drop_path_lib.DropPath(drop_path, dtype=policy)
 
@@ -125,7 +143,9 @@ class SwinBlock(unconnected.Unconnected, tf.keras.layers.Layer):
             self._penalty = penalty[:, np.newaxis].astype(np.float32)
         super().build(input_shape)
 
-    def call(self, feature_map, seed=None, training=None, queries=None):
+    def call(
+        self, feature_map, seed=None, training=None, queries=None, taps=()
+    ):
         seeds = [None, None]
         if seed is not None:
             seeds = [randomness.fold_in(seed, branch) for branch in range(2)]
@@ -134,21 +154,25 @@ class SwinBlock(unconnected.Unconnected, tf.keras.layers.Layer):
                 "`queries` need one window over the whole map. Received: "
                 f"window {self.window}, map {self.grid_size}."
             )
-        branch = self._attention_branch(feature_map, queries)
+        branch, tapped = self._attention_branch(
+            feature_map, queries, tapping.chosen(taps, self_attention.TAPS)
+        )
         x = feature_map
         if queries is not None:
             x = tf.reshape(x, [-1, x.shape[1] * x.shape[2], x.shape[-1]])
             x = tf.gather(x, queries, batch_dims=1)[:, tf.newaxis]
         x += self.branch_drop(branch, seed=seeds[0], training=training)
-        branch = self._mlp_branch(x)
+        branch, of_mlp = self._mlp_branch(x, tapping.chosen(taps, mlp.TAPS))
         x += self.branch_drop(branch, seed=seeds[1], training=training)
-        return x
+        return (x, {**tapped, **of_mlp}) if taps else x
 
     def _create_attention(self):
         return self_attention.SelfAttention(
             self.num_heads,
             self.qkv_bias,
             kernel_bound=5.0,
+            key_dim=self.key_dim,
+            value_dim=self.value_dim,
             dtype=self.dtype_policy,
             name="attention",
         )
@@ -163,21 +187,24 @@ class SwinBlock(unconnected.Unconnected, tf.keras.layers.Layer):
             name="relative_position_bias",
         )
 
-    def _attention_branch(self, feature_map, queries):
-        return self._attend(self.attention_norm(feature_map), queries)
+    def _attention_branch(self, feature_map, queries, taps):
+        return self._attend(self.attention_norm(feature_map), queries, taps)
 
-    def _mlp_branch(self, feature_map):
-        return self.mlp(self.mlp_norm(feature_map))
+    def _mlp_branch(self, feature_map, taps):
+        return tapping.run(self.mlp, self.mlp_norm(feature_map), taps=taps)
 
-    def _attend(self, feature_map, queries):
+    def _attend(self, feature_map, queries, taps):
         x = windows.to_windows(feature_map, self.window, self.shift)
         bias = tf.cast(self.position_bias(x), tf.float32)  # [K, M, M]
         if self._penalty is not None:
             bias += self._penalty  # [W, K, M, M]
-        x = self.attention(x, bias, queries)  # [B * W, M, D]
+        x, tapped = tapping.run(
+            self.attention, x, position_bias=bias, queries=queries, taps=taps
+        )  # [B * W, M, D]
         if queries is not None:
-            return x[:, tf.newaxis]  # [B, 1, n, D]
-        return windows.from_windows(x, self.grid_size, self.window, self.shift)
+            return x[:, tf.newaxis], tapped  # [B, 1, n, D]
+        x = windows.from_windows(x, self.grid_size, self.window, self.shift)
+        return x, tapped
 
     def compute_output_shape(self, input_shape):
         return input_shape
@@ -192,4 +219,7 @@ class SwinBlock(unconnected.Unconnected, tf.keras.layers.Layer):
             "qkv_bias": self.qkv_bias,
             "drop_path": self.drop_path,
             "epsilon": self.epsilon,
+            "key_dim": self.key_dim,
+            "value_dim": self.value_dim,
+            "mlp_dim": self.mlp_dim,
         }

@@ -293,28 +293,27 @@ class SimMIM(scalable_model.ScalableModel):
         cells, is_hidden, is_complete = masking.hidden_cells(
             patch_mask, backbone.stride // backbone.patch_size, num_hidden
         )
-        is_pruned = self.head.is_pointwise and getattr(
-            backbone, "prunes_last_block", False
-        )
-        run = backbone.before_last_block if is_pruned else backbone
-        options = {"training": training, "seed": seed}
-        if getattr(backbone, "visible_only", False):
-            mask = self.random_mask
-            options["num_visible"] = mask.num_visible_patches
-        x = run(images, patch_mask=patch_mask, **options)
+        last_block = None
+        if self.head.is_pointwise:
+            last_block = backbone.up_to_last_block(
+                images, patch_mask, training, seed
+            )
+        if last_block is None:
+            options = {"training": training, "seed": seed}
+            if getattr(backbone, "visible_only", False):
+                mask = self.random_mask
+                options["num_visible"] = mask.num_visible_patches
+            x = backbone(images, patch_mask=patch_mask, **options)
 
         def on_hidden_cells():
-            if is_pruned:
-                tokens = backbone.last_block(x, cells, training, seed)
-                prediction = self.head(tokens)
-            else:
+            if last_block is None:
                 prediction = self.head(x, cells=cells)
+            else:
+                prediction = self.head(last_block(cells))
             return self._loss(images, is_hidden, prediction, cells)
 
         def on_all_cells():
-            features = x
-            if is_pruned:
-                features = backbone.last_block(x, None, training, seed)
+            features = x if last_block is None else last_block()
             return self._loss(images, patch_mask, self.head(features))
 
         # Both are compiled and one is run: elements may bring any mask.

@@ -12,6 +12,7 @@ _INTENDED = (
     "position_hidden_kernel",
     "position_output_kernel",
     "query_token",
+    "register_tokens",
     "relative_position_bias_table",
 )
 

@@ -1,6 +1,5 @@
 """What a run ran on: the facts one needs to repeat it, or to explain it."""
 
-import functools
 import importlib.metadata
 import os
 import platform
@@ -207,7 +206,6 @@ def _git(folder, *arguments):
     return result.stdout.strip()
 
 
-@functools.cache  # Asked for at each checkpoint: 30 ms for all of them.
 def _version(name):
     try:
         return importlib.metadata.version(name)

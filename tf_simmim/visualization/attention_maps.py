@@ -3,7 +3,7 @@
 Dimension key:
   B: batch   H W: image, px   C: channels   h w: grid of the block's cells
   N: number of cells = h*w, row-major   K: num_heads
-  M: tokens of one softmax: N, + 1 with a class token; or cells of a window
+  M: tokens of one softmax: N and those before them; or cells of a window
   W: windows of an image
 """
 
@@ -21,8 +21,8 @@ def attention_maps(backbone, images, block, query="mean") -> np.ndarray:
 
     The numbers are the softmax of the block's attention, as it computes it
     for whole images (no mask, no training). Those of one query sum to 1 over
-    all tokens: over the cells of its window in a Swin, and over the cells and
-    the class token, which is left out of the map, in a ViT that has one.
+    all tokens: over the cells of its window in a Swin; in a ViT over the cells
+    and class and register tokens, which are left out of the map.
 
     Args:
         backbone: `backbones.ViT` or `backbones.Swin`.
@@ -38,40 +38,41 @@ def attention_maps(backbone, images, block, query="mean") -> np.ndarray:
 
     Raises:
         ValueError: the backbone has no attention, the block or the cell is
-            not there, or there is no class token for the query "class".
+            not there, there is no class token for the query "class", or
+            tokens were merged before the block.
     """
-    layer = _attention_layer(backbone, block)
-    observed = []
-    layer.observer = observed.append
-    try:
-        (feature_map,) = backbone.block_features(images, [block])
-    finally:
-        layer.observer = None
-    grid = tuple(feature_map.shape[1:3])
+    _require_attention(backbone, block)
+    place = f"block_{block}/attention"
+    weights = backbone.taps(images, place)[place].numpy()
+    grid, num_first = backbone.grid_size, getattr(backbone, "num_first", 0)
+    if isinstance(backbone, backbones.Swin):
+        grid = _swin_block(backbone, block).grid_size
+    elif weights.shape[-1] != num_first + grid[0] * grid[1]:
+        raise ValueError(
+            "`block` must come before any that merges tokens (`reduce_tokens` "
+            f"of the backbone is {backbone.reduce_tokens}), since there is no "
+            f"attention to single cells behind it. Received: {block}."
+        )
     _require_query(backbone, query, grid)
-    weights = observed[0].numpy()
     if isinstance(backbone, backbones.Swin):
         stage_block = _swin_block(backbone, block)
         maps = _from_windows(weights, stage_block, len(images), query)
     else:
-        maps = _from_tokens(weights, backbone.class_token, grid, query)
+        maps = _from_tokens(weights, num_first, grid, query)
     return maps.reshape(*maps.shape[:2], *grid)  # [B, K, h, w]
 
 
-def _attention_layer(backbone, block):
-    if isinstance(backbone, backbones.ViT | backbones.Swin):
-        if not 0 <= block < backbone.num_blocks:
-            raise ValueError(
-                f"`block` must lie in [0, {backbone.num_blocks}). "
-                f"Received: {block}."
-            )
-        if isinstance(backbone, backbones.ViT):
-            return backbone.blocks[block].attention
-        return _swin_block(backbone, block).attention
-    raise ValueError(
-        "`backbone` must be a ViT or a Swin, which attend. "
-        f"Received: {type(backbone).__name__}."
-    )
+def _require_attention(backbone, block):
+    if not isinstance(backbone, backbones.ViT | backbones.Swin):
+        raise ValueError(
+            "`backbone` must be a ViT or a Swin, which attend. "
+            f"Received: {type(backbone).__name__}."
+        )
+    if not 0 <= block < backbone.num_blocks:
+        raise ValueError(
+            f"`block` must lie in [0, {backbone.num_blocks}). "
+            f"Received: {block}."
+        )
 
 
 def _swin_block(backbone, number):
@@ -100,9 +101,8 @@ def _require_query(backbone, query, grid):
         )
 
 
-def _from_tokens(weights, has_class_token, grid, query):
+def _from_tokens(weights, first, grid, query):
     """Returns [B, K, N] of the softmax of all tokens, [B, K, M, M]."""
-    first = int(has_class_token)
     to_cells = weights[..., first:]  # [B, K, M, N]
     if query == "class":
         return to_cells[:, :, 0]
