@@ -27,7 +27,7 @@ from absl import flags  # noqa: E402
 from tf_simmim.programs import command_line  # noqa: E402
 from tf_simmim.programs import pretrain  # noqa: E402, F401  (flagfiles set its flags)
 from tf_simmim.programs.flags import compute_flags  # noqa: E402
-from tf_simmim.programs.flags import data_flags  # noqa: E402
+from tf_simmim.programs.flags import input_flags  # noqa: E402
 from tf_simmim.programs.flags import optimization_flags  # noqa: E402
 from tf_simmim.programs.flags import prediction_flags  # noqa: E402
 
@@ -44,7 +44,7 @@ _NUM_IMAGES = 1281167
 
 def create_steps():
     """Returns {(images, accumulation steps): step}, {same: peak memory}."""
-    model = prediction_flags.create_simmim(data_flags.image_size(), 3, seed=0)
+    model = prediction_flags.create_simmim(input_flags.image_size(), 3, seed=0)
     schedule = optimization_flags.create_schedule(_NUM_IMAGES)
     model.compile(
         optimization_flags.create_optimizer(model, schedule),
@@ -61,7 +61,7 @@ def create_steps():
     before = _memory("VmRSS")
 
     def create_step(images, accumulation_steps):
-        height, width = data_flags.image_size()
+        height, width = input_flags.image_size()
         batch = tf.random.stateless_normal([images, height, width, 3], [0, 0])
         model.accumulation_steps = accumulation_steps
         step = tf.function(lambda: model.train_step(batch)["loss"])

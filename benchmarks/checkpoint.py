@@ -31,7 +31,7 @@ from tf_simmim import atomic_file  # noqa: E402
 from tf_simmim import training  # noqa: E402
 from tf_simmim.programs import command_line  # noqa: E402
 from tf_simmim.programs import pretrain  # noqa: E402, F401  (flagfiles set its flags)
-from tf_simmim.programs.flags import data_flags  # noqa: E402
+from tf_simmim.programs.flags import input_flags  # noqa: E402
 from tf_simmim.programs.flags import optimization_flags  # noqa: E402
 from tf_simmim.programs.flags import prediction_flags  # noqa: E402
 from tf_simmim.programs.flags import run_flags  # noqa: E402
@@ -94,7 +94,7 @@ class Stopwatch:
 
 def create_model():
     """Returns the compiled model of the flags."""
-    model = prediction_flags.create_simmim(data_flags.image_size(), 3, seed=0)
+    model = prediction_flags.create_simmim(input_flags.image_size(), 3, seed=0)
     schedule = optimization_flags.create_schedule(_NUM_IMAGES)
     model.compile(optimization_flags.create_optimizer(model, schedule))
     model.optimizer.build(model.trainable_variables)
@@ -125,7 +125,7 @@ def main(argv):
     command_line.refuse_leftovers(argv)
     model = create_model()
     checkpoint = tf.train.Checkpoint(model=model, optimizer=model.optimizer)
-    height, width = data_flags.image_size()
+    height, width = input_flags.image_size()
     images = tf.random.stateless_normal(
         [_STEP_BATCH_SIZE.value, height, width, 3], seed=[0, 0]
     )

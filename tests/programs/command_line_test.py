@@ -14,6 +14,7 @@ from tf_simmim.programs import command_line
 from tf_simmim.programs import detect  # noqa: F401  (defines its flags)
 from tf_simmim.programs import finetune  # noqa: F401  (defines its flags)
 from tf_simmim.programs import pretrain  # noqa: F401  (defines the other flags)
+from tf_simmim.programs import run_settings
 from tf_simmim.programs import segment  # noqa: F401  (defines its flags)
 from tf_simmim.programs.flags import optimization_flags
 
@@ -56,7 +57,7 @@ def test_an_empty_value_stands_for_a_default_of_nothing():
     parse(*command_line.resolve([finetune_digits, *empty]))
     assert [FLAGS[name].value for name in names] == [None] * 4
     assert FLAGS.final_norm is None
-    assert "--num_labels" not in command_line.resolved_text()
+    assert "num_labels" not in run_settings.current()
     given = ["--depth=3", "--num_heads=1,2"]
     parse(*command_line.resolve([finetune_digits, *given]))
     assert (FLAGS.depth, FLAGS.num_heads) == (3, ["1", "2"])
@@ -187,7 +188,7 @@ def test_a_flagfile_in_the_working_directory_comes_first(tmp_path, monkeypatch):
     assert FLAGS.name == "mine"
 
 
-def test_resolved_text_is_a_flagfile_with_the_same_values(tmp_path):
+def test_settings_are_a_flagfile_with_the_same_values(tmp_path):
     parse(
         f"--flagfile={ROOT}/experiments/flags/vit_tiny_cifar.flags",
         "--seed=5",
@@ -196,7 +197,7 @@ def test_resolved_text_is_a_flagfile_with_the_same_values(tmp_path):
     )
     before = {flag.name: flag.value for flag in command_line.own_flags()}
     path = tmp_path / "flags.txt"
-    path.write_text(command_line.resolved_text())
+    path.write_text(run_settings.as_flagfile(run_settings.current()))
     parse(f"--flagfile={path}")
     after = {flag.name: flag.value for flag in command_line.own_flags()}
     assert after == before

@@ -8,7 +8,6 @@ from absl import flags
 from absl import logging
 from absl.testing import flagsaver
 
-from tf_simmim.programs import command_line
 from tf_simmim.programs import earlier_run
 from tf_simmim.programs import pretrain
 from tf_simmim.programs import run_settings
@@ -46,7 +45,8 @@ def test_precision_is_the_policy_of_the_process(arguments, policy):
 
 def test_flags_of_computing_are_flags_of_a_run():
     parse("--precision=float16", "--jit_compile", "--accumulation_steps=2")
-    lines = command_line.resolved_text().splitlines()
+    text = run_settings.as_flagfile(run_settings.current())
+    lines = text.splitlines()
     assert "--precision=float16" in lines
     assert "--jit_compile" in lines
     assert "--accumulation_steps=2" in lines

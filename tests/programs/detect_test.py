@@ -31,7 +31,10 @@ def parse(*arguments):
 def context_of(source, held_out=None):
     """Returns what a task asks of a `RunContext`."""
     return types.SimpleNamespace(
-        source=source, held_out=held_out, seed=FLAGS.seed
+        source=source,
+        held_out=held_out,
+        normalization=TASK.normalization(source),
+        seed=FLAGS.seed,
     )
 
 

@@ -126,10 +126,10 @@ BARE = source(class_names=None, labelled=False)
 
 def create(*arguments, train=None, test=None):
     parse("--log_every_steps=5", "--validate_every_steps=5", *arguments)
-    data_flags.open_source()  # for its statistics
     return online_evaluation_flags.create_evaluation(
         train or source(),
         test or source(),
+        normalization=data.Normalization([0.5], [0.25]),
         num_blocks=2,
         image_size=(32, 32),
         seed=0,
@@ -156,6 +156,7 @@ def test_judging_a_run_needs_held_out_images():
         online_evaluation_flags.create_evaluation(
             source(),
             None,
+            normalization=data.Normalization([0.5], [0.25]),
             num_blocks=2,
             image_size=(32, 32),
             seed=0,
@@ -192,6 +193,7 @@ def test_images_that_are_trained_on_do_not_judge():
         online_evaluation_flags.create_evaluation(
             source,
             held_out,
+            normalization=data.Normalization([0.5], [0.25]),
             num_blocks=1,
             image_size=(16, 16),
             seed=0,

@@ -43,7 +43,10 @@ def parse(*arguments):
 def context_of(source, held_out=None):
     """Returns what a task asks of a `RunContext`."""
     return types.SimpleNamespace(
-        source=source, held_out=held_out, seed=FLAGS.seed
+        source=source,
+        held_out=held_out,
+        normalization=TASK.normalization(source),
+        seed=FLAGS.seed,
     )
 
 
@@ -142,23 +145,25 @@ def write_record(folder, mean, std):
     run.write_record(folder, dataclasses.replace(told, input=told_input))
 
 
+def statistics():
+    normalization = TASK.normalization(TASK.open_sources()[0])
+    return normalization.mean, normalization.std
+
+
 def test_the_statistics_are_those_of_the_pretraining_unless_given(tmp_path):
     write_record(tmp_path, [0.4], [0.25])
     digits = ("--dataset=builtin:digits", f"--pretrained={tmp_path}")
     parse(*digits)
-    TASK.open_sources()
-    assert (FLAGS.image_mean, FLAGS.image_std) == (["0.4"], ["0.25"])
+    assert statistics() == ((0.4,), (0.25,))
     parse(*digits, "--image_mean=0.1", "--image_std=0.2")
-    TASK.open_sources()
-    assert (FLAGS.image_mean, FLAGS.image_std) == (["0.1"], ["0.2"])
+    assert statistics() == ((0.1,), (0.2,))
     write_record(tmp_path, None, None)  # as of converted weights
     parse(*digits)
-    TASK.open_sources()
-    assert FLAGS.image_mean == ["0.30911"]  # of the digits
+    assert statistics()[0] == (0.30911,)  # of the digits
     (tmp_path / "run.json").write_text("{}")
     parse(*digits)
     with pytest.raises(ValueError, match="run.json that tf_simmim has written"):
-        TASK.open_sources()
+        statistics()
 
 
 def test_a_run_that_goes_on_has_its_own_statistics(tmp_path):
@@ -168,8 +173,7 @@ def test_a_run_that_goes_on_has_its_own_statistics(tmp_path):
         *("--dataset=builtin:digits", f"--pretrained={gone}"),
         f"--workdir={tmp_path}",
     )
-    TASK.open_sources()
-    assert (FLAGS.image_mean, FLAGS.image_std) == (["0.4"], ["0.25"])
+    assert statistics() == ((0.4,), (0.25,))
 
 
 def test_images_are_not_trained_on_and_held_out():

@@ -21,6 +21,7 @@ def test_a_single_class_is_refused():
             online_evaluation_flags.create_evaluation(
                 source,
                 source,
+                normalization=data.Normalization([0.5], [0.25]),
                 num_blocks=2,
                 image_size=(6, 9),
                 seed=0,

@@ -8,7 +8,6 @@ from absl.testing import flagsaver
 
 from tests.run import records
 from tf_simmim import run
-from tf_simmim.programs import command_line
 from tf_simmim.programs import earlier_run
 from tf_simmim.programs import pretrain
 from tf_simmim.programs import run_settings
@@ -35,6 +34,14 @@ def images(tmp_path):
     return f"--dataset=folder:{tmp_path}/pets"
 
 
+def settings_now():
+    return run_settings.current(data_flags.decided())
+
+
+def require_same(before):
+    run_settings.require_same(before, FREE, data_flags.decided())
+
+
 def held_out(*arguments):
     """Returns the folder that a run holds out."""
     FLAGS.unparse_flags()
@@ -48,12 +55,12 @@ def test_a_new_run_writes_its_rules_down_and_goes_on_with_them(
 ):
     arguments = (images, f"--workdir={tmp_path / 'run'}")
     assert held_out(*arguments) == "val"
-    settings = run_settings.current()
+    settings = settings_now()
     assert settings["split_rules"] == 2
     (tmp_path / "run").mkdir()
     run.write_record(tmp_path / "run", records.record(settings=settings))
     assert held_out(*arguments) == "val"
-    run_settings.require_same(settings, FREE)
+    require_same(settings)
 
 
 @pytest.mark.parametrize("given", [(), ("--split_rules=1",)])
@@ -63,20 +70,24 @@ def test_a_run_from_before_the_rules_keeps_those_of_then(
     arguments = (images, f"--workdir={tmp_path / 'run'}", *given)
     file = tmp_path / "run/flags.txt"
     held_out(*arguments)
-    text = command_line.resolved_text().splitlines()
-    text = [line for line in text if not line.startswith("--split_rules")]
+    settings = settings_now()
+    del settings["split_rules"]
     file.parent.mkdir()
-    file.write_text("\n".join(text) + "\n")
+    file.write_text(run_settings.as_flagfile(settings))
 
     assert held_out(*arguments) == "test"
     assert "began before --split_rules had numbers" in caplog.text
-    run_settings.require_same(run.read_settings(file.parent), FREE)
-    assert "split_rules" not in command_line.resolved_text()
+    run_settings.require_same(
+        run.read_settings(file.parent), FREE, data_flags.decided()
+    )
+    assert "split_rules" not in settings_now()
 
     # Others are other images, which is refused like any other setting.
     assert held_out(*arguments, "--split_rules=2") == "val"
     with pytest.raises(ValueError, match="Received: --split_rules=2"):
-        run_settings.require_same(run.read_settings(file.parent), FREE)
+        run_settings.require_same(
+            run.read_settings(file.parent), FREE, data_flags.decided()
+        )
 
 
 @pytest.mark.parametrize(
@@ -95,7 +106,7 @@ def test_a_run_without_its_flags_goes_by_its_checkpoints(
     manifest = json.dumps({"metadata": metadata})
     (checkpoint / "manifest.json").write_text(manifest)
     assert held_out(images, f"--workdir={tmp_path / 'run'}") == folder
-    has_rules = "split_rules" in command_line.resolved_text()
+    has_rules = "split_rules" in settings_now()
     assert has_rules == (folder == "val")
 
 
@@ -108,11 +119,9 @@ def test_a_program_that_looks_at_a_run_takes_its_rules(
     (tmp_path / "flags.txt").write_text(text)
     values = flags.FlagValues()
     flags.DEFINE_string("run", str(tmp_path), "", flag_values=values)
-    flags.DEFINE_integer("split_rules", None, "", flag_values=values)
     values.mark_as_parsed()
     monkeypatch.setattr(split_rules.flags, "FLAGS", values)
-    split_rules.choose(values["split_rules"], "folder:pets")
-    assert values.split_rules == rules
+    assert split_rules.of_the_run(None, "folder:pets") == rules
 
 
 def test_test_can_be_asked_for(images):

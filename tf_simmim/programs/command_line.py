@@ -293,9 +293,3 @@ def own_flags() -> list[flags.Flag]:
         if module.startswith(f"{_FLAGS}."):
             own |= {flag.name: flag for flag in defined}
     return [own[name] for name in sorted(own)]
-
-
-def resolved_text() -> str:
-    """Returns the value of every flag, in the form of a flagfile."""
-    lines = [flag.serialize() for flag in own_flags() if flag.value is not None]
-    return "\n".join(lines) + "\n"

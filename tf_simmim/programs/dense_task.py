@@ -8,6 +8,7 @@ from tf_simmim.programs.flags import backbone_flags
 from tf_simmim.programs.flags import data_flags
 from tf_simmim.programs.flags import dense_flags
 from tf_simmim.programs.flags import finetune_flags
+from tf_simmim.programs.flags import input_flags
 from tf_simmim.programs.flags import run_flags
 
 
@@ -53,7 +54,6 @@ class DenseTask(fine_tuning.FineTuning):
         Raises:
             ValueError: they have no names, or not the same.
         """
-        finetune_flags.take_statistics()
         data_flags.refuse_shared_images()
         options = self.source_options()
         source = data_flags.open_source(**options)
@@ -85,20 +85,26 @@ class DenseTask(fine_tuning.FineTuning):
             ValueError: `pretrained` is another network.
         """
         backbone = backbone_flags.create_backbone(
-            data_flags.image_size(), context.source.channels
+            input_flags.image_size(), context.source.channels
         )
         if pretrained is not None:
             finetune_flags.transfer(pretrained, backbone)
         return backbone
 
     def training_stream(self, context, phase, model):
-        return data_flags.training_stream(
-            context.source, seed=context.seed, **{f"with_{self.kind}": True}
+        return input_flags.training_stream(
+            context.source,
+            context.normalization,
+            seed=context.seed,
+            **{f"with_{self.kind}": True},
         )
 
     def evaluation_stream(self, context, phase, model):
-        return data_flags.evaluation_stream(
-            context.held_out, seed=context.seed, **{f"with_{self.kind}": True}
+        return input_flags.evaluation_stream(
+            context.held_out,
+            context.normalization,
+            seed=context.seed,
+            **{f"with_{self.kind}": True},
         )
 
     def finish(self, context, stage):

@@ -10,9 +10,9 @@ from tf_simmim import evaluation
 from tf_simmim import optimization
 from tf_simmim import training
 from tf_simmim import visualization
-from tf_simmim.programs.flags import data_flags
 from tf_simmim.programs.flags import dense_flags
 from tf_simmim.programs.flags import detect_flags
+from tf_simmim.programs.flags import input_flags
 from tf_simmim.programs.flags import optimization_flags
 
 _TRUTH = ("boxes", "box_classes")
@@ -43,7 +43,7 @@ def write(context, stage, scores):
         file.write((json.dumps(results, indent=2) + "\n").encode())
 
     num_drawn = min(dense_flags.NUM_DRAWN.value, len(found))
-    shown = data_flags.first_elements(held_out, num_drawn)
+    shown = input_flags.first_elements(held_out, num_drawn)
     picture = visualization.detection_grid(
         held_out.normalization.denormalize(shown["image"]),
         *(_stacked(each[:num_drawn]) for each in (truth, found)),
@@ -66,7 +66,7 @@ def write(context, stage, scores):
 
 def _detect(model, held_out):
     """Returns what there is in each held-out image, and what is found."""
-    batches = data_flags.first_batches(
+    batches = input_flags.first_batches(
         held_out,
         optimization_flags.GLOBAL_BATCH_SIZE.value,
         len(held_out.source),

@@ -26,6 +26,7 @@ from tf_simmim.programs import training_speed
 from tf_simmim.programs.flags import compute_flags
 from tf_simmim.programs.flags import curriculum_flags
 from tf_simmim.programs.flags import data_flags
+from tf_simmim.programs.flags import input_flags
 from tf_simmim.programs.flags import optimization_flags
 from tf_simmim.programs.flags import run_flags
 from tf_simmim.training import step_cost
@@ -126,10 +127,15 @@ def _examine_phase(report, phase, source, channels, rate, streams):
     model.compile(
         optimizer=optimizer, jit_compile=compute_flags.JIT_COMPILE.value
     )
-    model.normalize = data_flags.normalization().normalize
+    normalization = input_flags.normalization(source)
+    model.normalize = normalization.normalize
     stream = streams.add(
-        data_flags.training_stream(
-            source, random_mask=mask, seed=seed, size=phase.image_size
+        input_flags.training_stream(
+            source,
+            normalization,
+            random_mask=mask,
+            seed=seed,
+            size=phase.image_size,
         )
     )
     batch_size = min(

@@ -82,7 +82,7 @@ def restore_newest(context, free, checkpoint_of):
     with workers.sharing_errors():
         before = _settings_before(run, store)
         if before is not None:
-            run_settings.require_same(before, free)
+            run_settings.require_same(before, free, context.decided)
     number = _trained_phase(context)
     checkpoint = checkpoint_of(number)
     manifest = store.restore(checkpoint)
@@ -137,7 +137,8 @@ def is_complete(context, step):
 def write_settings(context):
     """Writes the settings, last, when nothing can be refused any more."""
     if context.workers.is_chief:
-        context.directory.write_flags(command_line.resolved_text())
+        settings = run_settings.current(context.decided)
+        context.directory.write_flags(run_settings.as_flagfile(settings))
         context.directory.write_environment()
     logging.info(
         "%d training images, %d steps of %d, learning rate up to %.1e after "

@@ -32,6 +32,7 @@ from tf_simmim.programs.flags import backbone_flags
 from tf_simmim.programs.flags import compute_flags
 from tf_simmim.programs.flags import data_flags
 from tf_simmim.programs.flags import evaluation_flags
+from tf_simmim.programs.flags import input_flags
 from tf_simmim.programs.flags import masking_flags
 from tf_simmim.programs.flags import prediction_flags
 from tf_simmim.programs.flags import run_flags
@@ -79,6 +80,7 @@ def _evaluate(streams):
         "or name others (--validation_dataset=, --validation_split=)",
     )
     names = train_source.class_names
+    normalization = input_flags.normalization(train_source)
     store = training.CheckpointStore(run.checkpoints)
     if store.latest() is None:
         training.refuse_before_first_checkpoint(run)
@@ -88,6 +90,7 @@ def _evaluate(streams):
     images, test = evaluation_flags.open_data(
         train_source,
         test_source,
+        normalization=normalization,
         random_mask=model.random_mask,
         image_size=model.backbone.image_size,
         folder=run.path / "features",
@@ -111,7 +114,7 @@ def _evaluate(streams):
     loss = evaluation.reconstruction_loss(model, test)
     sample = test.unbatch().take(_SAMPLE_SIZE)
     quality = evaluation.reconstruction_quality(
-        model, sample.batch(_SAMPLE_BATCH_SIZE), data_flags.normalization()
+        model, sample.batch(_SAMPLE_BATCH_SIZE), normalization
     )
 
     results = {
@@ -192,7 +195,7 @@ def _create_model(run, manifest, seed):
         )
     size = {}
     if flags.FLAGS["image_size"].present:
-        size = {"image_size": list(data_flags.image_size())}
+        size = {"image_size": list(input_flags.image_size())}
     return training.create_model(
         run,
         manifest,

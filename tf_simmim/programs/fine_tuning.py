@@ -3,6 +3,7 @@
 from tf_simmim.programs import task
 from tf_simmim.programs.flags import backbone_flags
 from tf_simmim.programs.flags import finetune_flags
+from tf_simmim.programs.flags import input_flags
 
 
 class FineTuning(task.Task):
@@ -23,6 +24,9 @@ class FineTuning(task.Task):
         "min_learning_rate": 2.5e-7,
         "warmup_epochs": 20.0,
     }
+
+    def normalization(self, source):
+        return input_flags.normalization(source, *finetune_flags.statistics())
 
     def load_pretrained(self):
         return finetune_flags.load_pretrained()

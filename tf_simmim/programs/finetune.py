@@ -15,6 +15,8 @@ with a checkpoint; its exit code is then 130, 143 or 129. Under `nohup` it
 outlives the terminal.
 """
 
+import functools
+
 from tf_simmim import backbones
 from tf_simmim import data
 from tf_simmim import models
@@ -26,6 +28,7 @@ from tf_simmim.programs.flags import backbone_flags
 from tf_simmim.programs.flags import classification_flags
 from tf_simmim.programs.flags import data_flags
 from tf_simmim.programs.flags import finetune_flags
+from tf_simmim.programs.flags import input_flags
 from tf_simmim.programs.flags import run_flags
 
 
@@ -43,7 +46,6 @@ class Classification(fine_tuning.FineTuning):
         Raises:
             ValueError: they have no labels, those of other classes, or of one.
         """
-        finetune_flags.take_statistics()
         data_flags.refuse_shared_images()
         source = data_flags.open_source()
         held_out = data_flags.open_validation_source()
@@ -64,7 +66,7 @@ class Classification(fine_tuning.FineTuning):
         source = context.source
         backbone = backbones.for_classification(
             backbone_flags.create_backbone(
-                data_flags.image_size(), source.channels
+                input_flags.image_size(), source.channels
             )
         )
         if pretrained is not None:
@@ -78,8 +80,13 @@ class Classification(fine_tuning.FineTuning):
         )
 
     def training_stream(self, context, phase, model):
-        return data_flags.training_stream(
-            context.source, seed=context.seed, create=_create_augmentation
+        return input_flags.training_stream(
+            context.source,
+            context.normalization,
+            seed=context.seed,
+            create=functools.partial(
+                _create_augmentation, context.normalization
+            ),
         )
 
     def batch_mix(self, context):
@@ -93,10 +100,11 @@ class Classification(fine_tuning.FineTuning):
         )
 
     def evaluation_stream(self, context, phase, model):
-        return data_flags.evaluation_stream(
+        return input_flags.evaluation_stream(
             context.held_out,
+            context.normalization,
             seed=context.seed,
-            crop=self.evaluation_crop(data_flags.image_size()),
+            crop=self.evaluation_crop(input_flags.image_size()),
         )
 
     def evaluation_crop(self, image_size):
@@ -109,10 +117,10 @@ class Classification(fine_tuning.FineTuning):
             classification_results.write(context, stage)
 
 
-def _create_augmentation(size, **options):
+def _create_augmentation(normalization, size, **options):
     return data.FinetuningAugmentation(
         size,
-        data_flags.normalization(),
+        normalization,
         magnitude=classification_flags.RAND_AUGMENT_MAGNITUDE.value,
         magnitude_stddev=classification_flags.RAND_AUGMENT_STDDEV.value,
         num_operations=classification_flags.RAND_AUGMENT_OPERATIONS.value,

@@ -15,7 +15,7 @@ from tf_simmim.programs import task
 from tf_simmim.programs import train
 from tf_simmim.programs.flags import backbone_flags
 from tf_simmim.programs.flags import curriculum_flags
-from tf_simmim.programs.flags import data_flags
+from tf_simmim.programs.flags import input_flags
 from tf_simmim.programs.flags import masking_flags
 from tf_simmim.programs.flags import online_evaluation_flags
 from tf_simmim.programs.flags import picture_flags
@@ -56,16 +56,18 @@ class Pretraining(task.Task):
         )
 
     def training_stream(self, context, phase, model):
-        return data_flags.training_stream(
+        return input_flags.training_stream(
             context.source,
+            context.normalization,
             random_mask=model.random_mask,
             seed=context.seed,
             size=phase.image_size,
         )
 
     def evaluation_stream(self, context, phase, model):
-        return data_flags.evaluation_stream(
+        return input_flags.evaluation_stream(
             context.held_out,
+            context.normalization,
             random_mask=model.random_mask,
             seed=context.seed,
             size=phase.image_size,
@@ -78,6 +80,7 @@ class Pretraining(task.Task):
         return online_evaluation_flags.create_evaluation(
             context.source,
             context.held_out,
+            normalization=context.normalization,
             num_blocks=stage.model.backbone.num_blocks,
             image_size=stage.phase.image_size,
             seed=context.seed,
@@ -88,7 +91,7 @@ class Pretraining(task.Task):
     def display_callbacks(self, context, stage, summaries):
         shown = stage.held_out or stage.stream
         pictures = callbacks.ReconstructionPictures(
-            data_flags.first_elements(shown, picture_flags.NUM_PICTURES.value),
+            input_flags.first_elements(shown, picture_flags.NUM_PICTURES.value),
             shown.normalization,
             context.directory.reconstructions,
             every_steps=min(
@@ -100,7 +103,7 @@ class Pretraining(task.Task):
         )
         if not prediction_flags.loss_is_in_pixels():
             return [pictures]
-        sample = data_flags.first_elements(shown, _ALARM_SAMPLE_SIZE)
+        sample = input_flags.first_elements(shown, _ALARM_SAMPLE_SIZE)
         log_every = run_flags.LOG_EVERY_STEPS.value
         alarm = callbacks.CollapseAlarm(
             callbacks.single_colour_loss(sample),

@@ -6,7 +6,6 @@ import tensorflow as tf
 
 from tf_simmim import data
 from tf_simmim import run
-from tf_simmim.programs import command_line
 from tf_simmim.programs import run_settings
 from tf_simmim.programs.flags import data_flags
 from tf_simmim.programs.flags import optimization_flags
@@ -72,7 +71,7 @@ def create(task, context, stage):
                 "images": context.source.digest(),
                 "num_replicas": context.strategy.num_replicas_in_sync,
                 "model": run.ModelRecord.of(stage.model).as_json(),
-                "settings": run_settings.current(),
+                "settings": run_settings.current(context.decided),
                 **task.checkpoint_metadata(context, stage.number),
             },
             metrics_log=metrics_log,
@@ -148,7 +147,7 @@ def _progress_callbacks(context, stage):
             callbacks.wandb_callback(
                 run_flags.WANDB_PROJECT.value,
                 context.directory.path,
-                {flag.name: flag.value for flag in command_line.own_flags()},
+                run_settings.current(context.decided),
                 run_flags.LOG_EVERY_STEPS.value,
                 stage.start_step,
             )

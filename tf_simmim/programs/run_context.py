@@ -19,6 +19,8 @@ class RunContext:
         streams: `open_streams.OpenStreams`, all that the run reads.
         source: `data.Source` to train on.
         held_out: `data.Source` to be judged by, or None.
+        normalization: `data.Normalization` of the images.
+        decided: dict, as of `input_flags.decided`.
         seed: int.
         batch_size: int. Images of a step, on all replicas.
         schedule: learning-rate schedule.
@@ -33,6 +35,8 @@ class RunContext:
     streams: open_streams.OpenStreams
     source: data.Source
     held_out: data.Source | None
+    normalization: data.Normalization
+    decided: dict
     seed: int
     batch_size: int
     schedule: tf.keras.optimizers.schedules.LearningRateSchedule

@@ -11,16 +11,27 @@ from tf_simmim.programs.flags import data_flags
 from tf_simmim.run import settings as letters
 
 
-def current() -> dict:
+def current(decided=()) -> dict:
     """Returns the value of every flag that describes a run and has one.
 
     As `run.RunRecord.settings` has them: lists of what are numbers as such.
+
+    Args:
+        decided: dict {name of a flag: value in the place of its own}, as of
+            `data_flags.decided`.
     """
+    values = {flag.name: flag.value for flag in command_line.own_flags()}
+    values |= decided or {}
     return {
-        flag.name: _plain(flag.value)
-        for flag in command_line.own_flags()
-        if flag.value is not None
+        name: _plain(value)
+        for name, value in values.items()
+        if value is not None
     }
+
+
+def as_flagfile(settings: dict) -> str:
+    """Returns settings as the text of a flagfile, for people to use again."""
+    return "".join(f"{_line(*item)}\n" for item in settings.items())
 
 
 def _plain(value):
@@ -38,15 +49,14 @@ def record_of(task, context, model) -> run.RunRecord:
         model: model of the phase that it is in.
     """
     source, backbone = context.source, model.backbone
-    normalization = data_flags.normalization()
     return run.RunRecord(
         kind=task.run_kind,
         model=run.ModelRecord.of(model),
         input=run.InputRecord(
             image_size=backbone.image_size,
             channels=backbone.channels,
-            mean=normalization.mean,
-            std=normalization.std,
+            mean=context.normalization.mean,
+            std=context.normalization.std,
             crop=run.describe_crop(task.evaluation_crop(backbone.image_size)),
         ),
         data=run.DataRecord(
@@ -59,7 +69,7 @@ def record_of(task, context, model) -> run.RunRecord:
             or source.segmentation_class_names
             or source.box_class_names,
         ),
-        settings=current(),
+        settings=current(context.decided),
         seed=context.seed,
         versions=training.describe_environment()["packages"],
     )
@@ -113,27 +123,29 @@ def folder_of(argv: list[str], flag: str) -> str | None:
     return folder
 
 
-def require_same(before: dict, free: set[str]) -> None:
+def require_same(before: dict, free: set[str], decided=()) -> None:
     """Refuses to continue a run with settings that it did not begin with.
 
     Args:
         before: the run's settings, as of `current`.
         free: names of flags that may change: where, how long, how often.
+        decided: as of `current`.
 
     Raises:
         ValueError: other flags differ; the message lists them.
     """
-    now, own = current(), {flag.name: flag for flag in command_line.own_flags()}
+    now = current(decided)
+    own = {flag.name: flag for flag in command_line.own_flags()}
     changed = []
     for name in sorted((before.keys() | now.keys()) - free):
         flag = own.get(name)
         if name not in before:
             # The run may be older than a flag: its default is how it began.
-            if flag.value != flag.default:
+            if now[name] != _plain(flag.default):
                 changed.append(name)
         elif flag is None or _comparable(
             _parsed(flag, before[name])
-        ) != _comparable(flag.value):
+        ) != _comparable(now.get(name)):
             changed.append(name)
     if changed:
         then, received = (

@@ -9,8 +9,8 @@ from tf_simmim import evaluation
 from tf_simmim import optimization
 from tf_simmim import training
 from tf_simmim import visualization
-from tf_simmim.programs.flags import data_flags
 from tf_simmim.programs.flags import dense_flags
+from tf_simmim.programs.flags import input_flags
 
 
 def write(context, stage, scores):
@@ -38,7 +38,7 @@ def write(context, stage, scores):
         file.write(("{\n" + ",\n".join(lines) + "\n}\n").encode())
 
     num_drawn = min(dense_flags.NUM_DRAWN.value, len(held_out.source))
-    shown = data_flags.first_elements(held_out, num_drawn)
+    shown = input_flags.first_elements(held_out, num_drawn)
     with optimization.averaged_weights(model):
         prediction = np.argmax(model(shown["image"], training=False), axis=-1)
     picture = visualization.segmentation_grid(

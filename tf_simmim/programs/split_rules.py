@@ -13,33 +13,34 @@ _SCHEMES = ("folder", "segmentation", "coco")
 _NEWEST = 2
 
 
-def choose(flag, dataset):
-    """Sets --split_rules, so that a new run's record has it.
+def of_the_run(given, dataset=""):
+    """Returns the rules of the run that a program trains or looks at.
 
-    A run that began before there was such a flag goes on without, also where
-    that file was removed; and so do programs that look at one (--run).
+    A run that began before there was --split_rules goes on without, also
+    where its record was removed; and so do programs that look at one (--run).
 
     Args:
-        flag: the flag.
-        dataset: str. What images are opened of.
+        given: int or None. --split_rules.
+        dataset: str. What images are opened of; for a line in the log about
+            rules from before they had numbers, which is left out without.
+
+    Returns:
+        1, 2, or None for a run whose settings name none, which means 1.
     """
     folder = _run()
     before = None if folder is None else run.read_settings(folder)
     if before is None:
-        flag.value = flag.value or _NEWEST
-        return
-    rules = before.get(flag.name)
-    if rules in (1, _NEWEST) or flag.value == _NEWEST:
-        flag.value = flag.value or rules
-        return
-    flag.value = None  # As in its settings; it means 1.
+        return given or _NEWEST
+    rules = before.get("split_rules")
+    if rules in (1, _NEWEST) or given == _NEWEST:
+        return given or rules
     if dataset.partition(":")[0] in _SCHEMES:
         logging.warning(
-            "%s began before --%s had numbers, so images are held out as then "
-            "(docs/own_data.md).",
+            "%s began before --split_rules had numbers, so images are held out "
+            "as then (docs/own_data.md).",
             folder,
-            flag.name,
         )
+    return None
 
 
 def _run():

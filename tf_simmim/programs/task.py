@@ -6,6 +6,7 @@ import types
 from tf_simmim import data
 from tf_simmim.programs.flags import compute_flags
 from tf_simmim.programs.flags import data_flags
+from tf_simmim.programs.flags import input_flags
 from tf_simmim.programs.flags import optimization_flags
 from tf_simmim.programs.flags import run_flags
 from tf_simmim.programs.flags import strategy_flags
@@ -45,6 +46,7 @@ class Task:
     flag_groups: tuple[types.ModuleType, ...] = (
         compute_flags,
         data_flags,
+        input_flags,
         optimization_flags,
         run_flags,
         strategy_flags,
@@ -63,6 +65,14 @@ class Task:
             ValueError: this kind of training cannot use them.
         """
         return data_flags.open_source(), data_flags.open_validation_source()
+
+    def normalization(self, source):
+        """Returns the `data.Normalization` of a run's images.
+
+        Args:
+            source: `data.Source` to train on.
+        """
+        return input_flags.normalization(source)
 
     def create_phases(self, num_images):
         """Returns the phases of a run: objects with a `first_step`.
@@ -143,7 +153,9 @@ class Task:
             phase: one of `context.phases`.
             model: from `create_model`.
         """
-        return data_flags.evaluation_stream(context.held_out, seed=context.seed)
+        return input_flags.evaluation_stream(
+            context.held_out, context.normalization, seed=context.seed
+        )
 
     def checkpoint_metadata(self, context, number):
         """Returns a dict, more for the manifests of checkpoints.

@@ -19,7 +19,7 @@ from tf_simmim.programs import open_streams
 from tf_simmim.programs import run_callbacks
 from tf_simmim.programs import run_settings
 from tf_simmim.programs.flags import compute_flags
-from tf_simmim.programs.flags import data_flags
+from tf_simmim.programs.flags import input_flags
 from tf_simmim.programs.flags import optimization_flags
 from tf_simmim.programs.flags import run_flags
 from tf_simmim.programs.flags import strategy_flags
@@ -114,12 +114,16 @@ def _create_context(task, streams):
     strategy_flags.require_share(batch_size, strategy)
     with workers.sharing_errors():
         source, held_out = task.open_sources()
+        normalization = task.normalization(source)
+        decided = input_flags.decided(normalization)
     return RunContext(
         strategy=strategy,
         workers=workers,
         streams=streams,
         source=source,
         held_out=held_out,
+        normalization=normalization,
+        decided=decided,
         seed=run_flags.SEED.value,
         batch_size=batch_size,
         total_steps=optimization_flags.total_steps(len(source)),
@@ -142,7 +146,7 @@ def _create_checkpoint(task, context, number, pretrained=None):
             accumulation_steps=optimization_flags.accumulation_steps(),
             steps_per_execution=strategy_flags.STEPS_PER_EXECUTION.value,
         )
-    model.normalize = data_flags.normalization().normalize
+    model.normalize = context.normalization.normalize
     return tf.train.Checkpoint(model=model, optimizer=optimizer)
 
 
@@ -190,7 +194,7 @@ def _create_fits(task, context, checkpoint, number, step):
                 len(context.phases),
                 stage.phase,
             )
-        batches = data_flags.training_batches(
+        batches = input_flags.training_batches(
             context.strategy,
             stage.stream,
             context.batch_size,

@@ -11,7 +11,7 @@ from absl import flags
 
 from tf_simmim import convert
 from tf_simmim import training
-from tf_simmim.programs.flags import data_flags
+from tf_simmim.programs.flags import input_flags
 from tf_simmim.programs.flags import masking_flags
 from tf_simmim.programs.flags import optimization_flags
 from tf_simmim.programs.flags import prediction_flags
@@ -87,7 +87,7 @@ def constant_phase() -> training.Phase:
     """Returns what a run without schedules is."""
     return training.Phase(
         0,
-        data_flags.image_size(),
+        input_flags.image_size(),
         masking_flags.MASK_RATIO.value,
         masking_flags.MASK_PATCH_SIZE.value,
     )
@@ -123,7 +123,7 @@ def create_phases(num_images: int) -> tuple[training.Phase, ...]:
         return schedule
 
     return training.create_phases(
-        steps_and_values(_IMAGE_SIZE_SCHEDULE, _size, data_flags.image_size()),
+        steps_and_values(_IMAGE_SIZE_SCHEDULE, _size, input_flags.image_size()),
         steps_and_values(
             _MASK_RATIO_SCHEDULE, float, masking_flags.MASK_RATIO.value
         ),

@@ -6,6 +6,7 @@ from absl import logging
 
 from tf_simmim import evaluation
 from tf_simmim.programs.flags import data_flags
+from tf_simmim.programs.flags import input_flags
 from tf_simmim.programs.flags import run_flags
 
 _PROTOCOLS = flags.DEFINE_list(
@@ -173,13 +174,21 @@ def settings(labels, class_names) -> evaluation.ProbeSettings:
 
 
 def open_data(
-    train_source, test_source, *, random_mask, image_size, folder, streams
+    train_source,
+    test_source,
+    *,
+    normalization,
+    random_mask,
+    image_size,
+    folder,
+    streams,
 ) -> tuple:
     """Opens the images of an evaluation.
 
     Args:
         train_source: `data.Source`.
         test_source: `data.Source`.
+        normalization: `data.Normalization`.
         random_mask: `masking.PatchMask`.
         image_size: (height, width), px.
         folder: path for the features.
@@ -190,16 +199,18 @@ def open_data(
     """
     settings_of_images = {
         flag.name: flag.value
-        for flag in flags.FLAGS.flags_by_module_dict()[data_flags.__name__]
-    }
+        for group in (data_flags, input_flags)
+        for flag in flags.FLAGS.get_flags_for_module(group)
+    } | input_flags.decided(normalization)
     sources = (
         ("train", train_source, _NUM_PROBE_IMAGES.value),
         ("test", test_source, data_flags.NUM_VALIDATION_IMAGES.value),
     )
     batches, keys = [], []
     for split, source, num_images in sources:
-        stream = data_flags.evaluation_stream(
+        stream = input_flags.evaluation_stream(
             source,
+            normalization,
             random_mask=random_mask,
             seed=run_flags.SEED.value,
             replace_bad_images=False,
@@ -207,7 +218,7 @@ def open_data(
         )
         streams.add(stream)
         batches.append(
-            data_flags.first_batches(
+            input_flags.first_batches(
                 stream, _EVALUATION_BATCH_SIZE.value, num_images
             )
         )

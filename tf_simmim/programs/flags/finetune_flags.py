@@ -10,6 +10,7 @@ from tf_simmim import convert
 from tf_simmim import run
 from tf_simmim import training
 from tf_simmim.programs.flags import backbone_flags
+from tf_simmim.programs.flags import input_flags
 from tf_simmim.programs.flags import run_flags
 from tf_simmim.run import settings
 
@@ -46,9 +47,6 @@ for _flag in (_LAYER_DECAY, _EMA_MOMENTUM):
     flags.register_validator(
         _flag.name, math.isfinite, message="must be a finite number"
     )
-
-# Statistics that a network has been pretrained with.
-_STATISTICS = ("image_mean", "image_std")
 
 
 def load_pretrained():
@@ -100,27 +98,24 @@ def transfer(pretrained, backbone):
     logging.info("From %s: %s", path, report.summary())
 
 
-def take_statistics():
-    """Sets mean and deviation, unless given, to those of --pretrained.
+def statistics():
+    """Returns mean and deviation of --pretrained, for images to learn from.
 
-    Or to those of the run that goes on, since --pretrained may have gone.
+    Or those of the run that goes on, since --pretrained may have gone.
+
+    Returns:
+        (sequence of float, or None; the same): None where flags say, or where
+        nothing is known.
 
     Raises:
         ValueError: as `run.read_record`.
     """
-    if not _PRETRAINED.value or any(
-        flags.FLAGS[name].value is not None for name in _STATISTICS
-    ):
-        return
-    for folder in (run_flags.run_path(), _PRETRAINED.value):
-        if run.read_settings(folder) is not None:
-            told = run.read_record(folder).input
-            for name, values in zip(
-                _STATISTICS, (told.mean, told.std), strict=True
-            ):
-                if values is not None:
-                    flags.FLAGS[name].value = [str(value) for value in values]
-            return
+    if _PRETRAINED.value and not input_flags.statistics_are_given():
+        for folder in (run_flags.run_path(), _PRETRAINED.value):
+            if run.read_settings(folder) is not None:
+                told = run.read_record(folder).input
+                return told.mean, told.std
+    return None, None
 
 
 def optimizer_options() -> dict:

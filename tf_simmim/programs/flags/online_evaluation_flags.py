@@ -3,6 +3,7 @@
 from absl import flags
 
 from tf_simmim.programs.flags import data_flags
+from tf_simmim.programs.flags import input_flags
 from tf_simmim.programs.flags import run_flags  # noqa: F401  (a validator)
 from tf_simmim.training import callbacks
 
@@ -49,6 +50,7 @@ def create_evaluation(
     source,
     validation_source,
     *,
+    normalization,
     num_blocks,
     image_size,
     seed,
@@ -60,6 +62,7 @@ def create_evaluation(
     Args:
         source: `data.Source` of a run; its first images are the neighbours.
         validation_source: `data.Source` or None; whose images are judged.
+        normalization: `data.Normalization`.
         num_blocks: int. Of the backbone.
         image_size: (height, width), px.
         seed: int. Of the run.
@@ -101,9 +104,11 @@ def create_evaluation(
                 f"Received: {','.join(EVALUATE_BLOCKS.value)}."
             )
     train, test = (
-        data_flags.first_batches(
+        input_flags.first_batches(
             streams.add(
-                data_flags.evaluation_stream(part, seed=seed, size=image_size)
+                input_flags.evaluation_stream(
+                    part, normalization, seed=seed, size=image_size
+                )
             ),
             _BATCH_SIZE,
             num_images,
