@@ -110,10 +110,5 @@ class DenseTask(fine_tuning.FineTuning):
     def finish(self, context, stage):
         if stage.held_out is None:
             return
-        batches, steps = run_callbacks.validation_batches(
-            context.strategy, stage.held_out, len(context.held_out)
-        )
-        scores = stage.model.evaluate(
-            batches, steps=steps, verbose=0, return_dict=True
-        )
+        scores = run_callbacks.held_out_scores(context, stage)
         self.write_results(context, stage, scores)

@@ -123,6 +123,24 @@ def validation_batches(strategy, held_out, num_images=None):
     return batches, (math.floor if drop_remainder else math.ceil)(num_batches)
 
 
+def held_out_scores(context, stage):
+    """Returns what a model's `evaluate` says of all held-out images.
+
+    Args:
+        context: `RunContext`. All workers call this.
+        stage: `Stage` with held-out images.
+
+    Returns:
+        dict {name of a metric: float}.
+    """
+    batches, steps = validation_batches(
+        context.strategy, stage.held_out, len(context.held_out)
+    )
+    return stage.model.evaluate(
+        batches, steps=steps, verbose=0, return_dict=True
+    )
+
+
 def _validate_every(context):
     """Returns the steps between two validations, a multiple of a row's."""
     log_every = run_flags.LOG_EVERY_STEPS.value

@@ -26,10 +26,10 @@ class WholeRun:
 class Task:
     """One kind of training, for `train.launch`.
 
-    A program overrides what its kind does differently; it must have a model
-    and a stream. All else is what every run does: it locks its folder, goes on
-    from its last checkpoint, trains, writes metrics and checkpoints, and stops
-    when it is told to.
+    A program says which model it trains (`create_model`), and overrides what
+    else its kind does differently. The rest is what every run does: it locks
+    its folder, goes on from its last checkpoint, trains, writes metrics and
+    checkpoints, and stops when it is told to.
 
     Attributes:
         run_kind: str. What run.json calls it.
@@ -125,7 +125,9 @@ class Task:
             phase: one of `context.phases`.
             model: from `create_model`.
         """
-        raise NotImplementedError
+        return input_flags.training_stream(
+            context.source, context.normalization, seed=context.seed
+        )
 
     def evaluation_crop(self, image_size):
         """Returns what held-out images go through, as of `run.InputRecord`.

@@ -3,6 +3,7 @@
 What differs from one kind of training to another is a `Task`.
 """
 
+import contextlib
 import dataclasses
 import itertools
 import sys
@@ -59,20 +60,23 @@ def run(task):
         task: `Task`.
     """
     streams = open_streams.OpenStreams()
-    with (
-        command_line.plain_errors(),
-        strategy_flags.lost_workers(),
-        streams.named_errors(),
-    ):
+    with _explained_errors(streams):
         context, fits = _set_up(task, streams)
     stage = fitting.fit(context, fits)
+    with _explained_errors(streams):
+        task.finish(context, stage)
+    logging.info("Done.")
+
+
+@contextlib.contextmanager
+def _explained_errors(streams):
+    """Ends the program with one sentence on what the user can change."""
     with (
         command_line.plain_errors(),
         strategy_flags.lost_workers(),
         streams.named_errors(),
     ):
-        task.finish(context, stage)
-    logging.info("Done.")
+        yield
 
 
 def _set_up(task, streams):

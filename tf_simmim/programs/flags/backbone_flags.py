@@ -73,15 +73,17 @@ _ABSOLUTE_POSITION = flags.DEFINE_enum(
     "absolute_position",
     None,
     vit.ABSOLUTE_POSITIONS,
-    "Embed absolute positions in a ViT in this way. By default it is the "
-    "backbone's own way.",
+    "Embed absolute positions in a ViT in this way: not at all, by learned "
+    "vectors, or by sines and cosines. By default it is the backbone's own "
+    "way.",
 )
 _RELATIVE_POSITION = flags.DEFINE_enum(
     "relative_position",
     None,
     vit.RELATIVE_POSITIONS,
-    "Add a bias of relative positions to the attention of a ViT in this way. "
-    "By default it is the backbone's own way.",
+    "Add a bias of relative positions to the attention of a ViT: none, one "
+    "that all blocks share, or one for each block. By default it is the "
+    "backbone's own.",
 )
 _QKV_BIAS = flags.DEFINE_enum(
     "qkv_bias",

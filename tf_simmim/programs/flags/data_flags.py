@@ -9,7 +9,7 @@ from tf_simmim.programs import split_rules
 _DATASET = flags.DEFINE_string(
     "dataset",
     None,
-    "Train on the images of this source: builtin:digits, builtin:photos, "
+    "Take images from this source: builtin:digits, builtin:photos, "
     "builtin:digit_scenes, folder:PATH, segmentation:PATH, "
     "coco:JSON[,FOLDER], tfds:NAME or tfrecord:GLOB. By default there is no "
     "source, and one must be named.",
@@ -18,9 +18,9 @@ _DATASET = flags.DEFINE_string(
 _SPLIT = flags.DEFINE_string(
     "split",
     None,
-    "Train on this split of --dataset, such as train, test or all. By default "
-    "it is train, or all where --dataset need not give the held-out images as "
-    "well.",
+    "Take this split of --dataset, such as train, test or all. By default "
+    "training takes train, or all where --dataset need not give the held-out "
+    "images as well.",
 )
 _VALIDATION_DATASET = flags.DEFINE_string(
     "validation_dataset",
@@ -60,9 +60,9 @@ _DATA_DIR = flags.DEFINE_string(
 _DATA_MANIFEST = flags.DEFINE_string(
     "data_manifest",
     None,
-    "Train on exactly the good files of this manifest, which check_data.py "
-    "has written of the folder in --dataset. By default every file of the "
-    "folder is tried.",
+    "Use exactly the good files of this manifest, which check_data.py has "
+    "written of the folder in --dataset. By default every file of the folder "
+    "is tried.",
 )
 _CHANNELS = flags.DEFINE_integer(
     "channels",
@@ -80,9 +80,9 @@ _MAX_PIXELS = flags.DEFINE_integer(
 MAX_BAD_IMAGES = flags.DEFINE_integer(
     "max_bad_images",
     None,
-    "Replace at most this many bad images of a source by others; one more "
-    "ends the run. By default it is 100 or one image in a thousand, whichever "
-    "is more.",
+    "Replace at most this many bad images of a source by others; one more is "
+    "an error. By default it is 100 or one image in a thousand, whichever is "
+    "more.",
     lower_bound=0,
 )
 # A run may be continued with other values of these.

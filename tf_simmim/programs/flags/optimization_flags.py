@@ -41,22 +41,22 @@ REFERENCE_BATCH_SIZE = flags.DEFINE_integer(
 BASE_LEARNING_RATE = flags.DEFINE_float(
     "base_learning_rate",
     1e-4,
-    "Train at this learning rate at its peak, for a batch of "
-    "--reference_batch_size.",
+    "Raise the learning rate to this peak in the warm-up, for a batch of "
+    "--reference_batch_size images.",
     lower_bound=0.0,
 )
 _WARMUP_LEARNING_RATE = flags.DEFINE_float(
     "warmup_learning_rate",
     5e-7,
     "Begin the warm-up at this learning rate, for a batch of "
-    "--reference_batch_size.",
+    "--reference_batch_size images.",
     lower_bound=0.0,
 )
 _MIN_LEARNING_RATE = flags.DEFINE_float(
     "min_learning_rate",
     0.0,
     "End the cosine schedule at this learning rate, for a batch of "
-    "--reference_batch_size.",
+    "--reference_batch_size images.",
     lower_bound=0.0,
 )
 _SCHEDULE = flags.DEFINE_enum(

@@ -13,13 +13,18 @@ from tf_simmim.programs.flags import backbone_flags
 from tf_simmim.programs.flags import masking_flags
 
 _TARGET = flags.DEFINE_enum(
-    "target", "pixels", losses.TARGETS, "Predict this of hidden patches."
+    "target",
+    "pixels",
+    losses.TARGETS,
+    "Predict this of hidden patches: their pixels as they are, or normalised "
+    "within each patch or within a window.",
 )
 _RECONSTRUCTION_LOSS = flags.DEFINE_enum(
     "reconstruction_loss",
     "l1",
     losses.LOSSES,
-    "Measure the error of predicted values with this loss.",
+    "Measure the error of predicted values with this loss: their distance "
+    "(l1), its square (l2), or a mixture of both (smooth_l1).",
 )
 _HEAD = flags.DEFINE_enum(
     "head",

@@ -13,7 +13,11 @@ WORKDIR = flags.DEFINE_string(
     "Keep the run in this folder; where it holds a run already, that run goes "
     "on. By default it is runs/NAME, with the name of --name.",
 )
-_NAME = flags.DEFINE_string("name", "pretrain", "Call the run by this name.")
+_NAME = flags.DEFINE_string(
+    "name",
+    "pretrain",
+    "Call the run by this name, which is also that of its folder in runs/.",
+)
 SEED = flags.DEFINE_integer(
     "seed",
     0,
