@@ -186,8 +186,8 @@ def test_flags_reach_a_convolutional_network_and_the_head():
         ),
         (
             ["--backbone=vit_nano", "--num_heads=3,6"],
-            "`num_heads` must be positive and divide `embed_dim`. "
-            "Received: num_heads=(3, 6), embed_dim=96.",
+            "`num_heads` must be one value for all blocks or a flat list with "
+            "one for each of the 6. Received: (3, 6).",
         ),
         (
             ["--backbone=resnet18", "--patch_size=4", "--num_heads=3"],
