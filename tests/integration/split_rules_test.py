@@ -35,10 +35,11 @@ def test_a_run_from_before_the_rules_goes_on_with_its_images(
     assert "--split_rules=1\n" in lines
     lines.remove("--split_rules=1\n")
     file.write_text("".join(lines))
-    # Nor did its checkpoints know its flags.
+    # It had no record, nor did its checkpoints know its settings.
+    (tmp_path / "run/run.json").unlink()
     for folder in (tmp_path / "run/checkpoints").glob("step-*"):
         metadata = manifests.read(folder)["metadata"]
-        del metadata["flags"]
+        del metadata["settings"]
         step = int(folder.name.removeprefix("step-"))
         manifests.write(folder, list(folder.glob("state.*")), step, metadata)
 
