@@ -70,6 +70,7 @@ class VitWeightMapsTest(tf.test.TestCase, parameterized.TestCase):
             {},
             ["blocks.0.gamma_1", "blocks.0.gamma_2"],
         ),
+        ({"register_tokens": 2}, {"register_tokens": (1, 2, D)}, []),
         (
             {"qkv_bias": "none"},
             {},

@@ -66,6 +66,28 @@ class ModelFileTest(tf.test.TestCase, parameterized.TestCase):
             [w.shape for w in self.model.weights],
         )
 
+    def test_a_network_of_different_blocks_comes_back(self):
+        changes = dict(
+            num_heads=(3, 5),
+            key_dims=(2, 3),
+            value_dims=4,
+            mlp_dims=(7, None),
+            attention=("softmax", "softmax"),
+            register_tokens=2,
+            reduce_tokens=(2, 1),
+            relative_position="none",
+        )
+        vit = backbones.ViT(**{**OPTIONS, **changes})
+        model = models.SimMIM(vit, mask_patch_size=8)
+        directory.RunDirectory(self.get_temp_dir()).write_model(model)
+        num_bytes = sum(4 * v.shape.num_elements() for v in model.weights)
+        copy = model_file.read_model(self.path, num_bytes)
+        self.assertEqual(copy.get_config(), model.get_config())
+        self.assertEqual(copy.backbone.mlp_dims, (7, None))
+        self.assertEqual(
+            [w.shape for w in copy.weights], [w.shape for w in model.weights]
+        )
+
     def test_a_file_from_before_there_were_strategies_means_random(self):
         config = self.config()
         del config["mask_strategy"]

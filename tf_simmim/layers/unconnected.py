@@ -25,6 +25,7 @@ class Unconnected:
             raise AttributeError(
                 f"{self.name} has no `{name}`: backbones are no functional "
                 "models of Keras, and features from inside of them are had by "
-                "`backbone.block_features(images, blocks=[3])`, or "
-                "`backbone.pyramid(images)`, also on a `tf.keras.Input`."
+                "`backbone.block_features(images, blocks=[3])`, "
+                "`backbone.pyramid(images)` or `backbone.taps(images, "
+                '["block_3/keys"])`, also on a `tf.keras.Input`.'
             ) from error
