@@ -17,6 +17,7 @@ def export_run(
     path,
     directory=None,
     version=None,
+    *,
     max_pixels=MAX_PIXELS,
     max_batch_size=batching.MAX_BATCH_SIZE,
     verify=True,
@@ -49,9 +50,9 @@ def export_run(
         preprocessing,
         version,
         {"run": facts},
-        max_batch_size,
-        verify,
-        tflite,
+        max_batch_size=max_batch_size,
+        verify=verify,
+        tflite=tflite,
     )
 
 

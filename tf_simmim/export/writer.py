@@ -30,6 +30,7 @@ def write_export(
     preprocessing,
     version=None,
     facts=None,
+    *,
     max_batch_size=batching.MAX_BATCH_SIZE,
     verify=True,
     tflite=False,

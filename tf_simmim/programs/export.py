@@ -86,10 +86,10 @@ def main(argv):
         run,
         _EXPORT_DIR.value,
         _EXPORT_VERSION.value,
-        _MAX_FILE_PIXELS.value,
-        _MAX_BATCH_SIZE.value,
-        _VERIFY.value,
-        _TFLITE.value,
+        max_pixels=_MAX_FILE_PIXELS.value,
+        max_batch_size=_MAX_BATCH_SIZE.value,
+        verify=_VERIFY.value,
+        tflite=_TFLITE.value,
     )
     manifest = json.loads((path / "manifest.json").read_text())
     for name, signature in manifest["signatures"].items():

@@ -10,44 +10,13 @@ from tf_simmim.data.sources import folder_rules_1
 from tf_simmim.data.sources import folder_tree
 from tf_simmim.data.sources import holdout
 from tf_simmim.data.sources import split_names
+from tf_simmim.data.sources.folder_split import FolderSplit
 
 # Rules by which images become splits. Of those in 1, runs know that began
 # before there were numbers.
 RULES = 2
 _MOST_CLASSES = 10  # that a line counts one by one
 _MOST_NAMED = 5
-
-
-def _none():
-    return dataclasses.field(default_factory=list)
-
-
-@dataclasses.dataclass(frozen=True)
-class FolderSplit:
-    """The files of one split.
-
-    Attributes:
-        folder: bytes, where they lie.
-        files: list of bytes, relative to `folder`, in order.
-        class_names: list of bytes, as labels are numbered; None for no labels.
-        unused: list of bytes, the folders beside this one, and beside that of
-            the training images, which are in neither.
-        strangers: list of bytes, classes of a held-out split that have no
-            training images, so that it has no labels.
-        warnings: list of str, sentences for a person; most folders give none.
-        facts: list of str, likewise, of what is as it should be.
-        loose: list of bytes, files in no folder of a class, where most files
-            lie in one: because of them there are no labels.
-    """
-
-    folder: bytes
-    files: list
-    class_names: list | None
-    unused: list = _none()
-    strangers: list = _none()
-    warnings: list = _none()
-    facts: list = _none()
-    loose: list = _none()
 
 
 def split_files(
@@ -194,7 +163,10 @@ def _beside_train(root, split, strict, train, held_out, names):
     others = [name for name in names if name != train]
     if split in ("train", "all"):
         found = FolderSplit(
-            *(folder, files, class_names, others if split == "all" else ()),
+            folder,
+            files,
+            class_names,
+            others if split == "all" else (),
             warnings=_warnings_of_classes(folder, files, class_names),
             loose=_loose(files),
         )
@@ -252,7 +224,13 @@ def _beside_train(root, split, strict, train, held_out, names):
             class_names = None
     strangers = sorted(strangers - {None}) if strangers else []
     return FolderSplit(
-        *(test, test_files, class_names, unused, strangers, warnings, facts),
+        test,
+        test_files,
+        class_names,
+        unused=unused,
+        strangers=strangers,
+        warnings=warnings,
+        facts=facts,
         loose=_loose(test_files),
     )
 
@@ -291,7 +269,12 @@ def _without_train(root, split, strict, held_out, loose):
         )
     class_names = folder_tree.class_names(files)
     return FolderSplit(
-        *(folder, files, class_names, unused), facts=facts, loose=_loose(files)
+        folder,
+        files,
+        class_names,
+        unused,
+        facts=facts,
+        loose=_loose(files),
     )
 
 
