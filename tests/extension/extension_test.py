@@ -45,6 +45,7 @@ def test_it_takes_under_60_lines():
     assert len([line for line in lines if line.strip()]) < 60
 
 
+@pytest.mark.slow
 def test_it_trains_goes_on_and_is_judged(workdir):
     whole = workdir.with_name("whole")
     train(whole, 5)

@@ -8,6 +8,7 @@ from absl.testing import flagsaver
 
 from tf_simmim import training
 from tf_simmim.programs import earlier_run
+from tf_simmim.programs import pretraining_phases
 from tf_simmim.programs.flags import curriculum_flags
 
 FLAGS = flags.FLAGS
@@ -135,7 +136,7 @@ def test_impossible_phases_are_refused_by_name(arguments, message):
     FLAGS(["program", *chosen, *arguments])
     curriculum = curriculum_flags.create_phases(num_images=100)
     with pytest.raises(ValueError, match=message):
-        curriculum_flags.require_possible(curriculum, channels=1, seed=0)
+        pretraining_phases.require_possible(curriculum, channels=1, seed=0)
 
 
 def test_windows_of_a_swin_follow_the_image_unless_they_are_given():
@@ -154,9 +155,9 @@ def test_windows_of_a_swin_follow_the_image_unless_they_are_given():
             ]
         )
         curriculum = curriculum_flags.create_phases(num_images=100)
-        curriculum_flags.require_possible(curriculum, channels=1, seed=0)
+        pretraining_phases.require_possible(curriculum, channels=1, seed=0)
         got = [
-            curriculum_flags.create_simmim(phase, 1, 0).backbone.window_size
+            pretraining_phases.create_simmim(phase, 1, 0).backbone.window_size
             for phase in curriculum
         ]
         assert got == windows
@@ -173,7 +174,7 @@ def trained_phase(phases, store):
 
 def test_a_checkpoint_knows_its_phase():
     curriculum = phases("--image_size_schedule=32@0,48@1")
-    found = {"phase": curriculum_flags.describe(curriculum, 1)}
+    found = {"phase": pretraining_phases.describe(curriculum, 1)}
     assert trained_phase(curriculum, store(found)) == 1
     # Without schedules nothing is read.
     assert trained_phase(curriculum[:1], None) == 0

@@ -9,11 +9,11 @@ from absl.testing import flagsaver
 
 from tf_simmim import data
 from tf_simmim import evaluation
+from tf_simmim.programs import online_evaluation
 from tf_simmim.programs import open_streams
 from tf_simmim.programs import pretrain  # noqa: F401  (defines all flags)
 from tf_simmim.programs.flags import data_flags
 from tf_simmim.programs.flags import evaluation_flags
-from tf_simmim.programs.flags import online_evaluation_flags
 
 FLAGS = flags.FLAGS
 NAMES = ("ape", "bee", "cow")
@@ -115,7 +115,8 @@ def test_neighbours_do_without_a_class():
 
 
 def source(class_names=NAMES, labelled=True):
-    labels = np.arange(10) % 3 if labelled else None
+    num_classes = len(class_names or NAMES)
+    labels = np.arange(10) % num_classes if labelled else None
     images = np.zeros([10, 6, 9, 1], np.uint8)
     return data.ArraySource(images, labels, class_names, name="theirs")
 
@@ -124,18 +125,28 @@ NAMELESS = source(class_names=None)
 BARE = source(class_names=None, labelled=False)
 
 
-def create(*arguments, train=None, test=None):
-    parse("--log_every_steps=5", "--validate_every_steps=5", *arguments)
-    return online_evaluation_flags.create_evaluation(
-        train or source(),
-        test or source(),
+def create_for(source, held_out):
+    """Returns the evaluation of a run of two blocks on these images."""
+    context = types.SimpleNamespace(
+        source=source,
+        held_out=held_out,
         normalization=data.Normalization([0.5], [0.25]),
-        num_blocks=2,
-        image_size=(32, 32),
         seed=0,
-        last_step=9,
+        total_steps=100,
         streams=open_streams.OpenStreams(),
     )
+    stage = types.SimpleNamespace(
+        model=types.SimpleNamespace(
+            backbone=types.SimpleNamespace(num_blocks=2)
+        ),
+        phase=types.SimpleNamespace(image_size=(32, 32)),
+    )
+    return online_evaluation.create(context, stage)
+
+
+def create(*arguments, train=None, test=None):
+    parse("--log_every_steps=5", "--validate_every_steps=5", *arguments)
+    return create_for(train or source(), test or source())
 
 
 def test_without_the_flag_nothing_is_judged_while_a_run_trains():
@@ -153,16 +164,7 @@ def test_judging_a_run_needs_images_of_the_same_classes(test):
 def test_judging_a_run_needs_held_out_images():
     parse("--log_every_steps=5", "--evaluate_every=5", "--validation_split=")
     with pytest.raises(ValueError, match="needs held-out images"):
-        online_evaluation_flags.create_evaluation(
-            source(),
-            None,
-            normalization=data.Normalization([0.5], [0.25]),
-            num_blocks=2,
-            image_size=(32, 32),
-            seed=0,
-            last_step=9,
-            streams=open_streams.OpenStreams(),
-        )
+        create_for(source(), None)
 
 
 @pytest.mark.parametrize(
@@ -190,13 +192,12 @@ def test_images_that_are_trained_on_do_not_judge():
     source = data_flags.open_source()
     held_out = data_flags.open_validation_source()
     with pytest.raises(ValueError, match="must not hold the held-out ones"):
-        online_evaluation_flags.create_evaluation(
-            source,
-            held_out,
-            normalization=data.Normalization([0.5], [0.25]),
-            num_blocks=1,
-            image_size=(16, 16),
-            seed=0,
-            last_step=100,
-            streams=open_streams.OpenStreams(),
-        )
+        create_for(source, held_out)
+
+
+def test_a_single_class_is_refused():
+    # Nearest neighbours of one class are right whatever was learned.
+    parse("--evaluate_every=100")
+    one = source(["ant"])
+    with pytest.raises(ValueError, match="two classes.*theirs, 'ant'"):
+        create_for(one, one)

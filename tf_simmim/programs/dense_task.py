@@ -7,7 +7,6 @@ from tf_simmim.programs import run_callbacks
 from tf_simmim.programs.flags import backbone_flags
 from tf_simmim.programs.flags import data_flags
 from tf_simmim.programs.flags import dense_flags
-from tf_simmim.programs.flags import finetune_flags
 from tf_simmim.programs.flags import input_flags
 from tf_simmim.programs.flags import run_flags
 
@@ -88,7 +87,7 @@ class DenseTask(fine_tuning.FineTuning):
             input_flags.image_size(), context.source.channels
         )
         if pretrained is not None:
-            finetune_flags.transfer(pretrained, backbone)
+            fine_tuning.transfer(pretrained, backbone)
         return backbone
 
     def training_stream(self, context, phase, model):

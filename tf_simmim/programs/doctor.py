@@ -22,6 +22,7 @@ from tf_simmim.programs import command_line
 from tf_simmim.programs import doctor_report
 from tf_simmim.programs import open_streams
 from tf_simmim.programs import pretrain
+from tf_simmim.programs import pretraining_phases
 from tf_simmim.programs import training_speed
 from tf_simmim.programs.flags import compute_flags
 from tf_simmim.programs.flags import curriculum_flags
@@ -92,7 +93,7 @@ def _examine(streams):
             "are left out, and what follows is of --image_size, --mask_ratio "
             "and --mask_patch_size."
         )
-    curriculum_flags.require_possible(phases, channels, run_flags.SEED.value)
+    pretraining_phases.require_possible(phases, channels, run_flags.SEED.value)
 
     parts = []
     for number, (phase, end) in enumerate(zip(phases, ends, strict=True)):
@@ -112,7 +113,7 @@ def _examine_phase(report, phase, source, channels, rate, streams):
     """Adds what a phase is and costs; returns its `Speed`, if measured."""
     seed = run_flags.SEED.value
     tf.keras.utils.set_random_seed(seed)
-    model = curriculum_flags.create_simmim(phase, channels, seed)
+    model = pretraining_phases.create_simmim(phase, channels, seed)
     mask = model.random_mask
     doctor_report.add_mask(
         report, model, masking.expected_distance(mask, num_masks=_NUM_MASKS)

@@ -27,7 +27,6 @@ from tf_simmim.programs import train
 from tf_simmim.programs.flags import backbone_flags
 from tf_simmim.programs.flags import classification_flags
 from tf_simmim.programs.flags import data_flags
-from tf_simmim.programs.flags import finetune_flags
 from tf_simmim.programs.flags import input_flags
 from tf_simmim.programs.flags import run_flags
 
@@ -70,7 +69,7 @@ class Classification(fine_tuning.FineTuning):
             )
         )
         if pretrained is not None:
-            finetune_flags.transfer(pretrained, backbone)
+            fine_tuning.transfer(pretrained, backbone)
         return models.Classifier(
             backbone,
             len(source.class_names),

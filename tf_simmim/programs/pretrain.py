@@ -10,6 +10,8 @@ with a checkpoint; its exit code is then 130, 143 or 129. Under `nohup` it
 outlives the terminal.
 """
 
+from tf_simmim.programs import online_evaluation
+from tf_simmim.programs import pretraining_phases
 from tf_simmim.programs import run_callbacks
 from tf_simmim.programs import task
 from tf_simmim.programs import train
@@ -46,12 +48,12 @@ class Pretraining(task.Task):
         return curriculum_flags.create_phases(num_images)
 
     def require_possible(self, context):
-        curriculum_flags.require_possible(
+        pretraining_phases.require_possible(
             context.phases, context.source.channels, context.seed
         )
 
     def create_model(self, context, phase, pretrained):
-        return curriculum_flags.create_simmim(
+        return pretraining_phases.create_simmim(
             phase, context.source.channels, context.seed
         )
 
@@ -74,19 +76,10 @@ class Pretraining(task.Task):
         )
 
     def checkpoint_metadata(self, context, number):
-        return {"phase": curriculum_flags.describe(context.phases, number)}
+        return {"phase": pretraining_phases.describe(context.phases, number)}
 
     def online_evaluation(self, context, stage):
-        return online_evaluation_flags.create_evaluation(
-            context.source,
-            context.held_out,
-            normalization=context.normalization,
-            num_blocks=stage.model.backbone.num_blocks,
-            image_size=stage.phase.image_size,
-            seed=context.seed,
-            last_step=context.total_steps,
-            streams=context.streams,
-        )
+        return online_evaluation.create(context, stage)
 
     def display_callbacks(self, context, stage, summaries):
         shown = stage.held_out or stage.stream
