@@ -59,8 +59,9 @@ _MASKING = flags.DEFINE_enum(
 _NUM_HEADS = flags.DEFINE_list(
     "num_heads",
     None,
-    "Attend with this many heads: one number for a ViT, one for each stage of "
-    "a Swin. By default it is the backbone's own number.",
+    "Attend with this many heads: one number for a ViT, or one for each of "
+    "its blocks; one for each stage of a Swin. By default it is the "
+    "backbone's own number.",
 )
 _WINDOW_SIZE = flags.DEFINE_list(
     "window_size",
