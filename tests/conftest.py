@@ -25,36 +25,6 @@ SLOW = {
     "SwinVersion2ContractTest": ("test_rematerializing_changes_no_number",),
     "ViTTest": ("test_rematerializing_changes_no_number",),
     "VisibleOnlyViTTest": ("test_rematerializing_changes_no_number",),
-    "ClassifierStepsTest": (
-        "test_a_step_in_16_bits_is_near_that_of_float320",
-        "test_a_step_in_16_bits_is_near_that_of_float321",
-    ),
-    "DetectorTest": (
-        "test_a_bad_image_skips_the_step",
-        "test_every_way_of_taking_a_step_gives_the_same_numbers0",
-        "test_training_learns_to_find_bright_boxes",
-    ),
-    "PrecisionTest": (
-        "test_a_step_is_near_that_of_float320",
-        "test_a_step_is_near_that_of_float321",
-        "test_softmax_norms_loss_and_sums_are_float320",
-        "test_softmax_norms_loss_and_sums_are_float321",
-    ),
-    "ScalableModelTest": (
-        "test_a_bad_image_in_one_micro_batch_skips_the_step",
-        "test_micro_batches_that_hide_different_numbers_add_up_exactly",
-    ),
-    "SegmenterTest": (
-        "test_a_bad_image_skips_the_step",
-        "test_every_way_of_taking_a_step_gives_the_same_numbers0",
-        "test_training_learns_to_tell_two_colours",
-    ),
-    "SimMIMConvolutionalTest": (
-        "test_a_skipped_step_leaves_moving_statistics_alone1",
-        "test_a_skipped_step_leaves_moving_statistics_alone2",
-        "test_fit_lowers_the_loss0",
-        "test_fit_lowers_the_loss1",
-    ),
     "SimMIMSavingsTest": (
         "test_a_swin_of_several_last_windows_saves_the_head",
         "test_a_vit_has_the_same_loss_and_gradients1",
@@ -63,20 +33,6 @@ SLOW = {
         "test_a_vit_has_the_same_loss_and_gradients5",
         "test_mixed_precision_rounds_alike1",
         "test_normalised_targets_are_the_same1",
-    ),
-    "SimMIMOfSwinTest": (
-        "test_fit_on_plain_images_lowers_the_loss0",
-        "test_fit_on_plain_images_lowers_the_loss1",
-    ),
-    "SimMIMTest": (
-        "test_a_bad_image_skips_the_step_on_every_replica1",
-        "test_a_bad_image_skips_the_step_on_every_replica2",
-        "test_fit_on_plain_images_lowers_the_loss1",
-        "test_float16_scales_the_loss_and_trains",
-        "test_masks_drawn_in_the_step_are_those_of_the_strategy0",
-        "test_masks_drawn_in_the_step_are_those_of_the_strategy1",
-        "test_masks_drawn_in_the_step_change_with_the_step_and_the_seed",
-        "test_skipped_steps_stay_out_of_the_means",
     ),
 }
 

@@ -4,116 +4,57 @@ With layer-wise learning rates and averages of the weights, each way is
 compared with the plain one: whole batch, eagerly, one replica.
 """
 
-import functools
 import os
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from absl.testing import parameterized
 
-from tests.models import replicas as replicas_lib
-from tf_simmim import backbones
+from tests.models import contract
 from tf_simmim import models
 from tf_simmim import optimization
 
-B, H, W, C, L = 8, 16, 24, 2, 7
-IMAGES = np.random.default_rng(0).normal(size=[B, H, W, C]).astype(np.float32)
-LABELS = np.arange(B) % L
+L = 7
+IMAGES = contract.images((16, 24))
+LABELS = np.arange(contract.B) % L
 
 
-def create(ema_momentum=0.75, learning_rate=None, **options):
+def create(ema_momentum=0.75, **options):
     """Returns a compiled classifier; the same weights each time."""
-    tf.keras.utils.set_random_seed(0)
-    backbone = backbones.ViT(
-        (H, W),
-        patch_size=8,
-        embed_dim=6,
-        depth=2,
-        num_heads=3,
-        channels=C,
-        relative_position="per_block",
-        drop_path_rate=0.5,
-        final_norm=False,
-    )
-    model = models.Classifier(backbone, L)
-    # A kernel that lets gradients through, and clipping at work.
-    kernel = 0.1 * np.random.default_rng(1).normal(size=[6, L])
-    model.head.linear.kernel.assign(kernel)
-    optimizer = optimization.create_optimizer(
-        "adamw",
-        model,
-        learning_rate
-        or optimization.WarmupCosine(4e-3, 20, 2, 1e-4, min_learning_rate=1e-5),
-        clip_global_norm=0.2,
-        layer_decay=0.5,
-        ema_momentum=ema_momentum,
-    )
+    model = ClassifierStepsTest.create()
+    optimizer = create_optimizer(model, ema_momentum)
     model.compile(optimizer, **options)
     return model
 
 
-def train(replicas=1, **options):
-    """Returns {what: numbers} of two steps, and of evaluation after them."""
-    strategy = tf.distribute.get_strategy()
-    if replicas == 2:
-        strategy = replicas_lib.two_replicas()
-    with strategy.scope():
-        model = create(**options)
-    logs = model.fit(
-        replicas_lib.repeated((IMAGES, LABELS), 2),
-        validation_data=replicas_lib.repeated((IMAGES, LABELS), 1),
-        verbose=0,
-    ).history
-    optimizer = model.optimizer
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-    return {
-        "logs": {name: values[0] for name, values in logs.items()},
-        "weights": [w.numpy() for w in model.trainable_variables],
-        "averages": [w.numpy() for w in optimizer.averages],
-    }
+def create_optimizer(model, ema_momentum=0.75):
+    return optimization.create_optimizer(
+        "adamw",
+        model,
+        optimization.WarmupCosine(4e-3, 20, 2, 1e-4, min_learning_rate=1e-5),
+        clip_global_norm=0.2,
+        layer_decay=0.5,
+        ema_momentum=ema_momentum,
+    )
 
 
-@functools.cache
-def plain():
-    return train(run_eagerly=True)
+class ClassifierStepsTest(contract.ModelContract, tf.test.TestCase):
+    element = {"image": IMAGES, "label": LABELS}
+    ways = [("vit", 2, 1, False), ("vit", 1, 4, True)]
+    vit_options = {"relative_position": "per_block", "final_norm": False}
 
+    @classmethod
+    def create_model(cls, backbone):
+        model = models.Classifier(backbone, L)
+        # A kernel that lets gradients through, and clipping at work.
+        kernel = model.head.linear.kernel
+        rng = np.random.default_rng(1)
+        kernel.assign(0.1 * rng.normal(size=kernel.shape))
+        return model
 
-class ClassifierStepsTest(tf.test.TestCase, parameterized.TestCase):
-    def test_micro_batches_give_the_numbers_of_the_whole(self):
-        states, logs = [], []
-        for parts in (1, 4):
-            model = create(run_eagerly=True, accumulation_steps=parts)
-            logs.append(model.train_on_batch(IMAGES, LABELS, return_dict=True))
-            states.append([*model.trainable_variables])
-            states[-1] += model.optimizer.averages
-        self.assertAllClose(logs[1], logs[0], rtol=1e-6, atol=1e-6)
-        for a, b in zip(*states, strict=True):
-            self.assertAllClose(a, b, rtol=0, atol=1e-6)
-
-    @parameterized.parameters((2, 1, False), (1, 4, True))
-    @pytest.mark.slow
-    def test_every_way_of_taking_a_step_gives_the_same_numbers(
-        self, replicas, accumulation_steps, jit_compile
-    ):
-        result, wanted = (
-            train(
-                replicas,
-                accumulation_steps=accumulation_steps,
-                jit_compile=jit_compile,
-            ),
-            plain(),
-        )
-        self.assertGreater(wanted["logs"]["gradient_norm"], 0.2)  # is clipped
-        self.assertEqual(result["logs"].keys(), wanted["logs"].keys())
-        for name, value in wanted["logs"].items():
-            self.assertAllClose(
-                result["logs"][name], value, rtol=1e-6, atol=1e-6, msg=name
-            )
-        for what in ("weights", "averages"):
-            self.assertLen(result[what], len(wanted[what]))
-            for a, b in zip(result[what], wanted[what], strict=True):
-                self.assertAllClose(a, b, rtol=0, atol=1e-6)
+    @classmethod
+    def create_optimizer(cls, model):
+        return create_optimizer(model)
 
     def test_evaluation_is_of_averages_and_training_of_the_weights(self):
         model = create(run_eagerly=True)
@@ -181,32 +122,6 @@ class ClassifierStepsTest(tf.test.TestCase, parameterized.TestCase):
         second.train_on_batch(IMAGES, LABELS)
         for a, b in zip(state(second), state(whole), strict=True):
             self.assertAllEqual(a, b)
-
-    @parameterized.parameters(("bfloat16", 0.02), ("float16", 0.005))
-    def test_a_step_in_16_bits_is_near_that_of_float32(
-        self, precision, tolerance
-    ):
-        wanted = create(run_eagerly=True).train_on_batch(
-            IMAGES, LABELS, return_dict=True
-        )
-        tf.keras.mixed_precision.set_global_policy(f"mixed_{precision}")
-        self.addCleanup(tf.keras.mixed_precision.set_global_policy, "float32")
-        model = create(run_eagerly=True)
-        before = model.backbone.patch_embedding.projection.kernel.numpy()
-        logs = model.train_on_batch(IMAGES, LABELS, return_dict=True)
-        for name in ("loss", "gradient_norm"):
-            self.assertAllClose(
-                logs[name], wanted[name], rtol=tolerance, atol=0, msg=name
-            )
-        self.assertEqual(model(IMAGES).dtype, tf.float32)
-        after = model.backbone.patch_embedding.projection.kernel.numpy()
-        # The first layer is the slowest: float16's loss scale is no obstacle.
-        self.assertNotAllEqual(after, before)
-        self.assertEqual(after.dtype, np.float32)
-        model.evaluate(IMAGES, LABELS, verbose=0)
-        self.assertAllEqual(
-            model.backbone.patch_embedding.projection.kernel, after
-        )
 
 
 def checkpoint(model):

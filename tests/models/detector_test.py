@@ -1,23 +1,22 @@
 """Tests for tf_simmim.models.detector."""
 
-import functools
-
 import numpy as np
 import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 
-from tests.models import replicas as two
+from tests.models import contract
+from tests.models import replicas as replicas_lib
 from tf_simmim import backbones
 from tf_simmim import boxes
-from tf_simmim import data
 from tf_simmim import losses
 from tf_simmim import models
 from tf_simmim import optimization
 from tf_simmim.models import pyramids
 
-B, H, W, C, L, N = 8, 32, 48, 2, 3, 4
-IMAGES = np.random.default_rng(0).normal(size=[B, H, W, C]).astype(np.float32)
+B, C = contract.B, contract.C
+H, W, L, N = 32, 48, 3, 4
+IMAGES = contract.images((H, W))
 
 
 def _truth():
@@ -36,53 +35,6 @@ def _truth():
 TRUTH = _truth()
 
 
-def backbone(kind, **options):
-    if kind == "vit":
-        return backbones.ViT(
-            (H, W),
-            patch_size=16,
-            # Enlarged fourfold, the map has a quarter of the features: of one
-            # alone, the norm after it would leave nothing but its sign.
-            embed_dim=12,
-            depth=2,
-            num_heads=3,
-            channels=C,
-            **options,
-        )
-    if kind == "swin":
-        return backbones.Swin(
-            (H, W),
-            patch_size=4,
-            embed_dim=4,
-            depths=(1, 1),
-            num_heads=(1, 2),
-            window_size=(4, 6),
-            channels=C,
-            **options,
-        )
-    return backbones.Convolutional(
-        (H, W), "resnet18", depths=(1, 1), widths=(6, 10), channels=C, **options
-    )
-
-
-def create(kind="vit", learning_rate=None, **options):
-    tf.keras.utils.set_random_seed(0)
-    model = models.Detector(
-        backbone(kind, drop_path_rate=0.5),
-        L,
-        width=7,
-        num_convolutions=1,
-        seed=3,
-    )
-    off_zero(model)
-    # AdamW would make steps of the same size of gradients that are rounding.
-    optimizer = tf.keras.optimizers.SGD(0.02, global_clipnorm=0.5)
-    if learning_rate is not None:
-        optimizer = optimization.create_optimizer("adamw", model, learning_rate)
-    model.compile(optimizer, **options)
-    return model
-
-
 def off_zero(model):
     """Makes the last kernels large: tiny gradients would be all rounding."""
     rng = np.random.default_rng(2)
@@ -91,33 +43,29 @@ def off_zero(model):
         kernel.assign(rng.normal(scale=0.1, size=kernel.shape))
 
 
-def element(images=IMAGES):
-    return {"image": images, **TRUTH}
+def backbone(kind):
+    return contract.backbone(kind, (H, W))
 
 
-def train(kind="vit", replicas=1, **options):
-    """Returns {what: numbers} of two steps, and of an evaluation."""
-    strategy = tf.distribute.get_strategy()
-    if replicas == 2:
-        strategy = two.two_replicas()
-    with strategy.scope():
-        model = create(kind, **options)
-    history = model.fit(two.repeated(element(), 2), verbose=0).history
-    result = {name: np.array(values) for name, values in history.items()}
-    scores = model.evaluate(
-        two.repeated(element(), 1), verbose=0, return_dict=True
-    )
-    result |= {f"test_{name}": score for name, score in scores.items()}
-    return result, [w.numpy() for w in model.trainable_variables]
+class DetectorTest(
+    contract.ModelContract, tf.test.TestCase, parameterized.TestCase
+):
+    element = {"image": IMAGES, **TRUTH}
+    ways = [
+        ("vit", 2, 2, False),
+        ("swin", 1, 2, True),
+        ("convolutional", 2, 1, False),
+    ]
+    clip_norm = 0.5
 
+    @classmethod
+    def create_model(cls, backbone):
+        model = models.Detector(
+            backbone, L, width=7, num_convolutions=1, seed=3
+        )
+        off_zero(model)
+        return model
 
-@functools.cache
-def plain(kind):
-    """Step by step without a graph: what every other way must give."""
-    return train(kind, run_eagerly=True)
-
-
-class DetectorTest(tf.test.TestCase, parameterized.TestCase):
     @parameterized.parameters(("vit", (4, 8, 16, 32)), ("swin", (4, 8)))
     def test_there_is_an_answer_for_each_anchor(self, kind, strides):
         model = models.Detector(backbone(kind), L, width=7, num_convolutions=0)
@@ -150,24 +98,9 @@ class DetectorTest(tf.test.TestCase, parameterized.TestCase):
         for name, value in model(images).items():
             self.assertAllClose(value[:, -9 * 4 * 6 :], wanted[name])
 
-    def test_drop_path_follows_its_seed(self):
-        model = models.Detector(
-            backbone("vit", drop_path_rate=0.5), L, 7, num_convolutions=0
-        )
-        off_zero(model)
-        seeds = [tf.constant([1, n], tf.int64) for n in (0, 0, 1)]
-        a, b, c = (
-            model(IMAGES, training=True, seed=seed)["box"] for seed in seeds
-        )
-        self.assertAllEqual(a, b)
-        self.assertNotAllClose(a, c)
-        self.assertAllEqual(
-            model(IMAGES)["box"], model({"image": IMAGES})["box"]
-        )
-
     @pytest.mark.slow
     def test_the_loss_of_an_evaluation_is_that_of_its_outputs(self):
-        model = create()
+        model = self.create()
         dataset = tf.data.Dataset.from_tensor_slices((IMAGES, TRUTH))
         scores = model.evaluate(dataset.batch(4), verbose=0, return_dict=True)
         targets = tf.function(boxes.AnchorTargets(model.anchors))(**TRUTH)
@@ -187,45 +120,6 @@ class DetectorTest(tf.test.TestCase, parameterized.TestCase):
             self.assertAllClose(scores[name], value, rtol=1e-5, msg=name)
 
     @pytest.mark.slow
-    def test_a_share_without_images_changes_nothing_of_an_evaluation(self):
-        model = create("swin")
-        batch = {"image": IMAGES, **TRUTH}
-        specs = {
-            name: tf.TensorSpec([None, *value.shape[1:]], value.dtype)
-            for name, value in batch.items()
-        }
-        step = tf.function(model.test_step, input_signature=[specs])
-        want = step(batch)
-        none = step({name: value[:0] for name, value in batch.items()})
-        self.assertAllEqual(list(want.values()), list(none.values()))
-        self.assertAllInRange(list(none.values()), 1e-3, 10.0)
-
-    @parameterized.parameters(("vit", 2, 2, False))
-    def test_every_way_of_taking_a_step_gives_the_same_numbers(self, *way):
-        self.check(*way)
-
-    @parameterized.parameters(
-        ("swin", 1, 2, True),
-        ("convolutional", 2, 1, False),
-    )
-    @pytest.mark.slow
-    def test_every_other_way_does_as_well(self, *way):
-        self.check(*way)
-
-    def check(self, kind, replicas, accumulation_steps, jit_compile):
-        result, weights = train(
-            kind,
-            replicas,
-            accumulation_steps=accumulation_steps,
-            jit_compile=jit_compile,
-        )
-        wanted, wanted_weights = plain(kind)
-        self.assertEqual(result.keys(), wanted.keys())
-        for name, value in wanted.items():
-            self.assertAllClose(result[name], value, rtol=2e-6, msg=name)
-        for a, b in zip(weights, wanted_weights, strict=True):
-            self.assertAllClose(a, b, rtol=0, atol=1e-6)
-
     def test_training_learns_to_find_bright_boxes(self):
         images = 0.1 * IMAGES
         for image, (found, classes) in enumerate(
@@ -239,8 +133,9 @@ class DetectorTest(tf.test.TestCase, parameterized.TestCase):
                         2.0 - label,
                         1.0,
                     ]
-        model = create("swin", learning_rate=1e-2)
-        dataset = two.repeated(element(images), 40)
+        model = self.create("swin")
+        model.compile(optimization.create_optimizer("adamw", model, 1e-2))
+        dataset = replicas_lib.repeated({**self.element, "image": images}, 40)
         before = model.evaluate(dataset.take(1), verbose=0, return_dict=True)
         history = model.fit(dataset, verbose=0).history
         after = model.evaluate(dataset.take(1), verbose=0, return_dict=True)
@@ -249,7 +144,7 @@ class DetectorTest(tf.test.TestCase, parameterized.TestCase):
 
     @pytest.mark.slow
     def test_predictions_are_what_is_detected(self):
-        model = create()
+        model = self.create()
         for weight in model.head.weights:
             weight.assign(tf.zeros_like(weight))  # each class by half
         found = model.predict(
@@ -265,40 +160,8 @@ class DetectorTest(tf.test.TestCase, parameterized.TestCase):
         distance = np.abs(found["boxes"][0, 0] - model.anchors).max(axis=-1)
         self.assertLess(distance.min(), 1e-3)
 
-    def test_a_bad_image_skips_the_step(self):
-        images = IMAGES.copy()
-        images[5, 3, 4, 1] = np.nan
-        model = create(accumulation_steps=4, run_eagerly=True)
-        before = [w.numpy() for w in model.trainable_variables]
-        logs = model.train_on_batch(element(images), return_dict=True)
-        self.assertEqual(logs["skipped_steps"], 1)
-        for a, b in zip(before, model.trainable_variables, strict=True):
-            self.assertAllEqual(a, b)
-
-    def test_pixels_are_normalised_by_the_model(self):
-        model = models.Detector(backbone("vit"), L, 7, num_convolutions=0)
-        pixels = np.random.default_rng(2).integers(0, 256, IMAGES.shape)
-        pixels = pixels.astype(np.uint8)
-        with self.assertRaisesRegex(ValueError, "`image` must be float"):
-            model(pixels)
-        normalization = data.Normalization((0.3, 0.4), (0.2, 0.1))
-        model.normalize = normalization.normalize
-        wanted = model(normalization.normalize(pixels))
-        self.assertAllEqual(model(pixels)["box"], wanted["box"])
-
-    @parameterized.parameters("bfloat16", "float16")
-    @pytest.mark.slow
-    def test_in_few_bits_a_step_is_near_that_of_float32(self, precision):
-        wanted, _ = plain("vit")
-        tf.keras.mixed_precision.set_global_policy(f"mixed_{precision}")
-        self.addCleanup(tf.keras.mixed_precision.set_global_policy, "float32")
-        result, weights = train(run_eagerly=True)
-        for name in ("loss", "gradient_norm", "test_loss"):
-            self.assertAllClose(result[name], wanted[name], rtol=0.05)
-        self.assertEqual({w.dtype.name for w in weights}, {"float32"})
-
     def test_elements_without_what_is_needed_are_refused(self):
-        model = create()
+        model = self.create()
         with self.assertRaisesRegex(ValueError, "keys `boxes` and `box_cl"):
             model.train_on_batch({"image": IMAGES, "boxes": TRUTH["boxes"]})
         with self.assertRaisesRegex(ValueError, "the key `image`, and"):

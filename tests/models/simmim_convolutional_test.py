@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 
+from tests import slow_cases
 from tf_simmim import backbones
 from tf_simmim import evaluation
 from tf_simmim import masking
@@ -85,6 +86,7 @@ class SimMIMConvolutionalTest(tf.test.TestCase, parameterized.TestCase):
     @parameterized.parameters(
         ("convnext_tiny", "stem_token", True), ("resnet18", "color", False)
     )
+    @pytest.mark.slow
     def test_fit_lowers_the_loss(self, extractor, way, jit_compile):
         compiling = {"jit_compile": jit_compile}
         model = create(extractor, 1e-2, compiling, masking=way)
@@ -113,6 +115,7 @@ class SimMIMConvolutionalTest(tf.test.TestCase, parameterized.TestCase):
         for one, two in zip(*results, strict=True):
             self.assertAllClose(one, two, rtol=0, atol=1e-6)
 
+    @slow_cases.slow_cases(1, 2)
     @parameterized.parameters((1, False), (1, True), (2, False))
     def test_a_skipped_step_leaves_moving_statistics_alone(
         self, replicas, jit_compile

@@ -47,6 +47,7 @@ class SimMIMOfSwinTest(tf.test.TestCase, parameterized.TestCase):
         self.images = rng.normal(size=[B, H, W, C]).astype(np.float32)
 
     @parameterized.parameters((1, True), (2, False))
+    @pytest.mark.slow
     def test_fit_on_plain_images_lowers_the_loss(self, version, jit_compile):
         model = create(version, drop_path_rate=0.2, jit_compile=jit_compile)
         dataset = tf.data.Dataset.from_tensors(self.images).repeat(40)
