@@ -277,6 +277,7 @@ class ModelFileTest(tf.test.TestCase, parameterized.TestCase):
     @parameterized.parameters(
         ({"width": 10**5}, "its weights need"),
         ({"num_convolutions": 10**9}, "its weights need"),
+        ({"num_convolutions": -(10**2)}, "its weights need"),
         ({"num_convolutions": "many"}, "no model can be built"),
         ({"num_classes": 10**5}, "its weights need"),
         ({"num_classes": 0}, "`num_classes` must be an int of 1 or more"),
