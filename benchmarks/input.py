@@ -23,9 +23,10 @@ from absl import flags
 _HERE = pathlib.Path(__file__).parent
 sys.path[:0] = [str(_HERE.parent), str(_HERE)]
 
+import check_data  # noqa: E402  (its photographs, and --files, --rounds)
+
 from tf_simmim import data  # noqa: E402
 from tf_simmim.data import preparation  # noqa: E402
-from tf_simmim.programs import check_data  # noqa: E402  (its photographs, and --files, --rounds)
 
 _SIZES = flags.DEFINE_multi_integer(
     "size", [192, 224], "Size that training resizes to, px."
