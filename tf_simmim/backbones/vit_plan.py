@@ -58,6 +58,11 @@ def plan(
     ):
         checks.require_one_of(name, value, choices)
     checks.require_positive(embed_dim=embed_dim)
+    if absolute_position == "sincos" and embed_dim % 4:
+        raise ValueError(
+            "`embed_dim` must be a multiple of 4 with "
+            f'absolute_position="sincos". Received: {embed_dim}.'
+        )
     checks.require_positive(depth=depth, channels=channels)
     checks.require_at_most(block_plan.MAX_BLOCKS, depth=depth)
     checks.require_drop_path_rate(drop_path_rate)

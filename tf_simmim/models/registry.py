@@ -19,6 +19,7 @@ from tf_simmim.models.detector import Detector
 from tf_simmim.models.segmenter import Segmenter
 from tf_simmim.models.simmim import SimMIM
 
+# `embed_dim` of prediction heads with blocks of their own.
 _HEAD_WIDTH = 256
 
 
