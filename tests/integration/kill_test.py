@@ -3,6 +3,7 @@
 import concurrent.futures
 import dataclasses
 import random
+import re
 import time
 
 import pytest
@@ -33,6 +34,10 @@ JOBS = {
 # Where a checkpoint becomes one, and where an old one is half removed.
 COMMIT = "rename checkpoints/tmp-N"
 REMOVAL = "unlink checkpoints/tmp-N/state.index"
+# Flushes of folders and of what has been written in one go, and what reads.
+UNCHANGING = re.compile(
+    r"load_checkpoint |fsync (\.|[a-z]+|checkpoints/tmp-N(/state\..*)?)$"
+)
 
 
 @pytest.fixture(scope="module")
@@ -69,19 +74,20 @@ def test_kills_at_every_operation_on_files_and_at_random_lose_nothing(
     assert not watched.is_complete
     operations = killing.operations(watched.folder)
     assert {COMMIT, REMOVAL, "fsync checkpoints"} <= set(operations)
+    # A kill behind what changes no file is one behind what came before it.
+    operations = [name for name in operations if not UNCHANGING.match(name)]
 
     writing = [name for name in operations if name.startswith("write ")]
     assert writing
     kills = [
         # Some come up twice in a commit: the third is in the second one.
         *(f"after {name} {1 + n % 3}" for n, name in enumerate(operations)),
-        *(f"before {name} 2" for name in [*writing, COMMIT]),
         *(f"during {name} {n}" for name in writing for n in (1, 2)),
     ]
     # What happens once in a process does not come up again.
     once = (
-        *("flags.txt", "environment.json", "model.json", "metrics.jsonl."),
-        *("reconstructions", "committed.json"),
+        *("flags.txt", "environment.json", "model.json", "run.json"),
+        *("metrics.jsonl.", "reconstructions", "committed.json"),
     )
     kills = [
         f"{kill.rpartition(' ')[0]} 1"
@@ -98,7 +104,7 @@ def test_kills_at_every_operation_on_files_and_at_random_lose_nothing(
         )
         counts, wrong = zip(*results, strict=True)
     assert wrong == ([], [])
-    assert sum(counts) == len(kills) >= 30
+    assert sum(counts) == len(kills) >= 25
 
 
 @pytest.mark.slow
