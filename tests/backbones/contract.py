@@ -8,6 +8,7 @@ import functools
 import unittest.mock
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from tf_simmim import randomness
@@ -348,6 +349,7 @@ class BlockContract:
         self.assertEqual(k.shape, q.shape)
         self.assertGreater(hidden.shape[-1], q.shape[-1])
 
+    @pytest.mark.slow
     def test_rematerializing_changes_no_number(self):
         for variant in ({}, self.variants[0]):
             results = []

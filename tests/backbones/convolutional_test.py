@@ -38,6 +38,10 @@ class ConvolutionalContract(contract.BackboneContract):
 class ConvNeXtTest(
     ConvolutionalContract, tf.test.TestCase, parameterized.TestCase
 ):
+    @pytest.mark.slow
+    def test_a_variable_of_another_network_has_no_layer_id(self):
+        super().test_a_variable_of_another_network_has_no_layer_id()
+
     def test_attributes_describe_the_network(self):
         network = self.create()
         self.assertEqual(network.image_size, SIZE)

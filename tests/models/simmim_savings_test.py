@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 from absl.testing import parameterized
 
+from tests import slow_cases
 from tf_simmim import backbones
 from tf_simmim import models
 from tf_simmim import randomness
@@ -107,6 +108,7 @@ class SimMIMSavingsTest(tf.test.TestCase, parameterized.TestCase):
         error = np.linalg.norm(gradient - want) / np.linalg.norm(want)
         self.assertLess(error, tolerance)
 
+    @slow_cases.slow_cases(1, 2, 4, 5)
     @parameterized.parameters(*VITS)
     def test_a_vit_has_the_same_loss_and_gradients(self, name):
         model = self.create(vit("float64", **VITS[name]), "float64")
@@ -120,11 +122,13 @@ class SimMIMSavingsTest(tf.test.TestCase, parameterized.TestCase):
         self.assert_exact(model, tolerance=1e-12)
         self.assert_exact(self.create(swin(version=2)))
 
+    @pytest.mark.slow
     def test_a_swin_of_several_last_windows_saves_the_head(self):
         model = self.create(swin("float64", window_size=2), "float64")
         self.assertIsNone(model.backbone.up_to_last_block(self.images))
         self.assert_exact(model, tolerance=1e-12)
 
+    @slow_cases.slow_cases(1)
     @parameterized.parameters("patch_normalized", "window_normalized")
     def test_normalised_targets_are_the_same(self, target):
         self.assert_exact(self.create(vit(), target=target))
@@ -134,6 +138,7 @@ class SimMIMSavingsTest(tf.test.TestCase, parameterized.TestCase):
     def test_xla_has_the_same_loss_and_gradients(self, create):
         self.assert_exact(self.create(create()), jit_compile=True)
 
+    @slow_cases.slow_cases(1)
     @parameterized.parameters("mixed_bfloat16", "mixed_float16")
     def test_mixed_precision_rounds_alike(self, policy):
         model = self.create(vit(policy), policy)
