@@ -121,14 +121,17 @@ class StepContract:
         Returns:
             ({name: number}, weights and the averages that there may be).
         """
-        with (strategy or tf.distribute.get_strategy()).scope():
+        strategy = strategy or tf.distribute.get_strategy()
+        with strategy.scope():
             model = cls.create(kind, **options)
         history = model.fit(
             replicas_lib.repeated(cls.element, 2), verbose=0
         ).history
         result = {name: np.array(values) for name, values in history.items()}
         scores = model.evaluate(
-            cls.uneven_batches(), verbose=0, return_dict=True
+            cls.images_to_evaluate(strategy.num_replicas_in_sync),
+            verbose=0,
+            return_dict=True,
         )
         result |= {f"test_{name}": score for name, score in scores.items()}
         optimizer = model.optimizer
@@ -139,10 +142,12 @@ class StepContract:
         return result, [w.numpy() for w in weights]
 
     @classmethod
-    def uneven_batches(cls):
-        """Returns batches of which the last has one image for two replicas."""
+    def images_to_evaluate(cls, replicas):
+        """Returns nine images, for two replicas the last one by itself."""
         rows = {k: np.concatenate([v, v[:1]]) for k, v in cls.element.items()}
-        return tf.data.Dataset.from_tensor_slices(rows).batch(B)
+        # In one batch else, which XLA compiles once.
+        dataset = tf.data.Dataset.from_tensor_slices(rows)
+        return dataset.batch(B if replicas == 2 else B + 1)
 
     @classmethod
     @functools.cache
