@@ -52,7 +52,8 @@ class BrightnessTeller(scalable_model.ScalableModel):
 class TellBrightness(task.Task):
     run_kind = "brightness"
     flag_groups = (
-        *(*task.Task.flag_groups, backbone_flags),
+        *task.Task.flag_groups,
+        backbone_flags,
         sys.modules[__name__],  # which defines --gain
     )
 

@@ -134,7 +134,8 @@ def import_weights(source, target):
             **report.as_dict(),
             "source": str(file.path),
             "other_entries": file.others,
-        }
+        },
+        "flags.txt": network_flags(model.backbone),
     }
     training.write_model_folder(target, model, documents, record_of(model))
     print(report.text())
@@ -142,6 +143,16 @@ def import_weights(source, target):
         print(f"Not weights: {name} ({what})")
     size = "x".join(map(str, model.backbone.image_size))
     print(f"A {type(model).__name__} for {size} px: {target}")
+
+
+def network_flags(backbone):
+    """Returns a flagfile that describes a network, for `finetune.py`."""
+    height, width = backbone.image_size
+    return (
+        f"{backbone_flags.flagfile(backbone)}"
+        f"--channels={backbone.channels}\n"
+        f"--image_size={height},{width}\n"
+    )
 
 
 def record_of(model):

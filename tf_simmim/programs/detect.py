@@ -1,4 +1,4 @@
-"""Trains a network to find objects in images, and says how well it does.
+r"""Trains a network to find objects in images, and says how well it does.
 
     python experiments/detect.py --flagfile=digit_scenes_detect.flags
     python experiments/detect.py --pretrained=runs/mine \

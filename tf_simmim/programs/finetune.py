@@ -1,4 +1,4 @@
-"""Fine-tunes a pretrained backbone with labels, and says how good it is.
+r"""Fine-tunes a pretrained backbone with labels, and says how good it is.
 
     python experiments/finetune.py --flagfile=vitb_finetune.flags \
         --pretrained=/runs/simmim_vitb --dataset=folder:PATH

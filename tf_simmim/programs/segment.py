@@ -1,4 +1,4 @@
-"""Trains a network to tell the class of every pixel, and says how well it does.
+r"""Trains a network to tell the class of every pixel, and says how well.
 
     python experiments/segment.py --flagfile=digit_scenes_segment.flags
     python experiments/segment.py --pretrained=runs/mine \

@@ -148,6 +148,40 @@ _VISIBLE_ONLY = flags.DEFINE_bool(
     "default hidden patches are encoded, too.",
 )
 
+_KEY_DIMS = flags.DEFINE_list(
+    "key_dims",
+    None,
+    "Give queries and keys of each attention head in a ViT or Swin this width: "
+    "one number, or one for each block. By default it is the width of the "
+    "tokens over the number of heads.",
+)
+_VALUE_DIMS = flags.DEFINE_list(
+    "value_dims",
+    None,
+    "Give values of each attention head in a ViT or Swin this width: one "
+    "number, or one for each block. By default it is the width of the tokens "
+    "over the number of heads.",
+)
+_MLP_DIMS = flags.DEFINE_list(
+    "mlp_dims",
+    None,
+    "Make the hidden layers of the MLPs in a ViT or Swin this wide: one "
+    "number, or one for each block. By default --mlp_ratio says it.",
+)
+_REGISTER_TOKENS = flags.DEFINE_integer(
+    "register_tokens",
+    None,
+    "Put this many register tokens beside the patches of a ViT. By default "
+    "there are none.",
+    lower_bound=0,
+)
+_REDUCE_TOKENS = flags.DEFINE_list(
+    "reduce_tokens",
+    None,
+    "Merge this many tokens of a ViT after each block: one number, or one for "
+    "each block. By default none are merged.",
+)
+
 _ARCHITECTURE = (
     _PATCH_SIZE,
     _EMBED_DIM,
@@ -167,7 +201,24 @@ _ARCHITECTURE = (
     _REMATERIALIZE,
     _VISIBLE_ONLY,
     _MASKING,
+    _KEY_DIMS,
+    _VALUE_DIMS,
+    _MLP_DIMS,
+    _REGISTER_TOKENS,
+    _REDUCE_TOKENS,
 )
+_WHOLE_NUMBERS = (
+    _DEPTHS,
+    _WIDTHS,
+    _NUM_HEADS,
+    _WINDOW_SIZE,
+    _KEY_DIMS,
+    _VALUE_DIMS,
+    _MLP_DIMS,
+    _REDUCE_TOKENS,
+)
+
+_PER_BLOCK = ("key_dims", "value_dims", "mlp_dims", "reduce_tokens")
 
 # Names of what describes the network, for messages.
 ARCHITECTURE_NAMES = ("backbone", *(flag.name for flag in _ARCHITECTURE))
@@ -180,12 +231,22 @@ def _are_whole_numbers(values):
     return bool(values) and all(v.isdecimal() and int(v) > 0 for v in values)
 
 
-for _flag in (_DEPTHS, _WIDTHS, _NUM_HEADS, _WINDOW_SIZE):
-    flags.register_validator(
-        _flag.name,
-        _are_whole_numbers,
-        message="must be positive whole numbers",
+def _are_counts(values):
+    return values is None or all(
+        v == "0" or _are_whole_numbers([v]) for v in values
     )
+
+
+for _flag in _WHOLE_NUMBERS:
+    if _flag is not _REDUCE_TOKENS:
+        flags.register_validator(
+            _flag.name,
+            _are_whole_numbers,
+            message="must be positive whole numbers",
+        )
+flags.register_validator(
+    _REDUCE_TOKENS.name, _are_counts, message="must be whole numbers"
+)
 
 
 def _is_factor_or_none(text):
@@ -218,6 +279,47 @@ def create_backbone(image_size, channels):
     )
 
 
+def flagfile(backbone) -> str:
+    """Returns flags, as a flagfile, by which `create_backbone` makes its like.
+
+    Args:
+        backbone: `backbones.ViT` or `backbones.Swin`.
+    """
+    config = backbone.get_config()
+    values = {
+        flag.name: config[flag.name]
+        for flag in (*_ARCHITECTURE, _DROP_PATH_RATE)
+        if config.get(flag.name) is not None
+        or flag is _LAYER_SCALE_INIT
+        and flag.name in config
+    }
+    values["backbone"] = _nearest_preset(type(backbone), config)
+    return "".join(f"--{n}={_as_text(values[n])}\n" for n in sorted(values))
+
+
+def _nearest_preset(cls, config):
+    """Returns the preset that shares most with a backbone, of its class."""
+
+    def shared(name):
+        preset = backbones.PRESETS[name].items()
+        return sum(config.get(key) == value for key, value in preset)
+
+    # Flags can give everything else, and not the version of a Swin.
+    fitting = [
+        name
+        for name, preset in backbones.PRESETS.items()
+        if backbones.backbone_class(name) is cls
+        and preset.get("version", 1) == config.get("version", 1)
+    ]
+    return max(fitting, key=shared)
+
+
+def _as_text(value):
+    if isinstance(value, tuple | list):
+        return ",".join(map(str, value))
+    return "none" if value is None else str(value)
+
+
 def _architecture():
     """Returns the arguments of the backbone that flags give."""
     given = {
@@ -234,15 +336,15 @@ def _architecture():
             f"--backbone={_BACKBONE.value} is a {cls.__name__}, which takes "
             f"{', '.join(fitting)}. Received: {', '.join(foreign)}."
         )
-    for flag in (_DEPTHS, _WIDTHS, _NUM_HEADS, _WINDOW_SIZE):
+    for flag in _WHOLE_NUMBERS:
         if flag.name in given:
             given[flag.name] = tuple(int(value) for value in flag.value)
     if (factor := given.get(_LAYER_SCALE_INIT.name)) is not None:
         given[_LAYER_SCALE_INIT.name] = (
             None if factor == "none" else float(factor)
         )
-    # One number is enough for a ViT's heads, and for a square window.
-    single = ["window_size"]
+    # One number is enough for a ViT's heads, a square window and all blocks.
+    single = ["window_size", *_PER_BLOCK]
     if cls is backbones.ViT:
         single.append("num_heads")
     for name in single:
