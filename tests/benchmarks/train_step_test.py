@@ -27,7 +27,9 @@ def test_every_variant_of_a_step_has_a_row():
         "train_step.py",
         "--models=vit_nano@64",
         "--variants=naive,bfloat16",
-        *("--depth=1", "--batch_size=3", "--num_rounds=2"),
+        "--depth=1",
+        "--batch_size=3",
+        "--num_rounds=2",
     )
     assert result.returncode == 0, result.stderr
     assert "vit_nano@64 of 1 blocks, batch 3" in result.stdout
@@ -47,8 +49,12 @@ def test_tables_of_scaling_have_their_rows():
     result = run(
         "scaling.py",
         "--over=image_size,workers",
-        *("--preset=vit_nano", "--image_size=64", "--image_sizes=128,64"),
-        *("--depth=1", "--batch_size=2", "--num_rounds=2"),
+        "--preset=vit_nano",
+        "--image_size=64",
+        "--image_sizes=128,64",
+        "--depth=1",
+        "--batch_size=2",
+        "--num_rounds=2",
     )
     assert result.returncode == 0, result.stderr
     headings = re.findall(r"over (\w+), 2 rounds, sgemm \d+", result.stdout)

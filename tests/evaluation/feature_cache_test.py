@@ -112,8 +112,16 @@ class FeatureCacheTest(tf.test.TestCase, parameterized.TestCase):
         self.assertLen(self.asked, 2)
 
     @parameterized.parameters(
-        *(bit_flipped, cut_short, emptied, foreign, of_another_key),
-        *(of_objects, not_finite, too_short, without_labels, compressed),
+        bit_flipped,
+        cut_short,
+        emptied,
+        foreign,
+        of_another_key,
+        of_objects,
+        not_finite,
+        too_short,
+        without_labels,
+        compressed,
     )
     def test_a_damaged_file_is_one_line_and_is_written_anew(self, spoil):
         self.get("one")

@@ -182,7 +182,9 @@ class VerificationTest(tf.test.TestCase, parameterized.TestCase):
         )
 
     @parameterized.parameters(
-        *("{", "[]", '{"format": "another"}'),
+        "{",
+        "[]",
+        '{"format": "another"}',
         '{"format": "tf_simmim export", "format_version": 1, "files": []}',
     )
     def test_a_manifest_of_another_kind_is_refused(self, text):

@@ -90,7 +90,8 @@ def test_a_run_goes_on_and_is_judged_as_it_would_have_been(run, tmp_path):
     shutil.copytree(run, workdir)
     result = programs.run(
         program_of(run),
-        *(f"--flagfile={workdir / 'flags.txt'}", f"--workdir={workdir}"),
+        f"--flagfile={workdir / 'flags.txt'}",
+        f"--workdir={workdir}",
     )
     assert result.returncode == 0, result.stderr
     assert "from step 3." in result.stderr
@@ -98,8 +99,11 @@ def test_a_run_goes_on_and_is_judged_as_it_would_have_been(run, tmp_path):
         program_of(run) == "pretrain.py"
     ):
         result = programs.run(
-            *("evaluate.py", f"--workdir={workdir}", "--blocks=0"),
-            *("--protocols=knn,linear", "--num_probe_images=100"),
+            "evaluate.py",
+            f"--workdir={workdir}",
+            "--blocks=0",
+            "--protocols=knn,linear",
+            "--num_probe_images=100",
             "--num_validation_images=50",
         )
         assert result.returncode == 0, result.stderr
@@ -128,9 +132,13 @@ def test_a_run_goes_on_and_is_judged_as_it_would_have_been(run, tmp_path):
 def test_fine_tuning_begins_with_it(release, name, tmp_path):
     flags = (release / name / "flags.txt").read_text().splitlines()
     result = programs.run(
-        *("finetune.py", f"--pretrained={release / name}"),
-        *("--dataset=builtin:digits", "--num_labels=40", "--train_steps=1"),
-        *("--global_batch_size=8", "--num_validation_images=24"),
+        "finetune.py",
+        f"--pretrained={release / name}",
+        "--dataset=builtin:digits",
+        "--num_labels=40",
+        "--train_steps=1",
+        "--global_batch_size=8",
+        "--num_validation_images=24",
         f"--workdir={tmp_path}",
         *(f for f in flags if f[2:].partition("=")[0] in NETWORK),
     )

@@ -47,7 +47,8 @@ def run(workdir, dataset, *arguments, program="pretrain.py"):
     return programs.run(
         program,
         *(SMALL if program == "pretrain.py" else ()),
-        *(f"--dataset={dataset}", f"--workdir={workdir}"),
+        f"--dataset={dataset}",
+        f"--workdir={workdir}",
         *arguments,
     )
 
@@ -179,10 +180,14 @@ def test_records_lost_in_mid_run_end_it_with_a_checkpoint(tmp_path):
     workdir, stderr = tmp_path / "run", tmp_path / "stderr"
     process = programs.start(
         "pretrain.py",
-        *(*SMALL, "--train_epochs=400", "--train_steps=100000"),
-        *(f"--dataset=tfrecord:{tmp_path}/data-*", f"--workdir={workdir}"),
+        *SMALL,
+        "--train_epochs=400",
+        "--train_steps=100000",
+        f"--dataset=tfrecord:{tmp_path}/data-*",
+        f"--workdir={workdir}",
         # Held-out records lie in the same files; an error there saves nothing.
-        *("--validation_split=", "--checkpoint_every_steps=40"),
+        "--validation_split=",
+        "--checkpoint_every_steps=40",
         stderr=stderr,
     )
     try:

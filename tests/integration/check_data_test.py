@@ -169,7 +169,8 @@ def test_a_reader_that_stops_early_changes_nothing(tmp_path):
 @pytest.mark.slow
 def test_a_report_that_cannot_be_printed_is_an_error(tmp_path):
     process = programs.start(
-        *("check_data.py", "builtin:digits"),
+        "check_data.py",
+        "builtin:digits",
         stdout="/dev/full",
         stderr=tmp_path / "stderr",
     )

@@ -82,7 +82,8 @@ def data_server(log_path):
     ports = [each.rpartition(":")[2] for each in (address, worker_address)]
     server = programs.start(
         "data_server.py",
-        *(f"--port={ports[0]}", f"--worker_port={ports[1]}"),
+        f"--port={ports[0]}",
+        f"--worker_port={ports[1]}",
         stderr=log_path,
     )
     try:

@@ -44,8 +44,11 @@ def test_a_run_in_low_precision_is_evaluated_in_any(whole, precision):
     losses = []
     for used in (precision, "float32"):
         result = programs.run(
-            *("evaluate.py", f"--workdir={whole}", f"--precision={used}"),
-            *("--protocols=knn", "--num_probe_images=100"),
+            "evaluate.py",
+            f"--workdir={whole}",
+            f"--precision={used}",
+            "--protocols=knn",
+            "--num_probe_images=100",
         )
         assert result.returncode == 0, result.stderr
         report = json.loads((whole / "evaluation.json").read_text())

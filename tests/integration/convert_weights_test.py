@@ -70,7 +70,8 @@ def test_the_folder_is_taken_by_evaluate(swin_file, tmp_path):
         "--dataset=builtin:digits",
         "--num_validation_images=40",
         "--num_probe_images=100",
-        *("--protocols=knn", "--blocks=0"),
+        "--protocols=knn",
+        "--blocks=0",
     )
     assert result.returncode == 0, result.stderr
     assert (folder / "evaluation.json").is_file()
@@ -86,14 +87,21 @@ def test_the_folder_is_taken_by_finetune(swin_file, tmp_path):
     of_network = ("embed_dim", "depths", "num_heads", "window_size")
     of_network += ("image_size", "channels")
     result = programs.run(
-        *("finetune.py", "--backbone=swin_tiny"),
+        "finetune.py",
+        "--backbone=swin_tiny",
         *(f"--{name}={as_text(config[name])}" for name in of_network),
-        *(f"--pretrained={folder}", f"--workdir={workdir}"),
-        *("--dataset=builtin:digits", "--num_labels=40"),
-        *("--global_batch_size=8", "--rand_augment_operations=0"),
+        f"--pretrained={folder}",
+        f"--workdir={workdir}",
+        "--dataset=builtin:digits",
+        "--num_labels=40",
+        "--global_batch_size=8",
+        "--rand_augment_operations=0",
         # The first step has a rate of nothing.
-        *("--train_steps=1", "--warmup_epochs=1", "--warmup_learning_rate=0"),
-        *("--num_validation_images=40", "--checkpoint_every_steps=1"),
+        "--train_steps=1",
+        "--warmup_epochs=1",
+        "--warmup_learning_rate=0",
+        "--num_validation_images=40",
+        "--checkpoint_every_steps=1",
     )
     assert result.returncode == 0, result.stderr
     assert "weights copied" in result.stderr
@@ -135,8 +143,13 @@ def test_flags_say_what_weights_do_not(swin_file, tmp_path):
     assert result.returncode == 1
     assert "No place for: ['strange']" in result.stderr
     result = run(
-        *(path, tmp_path / "model", prefix, "--allow_unused=str*"),
-        *("--epsilon=1e-6", "--image_size=96", "--window_size=6,6"),
+        path,
+        tmp_path / "model",
+        prefix,
+        "--allow_unused=str*",
+        "--epsilon=1e-6",
+        "--image_size=96",
+        "--window_size=6,6",
     )
     assert result.returncode == 0, result.stderr
     assert "strange: allowed by name" in result.stdout

@@ -112,7 +112,7 @@ def test_metrics_schedule_and_stream_go_on_over_the_boundary(whole):
 
 def test_a_run_is_evaluated_at_the_size_of_its_newest_checkpoint(whole):
     result = programs.run(
-        *("evaluate.py", f"--workdir={whole}", "--protocols=knn")
+        "evaluate.py", f"--workdir={whole}", "--protocols=knn"
     )
     assert result.returncode == 0, result.stderr
     report = json.loads((whole / "evaluation.json").read_text())

@@ -98,8 +98,12 @@ def whole(coco, pretrained, tmp_path_factory):
     """A run of 7 steps that has a checkpoint of each."""
     workdir = tmp_path_factory.mktemp("whole") / "run"
     result = detect(
-        *(workdir, *coco, f"--pretrained={pretrained}", "--train_steps=7"),
-        *("--checkpoint_every_steps=1", "--keep_checkpoints=99"),
+        workdir,
+        *coco,
+        f"--pretrained={pretrained}",
+        "--train_steps=7",
+        "--checkpoint_every_steps=1",
+        "--keep_checkpoints=99",
     )
     return workdir, result
 
@@ -157,8 +161,12 @@ def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(
 def test_two_workers_learn_like_one_device(coco, pretrained, whole, tmp_path):
     workdir = tmp_path / "run"
     cluster.run(
-        *("detect.py", workdir, *TINY, *coco),
-        *(f"--pretrained={pretrained}", "--train_steps=7"),
+        "detect.py",
+        workdir,
+        *TINY,
+        *coco,
+        f"--pretrained={pretrained}",
+        "--train_steps=7",
     )
     strategies_test.assert_close_weights(workdir, whole[0], 7)
     got, want = evaluation(workdir), evaluation(whole[0])
@@ -173,8 +181,12 @@ def test_two_replicas_under_xla_and_in_few_bits_learn_scenes(tmp_path):
     workdir = tmp_path / "run"
     result = detect(
         workdir,
-        *(*SCENES, "--train_steps=3", "--jit_compile", "--precision=bfloat16"),
-        *("--num_cpu_replicas=2", "--accumulation_steps=2"),
+        *SCENES,
+        "--train_steps=3",
+        "--jit_compile",
+        "--precision=bfloat16",
+        "--num_cpu_replicas=2",
+        "--accumulation_steps=2",
     )
     found = evaluation(workdir)
     assert found["step"] == 3, result.stderr
@@ -211,6 +223,8 @@ assert found["boxes"].shape == (16, 100, 4)
 assert model.optimizer.iterations == 4
 """
     readme_test.run_script(
-        *("docs/detection.md", check, tmp_path),
+        "docs/detection.md",
+        check,
+        tmp_path,
         ("steps_per_epoch=100", "steps_per_epoch=4"),
     )

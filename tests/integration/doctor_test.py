@@ -11,7 +11,9 @@ from tests.integration import programs
 def test_it_describes_a_run_and_leaves_nothing(tmp_path):
     result = programs.run(
         "doctor.py",
-        *(*programs.TINY, "--depth=1", "--measure_seconds=0.5"),
+        *programs.TINY,
+        "--depth=1",
+        "--measure_seconds=0.5",
         f"--workdir={tmp_path}/run",
     )
     assert result.returncode == 0, result.stderr
@@ -29,8 +31,11 @@ def test_it_describes_a_run_and_leaves_nothing(tmp_path):
 def test_pixels_for_a_tpu_and_phases_of_a_curriculum_are_measured():
     result = programs.run(
         "doctor.py",
-        *(*programs.TINY, "--depth=1", "--measure_seconds=0.1"),
-        *("--image_dtype=uint8", "--image_size_schedule=16@0,32@0.5"),
+        *programs.TINY,
+        "--depth=1",
+        "--measure_seconds=0.1",
+        "--image_dtype=uint8",
+        "--image_size_schedule=16@0,32@0.5",
     )
     assert result.returncode == 0, result.stderr
     rows = [line.split() for line in result.stdout.splitlines() if line.strip()]
@@ -48,8 +53,11 @@ def test_pixels_for_a_tpu_and_phases_of_a_curriculum_are_measured():
 def test_without_images_it_says_what_needs_none(tmp_path):
     result = programs.run(
         "doctor.py",
-        *(*programs.TINY, "--depth=1", "--measure_seconds=0.5"),
-        *(f"--dataset=folder:{tmp_path}/missing", "--mask_ratio_schedule=.5@0"),
+        *programs.TINY,
+        "--depth=1",
+        "--measure_seconds=0.5",
+        f"--dataset=folder:{tmp_path}/missing",
+        "--mask_ratio_schedule=.5@0",
     )
     assert result.returncode == 0, result.stderr
     assert "schedules are left out" in result.stdout.replace("\n", " ")

@@ -132,8 +132,11 @@ def test_the_verifier_says_how_it_is_asked(arguments, tmp_path):
 def test_what_pretrain_leaves_is_exported_and_passes(tmp_path):
     workdir = tmp_path / "run"
     programs.pretrain(
-        *(workdir, "--train_steps=3", "--depth=1"),
-        *("--precision=bfloat16", "--jit_compile"),
+        workdir,
+        "--train_steps=3",
+        "--depth=1",
+        "--precision=bfloat16",
+        "--jit_compile",
     )
     result = run(f"--run={workdir}", "--max_batch_size=2")
     assert result.returncode == 0, result.stderr

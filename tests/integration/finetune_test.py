@@ -81,8 +81,11 @@ def whole(pretrained, tmp_path_factory):
     """A run of 12 steps that has a checkpoint of each."""
     workdir = tmp_path_factory.mktemp("whole") / "run"
     result = finetune(
-        *(workdir, f"--pretrained={pretrained}", *STEPS),
-        *("--checkpoint_every_steps=1", "--keep_checkpoints=99"),
+        workdir,
+        f"--pretrained={pretrained}",
+        *STEPS,
+        "--checkpoint_every_steps=1",
+        "--keep_checkpoints=99",
     )
     return workdir, result
 
@@ -147,9 +150,14 @@ def test_two_learn_like_one(kind, pretrained, whole, tmp_path):
 def test_averages_precision_and_compilation_go_together(tmp_path):
     workdir = tmp_path / "run"
     finetune(
-        *(workdir, "--depth=1", "--train_steps=4"),
-        *("--ema_momentum=0.9", "--jit_compile", "--precision=bfloat16"),
-        *("--accumulation_steps=2", "--image_dtype=uint8"),
+        workdir,
+        "--depth=1",
+        "--train_steps=4",
+        "--ema_momentum=0.9",
+        "--jit_compile",
+        "--precision=bfloat16",
+        "--accumulation_steps=2",
+        "--image_dtype=uint8",
     )
     found = evaluation(workdir)
     assert found["step"] == 4
@@ -163,7 +171,9 @@ def test_what_is_served_is_what_was_judged(whole, tmp_path):
     """The averages of the weights, and files in place of arrays."""
     workdir, _ = whole
     result = programs.run(
-        *("export.py", f"--run={workdir}", f"--export_dir={tmp_path}"),
+        "export.py",
+        f"--run={workdir}",
+        f"--export_dir={tmp_path}",
         "--max_batch_size=2",
     )
     assert result.returncode == 0, result.stderr
@@ -215,7 +225,9 @@ def test_what_cannot_work_is_said_in_one_sentence(
     workdir = tmp_path / "run"
     result = programs.run(
         "finetune.py",
-        *(*TINY, f"--pretrained={pretrained}", f"--workdir={workdir}"),
+        *TINY,
+        f"--pretrained={pretrained}",
+        f"--workdir={workdir}",
         *words,
     )
     assert result.returncode != 0

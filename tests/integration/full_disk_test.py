@@ -148,7 +148,10 @@ def test_a_run_recovers_when_there_is_room_again(small_disk, tmp_path):
     )
     stderr = tmp_path / "stderr"
     process = programs.start(
-        *("pretrain.py", *programs.TINY, *long, f"--workdir={workdir}"),
+        "pretrain.py",
+        *programs.TINY,
+        *long,
+        f"--workdir={workdir}",
         stderr=stderr,
     )
     try:

@@ -29,7 +29,10 @@ def test_prepare_goes_on_after_a_kill_at_every_operation(images, tmp_path):
     out, whole = tmp_path / "out", tmp_path / "whole"
     arguments = prepare_test.arguments(images, out)
     code = start(
-        *("prepare.py", whole, tmp_path / "watched", ""),
+        "prepare.py",
+        whole,
+        tmp_path / "watched",
+        "",
         prepare_test.arguments(images, whole),
     )
     assert code == 0

@@ -44,8 +44,11 @@ def test_a_run_that_blows_up_stops_with_its_last_good_weights(tmp_path):
 def test_a_run_that_learns_one_colour_says_so_once(tmp_path):
     result = programs.pretrain(
         tmp_path,
-        *("--depth=1", "--base_learning_rate=1e-9", "--warmup_epochs=0"),
-        *("--log_every_steps=1", "--train_steps=14"),
+        "--depth=1",
+        "--base_learning_rate=1e-9",
+        "--warmup_epochs=0",
+        "--log_every_steps=1",
+        "--train_steps=14",
     )
     lines = [x for x in result.stderr.splitlines() if "one colour" in x]
     assert len(lines) == 1

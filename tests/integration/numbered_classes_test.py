@@ -43,9 +43,11 @@ def test_a_run_whose_images_lack_a_class_is_judged_to_its_end(tmp_path):
     workdir = tmp_path / "run"
     result = programs.pretrain(
         workdir,
-        *(f"--dataset=tfrecord:{tmp_path}/train-*", "--channels=1"),
+        f"--dataset=tfrecord:{tmp_path}/train-*",
+        "--channels=1",
         f"--validation_dataset=tfrecord:{tmp_path}/test-*",
-        *("--train_steps=8", "--evaluate_every=4"),
+        "--train_steps=8",
+        "--evaluate_every=4",
     )
     assert "held-out images that judge the features are of" in result.stderr
     lines = (workdir / "metrics.jsonl").read_text().splitlines()

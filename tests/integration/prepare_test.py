@@ -78,7 +78,8 @@ def test_killed_and_continued_it_ends_alike_and_trains(images, tmp_path):
         *programs.TINY,
         f"--dataset=tfrecord:{killed}/*.tfrecord",
         f"--workdir={tmp_path}/run",
-        *("--train_steps=2", "--depth=1"),
+        "--train_steps=2",
+        "--depth=1",
     )
     assert run.returncode == 0, run.stderr
     assert "56 training images" in run.stderr

@@ -151,7 +151,9 @@ def test_a_damaged_checkpoint_is_set_aside_and_none_left_is_no_fresh_start(
     names = sorted(workdir.rglob("*"))
     result = programs.run(
         "pretrain.py",
-        *(*programs.TINY, "--train_steps=20", f"--workdir={workdir}"),
+        *programs.TINY,
+        "--train_steps=20",
+        f"--workdir={workdir}",
     )
     assert result.returncode == 1
     assert "None of the checkpoints" in result.stderr
@@ -196,7 +198,7 @@ def test_a_lamb_run_resumes_bit_for_bit_logs_to_wandb_and_is_evaluated(
     assert len(folders) == 2
     assert len({name.rpartition("-")[2] for name in folders}) == 1
     result = programs.run(
-        *("evaluate.py", "--workdir", str(parts), "--protocols=knn")
+        "evaluate.py", "--workdir", str(parts), "--protocols=knn"
     )
     assert result.returncode == 0, result.stderr
     assert "deprecat" not in result.stderr
@@ -272,7 +274,9 @@ def test_a_second_evaluation_takes_its_features_from_the_disk(runs, tmp_path):
 
     def evaluate(*arguments):
         result = programs.run(
-            *("evaluate.py", f"--workdir={workdir}", "--protocols=linear_sgd"),
+            "evaluate.py",
+            f"--workdir={workdir}",
+            "--protocols=linear_sgd",
             *arguments,
         )
         assert result.returncode == 0, result.stderr

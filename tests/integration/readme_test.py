@@ -43,7 +43,9 @@ def run_script(readme, check, cwd, *shortened):
 def test_the_training_script_has_ten_lines_and_runs(tmp_path):
     check = "assert features.shape == (8, 6, 6, 192)"
     script, result = run_script(
-        *("README.md", check, tmp_path),
+        "README.md",
+        check,
+        tmp_path,
         ("[256, ", "[64, "),
         ("image_size=96)", "image_size=96, depth=2)"),
     )
@@ -59,7 +61,9 @@ images = tf.zeros([2, 96, 96, 3], tf.uint8)
 assert loaded(images)["features"].shape == (2, 192)
 """
     run_script(
-        *("serving/README.md", check, tmp_path),
+        "serving/README.md",
+        check,
+        tmp_path,
         ("image_size=96)", "image_size=96, depth=2)"),
     )
 

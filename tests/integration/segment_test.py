@@ -53,8 +53,11 @@ def whole(pretrained, tmp_path_factory):
     """A run of 12 steps that has a checkpoint of each."""
     workdir = tmp_path_factory.mktemp("whole") / "run"
     result = segment(
-        *(workdir, f"--pretrained={pretrained}", "--train_steps=12"),
-        *("--checkpoint_every_steps=1", "--keep_checkpoints=99"),
+        workdir,
+        f"--pretrained={pretrained}",
+        "--train_steps=12",
+        "--checkpoint_every_steps=1",
+        "--keep_checkpoints=99",
     )
     return workdir, result
 
@@ -131,7 +134,9 @@ assert logits.shape == (16, 128, 128, 11)
 assert model.optimizer.iterations == 4
 """
     readme_test.run_script(
-        *("docs/segmentation.md", check, tmp_path),
+        "docs/segmentation.md",
+        check,
+        tmp_path,
         ("steps_per_epoch=100", "steps_per_epoch=4"),
         ("depths=(2, 2, 2)", "depths=(1, 1, 1)"),
     )

@@ -25,7 +25,9 @@ def training(workdir):
     before = metrics.stat().st_size if metrics.exists() else 0
     process = programs.start(
         "pretrain.py",
-        *(*programs.TINY, *ARGUMENTS, f"--workdir={workdir}"),
+        *programs.TINY,
+        *ARGUMENTS,
+        f"--workdir={workdir}",
         stderr=f"{workdir}.stderr",
     )
     try:

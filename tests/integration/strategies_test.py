@@ -55,7 +55,9 @@ def two_workers(flags, tmp_path_factory):
     workdir = tmp_path_factory.mktemp("two_workers") / "run"
     cluster.pretrain(
         workdir,
-        *(*flags, f"--train_steps={LAST}", "--evaluate_every=8"),
+        *flags,
+        f"--train_steps={LAST}",
+        "--evaluate_every=8",
     )
     return workdir
 

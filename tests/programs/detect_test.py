@@ -52,9 +52,15 @@ def test_the_recipe_is_of_the_network_that_is_pretrained_for_it():
 def test_flags_reach_the_model_and_the_streams():
     parse(
         "--dataset=builtin:digit_scenes",
-        *("--image_size=32,64", "--crop_scale=0.3,0.9", "--seed=4"),
-        *("--backbone=vit_nano", "--embed_dim=12", "--depth=1"),
-        *("--patch_size=16", "--pyramid_width=6", "--num_convolutions=1"),
+        "--image_size=32,64",
+        "--crop_scale=0.3,0.9",
+        "--seed=4",
+        "--backbone=vit_nano",
+        "--embed_dim=12",
+        "--depth=1",
+        "--patch_size=16",
+        "--pyramid_width=6",
+        "--num_convolutions=1",
     )
     source, held_out = TASK.open_sources()
     assert (len(source), len(held_out)) == (4096, 512)
@@ -76,7 +82,8 @@ def test_a_few_labelled_images_are_those_of_the_seed():
     chosen = []
     for seed in (4, 4, 5):
         parse(
-            *("--dataset=builtin:digit_scenes", "--num_labelled_images=7"),
+            "--dataset=builtin:digit_scenes",
+            "--num_labelled_images=7",
             f"--seed={seed}",
         )
         source, held_out = TASK.open_sources()

@@ -107,12 +107,21 @@ def test_recipes_are_those_of_the_reference(name, size, window, decay):
 def test_flags_reach_the_augmentation_and_the_mixing():
     parse(
         "--dataset=builtin:digits",
-        *("--image_size=24,40", "--crop_scale=0.3,0.9", "--nohorizontal_flip"),
-        *("--rand_augment_operations=3", "--rand_augment_magnitude=5"),
-        *("--rand_augment_stddev=0.2", "--erasing_rate=0.7"),
-        *("--mixup_alpha=0.3", "--cutmix_alpha=0.6", "--mix_rate=0.9"),
-        *("--mix_switch_rate=0.2", "--label_smoothing=0.05"),
-        *("--num_labels=20", "--seed=4", "--crop_fraction=0.8"),
+        "--image_size=24,40",
+        "--crop_scale=0.3,0.9",
+        "--nohorizontal_flip",
+        "--rand_augment_operations=3",
+        "--rand_augment_magnitude=5",
+        "--rand_augment_stddev=0.2",
+        "--erasing_rate=0.7",
+        "--mixup_alpha=0.3",
+        "--cutmix_alpha=0.6",
+        "--mix_rate=0.9",
+        "--mix_switch_rate=0.2",
+        "--label_smoothing=0.05",
+        "--num_labels=20",
+        "--seed=4",
+        "--crop_fraction=0.8",
     )
     source, held_out = TASK.open_sources()
     assert (len(source), len(held_out)) == (20, 360)
@@ -170,7 +179,8 @@ def test_a_run_that_goes_on_has_its_own_statistics(tmp_path):
     write_record(tmp_path, [0.4], [0.25])
     gone = tmp_path / "gone"
     parse(
-        *("--dataset=builtin:digits", f"--pretrained={gone}"),
+        "--dataset=builtin:digits",
+        f"--pretrained={gone}",
         f"--workdir={tmp_path}",
     )
     assert statistics() == ((0.4,), (0.25,))
@@ -190,8 +200,11 @@ def test_images_are_not_trained_on_and_held_out():
 
 def test_images_of_other_channels_than_the_pretrained_are_refused(tmp_path):
     parse(
-        *("--dataset=builtin:digits", f"--pretrained={tmp_path}"),
-        *("--backbone=vit_nano", "--depth=1", "--image_size=16"),
+        "--dataset=builtin:digits",
+        f"--pretrained={tmp_path}",
+        "--backbone=vit_nano",
+        "--depth=1",
+        "--image_size=16",
     )
     source, _ = TASK.open_sources()
     pretrained = backbones.create("vit_nano", 16, depth=1, channels=3)
@@ -220,8 +233,12 @@ def test_held_out_images_of_other_classes_are_refused(tmp_path):
 def test_the_model_has_the_networks_flags_and_the_sources_names():
     parse(
         "--dataset=builtin:digits",
-        *("--backbone=vit_nano", "--embed_dim=12", "--depth=2"),
-        *("--image_size=16,24", "--label_smoothing=0.2", "--seed=5"),
+        "--backbone=vit_nano",
+        "--embed_dim=12",
+        "--depth=2",
+        "--image_size=16,24",
+        "--label_smoothing=0.2",
+        "--seed=5",
     )
     source, _ = TASK.open_sources()
     model = TASK.create_model(context_of(source), None, None)

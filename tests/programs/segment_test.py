@@ -51,9 +51,14 @@ def test_the_recipe_is_of_the_network_that_is_pretrained_for_it():
 def test_flags_reach_the_model_and_the_streams():
     parse(
         "--dataset=builtin:digit_scenes",
-        *("--image_size=32,64", "--crop_scale=0.3,0.9", "--seed=4"),
-        *("--backbone=vit_nano", "--embed_dim=12", "--depth=1"),
-        *("--patch_size=16", "--pyramid_width=6"),
+        "--image_size=32,64",
+        "--crop_scale=0.3,0.9",
+        "--seed=4",
+        "--backbone=vit_nano",
+        "--embed_dim=12",
+        "--depth=1",
+        "--patch_size=16",
+        "--pyramid_width=6",
     )
     source, held_out = TASK.open_sources()
     assert (len(source), len(held_out)) == (4096, 512)
@@ -73,8 +78,11 @@ def test_flags_reach_the_model_and_the_streams():
 def test_classes_may_count_for_less():
     parse(
         "--dataset=builtin:digit_scenes",
-        *("--image_size=32,64", "--backbone=vit_nano", "--depth=1"),
-        *("--patch_size=16", "--class_weights=0.1,2" + ",1" * 9),
+        "--image_size=32,64",
+        "--backbone=vit_nano",
+        "--depth=1",
+        "--patch_size=16",
+        "--class_weights=0.1,2" + ",1" * 9,
     )
     source, _ = TASK.open_sources()
     model = TASK.create_model(context_of(source), None, None)

@@ -110,7 +110,9 @@ class DigitScenesSourceTest(tf.test.TestCase, parameterized.TestCase):
                     np.array(
                         tf.nn.max_pool2d(
                             ink[np.newaxis, ..., np.newaxis].astype(np.float32),
-                            *(9, 1, "SAME"),
+                            9,
+                            1,
+                            "SAME",
                         )
                     )[0, ..., 0]
                     > 0

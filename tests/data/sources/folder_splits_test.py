@@ -77,7 +77,7 @@ class FolderSplitsTest(ImageFolderTestCase, parameterized.TestCase):
 
     def test_what_is_beside_train_and_not_used_is_named(self):
         self.write_all(
-            *("train/it/a.png", "bus/b.png", "car/c.png", "d.png", "e.png")
+            "train/it/a.png", "bus/b.png", "car/c.png", "d.png", "e.png"
         )
         text = self.logged("train")
         self.assertIn(f"not used: {self.root}/bus, {self.root}/car.", text)
