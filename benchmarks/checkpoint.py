@@ -58,7 +58,7 @@ _PARTS = {
     "read back, finite": (read_back, "require_finite"),
     "hash": (manifests, "describe"),
     "manifest": (manifests, "write"),
-    "remove the oldest": (checkpoint_folders, "prune"),
+    "remove the oldest": (checkpoint_folders, "remove_old"),
 }
 
 

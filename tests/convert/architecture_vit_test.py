@@ -28,10 +28,10 @@ def weights_of(size=(16, 16), **options):
 
 @pytest.mark.parametrize("options", OPTIONS)
 def test_every_option_is_read_from_names_and_shapes(options):
-    known = convert.ModelFacts()
+    facts = convert.ModelFacts()
     if options.get("relative_position") == "none":
-        known = convert.ModelFacts(num_heads=3)
-    got, _ = vit_arguments(weights_of(**options), known)
+        facts = convert.ModelFacts(num_heads=3)
+    got, _ = vit_arguments(weights_of(**options), facts)
     vit = backbones.ViT((16, 16), **{**BASE, **options})
     config = vit.get_config()
     assert got == {name: config[name] for name in got}
@@ -45,8 +45,8 @@ def test_what_weights_do_not_tell_is_noted():
         "be square",
         "epsilon": "1e-6 as in the reference and timm; no weight tells it",
     }
-    known = convert.ModelFacts(image_size=16, epsilon=1e-12)
-    got, notes = vit_arguments(weights_of(), known)
+    facts = convert.ModelFacts(image_size=16, epsilon=1e-12)
+    got, notes = vit_arguments(weights_of(), facts)
     assert got["epsilon"] == 1e-12
     assert notes == {}
 
@@ -91,9 +91,9 @@ def test_an_image_that_patches_do_not_divide_is_refused():
 def test_no_vit_without_positions_is_made_unless_it_is_asked_for(size):
     """Of DINOv3, whose positions are rotary, the file has none."""
     weights = weights_of(relative_position="none")
-    known = convert.ModelFacts(image_size=size, num_heads=3)
+    facts = convert.ModelFacts(image_size=size, num_heads=3)
     with pytest.raises(ValueError, match="must hold positions.*rotary"):
-        vit_arguments(weights, known)
+        vit_arguments(weights, facts)
 
 
 @pytest.mark.parametrize("positions", ["none", "sincos"])
@@ -102,8 +102,8 @@ def test_positions_that_weights_do_not_hold_can_be_asked_for(positions):
     facts = {"num_heads": 3, "absolute_position": positions}
     with pytest.raises(ValueError, match="hold no positions.*Received: None"):
         vit_arguments(weights, convert.ModelFacts(**facts))
-    known = convert.ModelFacts(image_size=(8, 32), **facts)
-    got, notes = vit_arguments(weights, known)
+    facts = convert.ModelFacts(image_size=(8, 32), **facts)
+    got, notes = vit_arguments(weights, facts)
     assert got["absolute_position"] == positions
     assert got["image_size"] == (8, 32)
     assert notes["image_size"] == "as given; no weight depends on it"
@@ -117,9 +117,9 @@ def test_positions_that_weights_do_not_hold_can_be_asked_for(positions):
 )
 def test_positions_that_contradict_the_weights_are_refused(held, asked):
     weights = weights_of(absolute_position=held)
-    known = convert.ModelFacts(absolute_position=asked)
+    facts = convert.ModelFacts(absolute_position=asked)
     with pytest.raises(ValueError, match=f"pos_embed. Received: '{asked}'"):
-        vit_arguments(weights, known)
+        vit_arguments(weights, facts)
 
 
 def test_a_norm_before_a_head_does_not_replace_a_final_one_beside_it():

@@ -141,12 +141,12 @@ def test_an_encoder_of_others_gives_the_same_features(kind, rename):
 
 def test_hugging_face_vits_have_an_epsilon_of_their_own():
     weights = convert.reference_weights(source("vit"))
-    known = convert.ModelFacts(num_heads=3)
+    facts = convert.ModelFacts(num_heads=3)
     for rename, epsilon in (
         (functools.partial(other_names.hugging_face, version=4), 1e-12),
         (other_names.timm, 1e-6),
     ):
-        conversion = convert.convert_weights(rename(weights), known)
+        conversion = convert.convert_weights(rename(weights), facts)
         assert conversion.model.backbone.epsilon == epsilon
 
 
@@ -390,8 +390,8 @@ def test_other_precisions():
 )
 def test_the_mask_patch_fits_the_image(size, patch, want):
     vit = backbones.ViT(size, patch, embed_dim=12, depth=1, num_heads=3)
-    known = convert.ModelFacts(image_size=size)
-    model = convert.convert_weights(convert.reference_weights(vit), known).model
+    facts = convert.ModelFacts(image_size=size)
+    model = convert.convert_weights(convert.reference_weights(vit), facts).model
     assert model.mask_patch_size == want
 
 

@@ -80,13 +80,13 @@ def converted(model, folder, **options):
     """By way of the files that transformers writes."""
     model.save_pretrained(folder)
     file = convert.open_weights(folder)
-    conversion = convert.convert_weights(file.weights, file.known, **options)
+    conversion = convert.convert_weights(file.weights, file.facts, **options)
     assert len(conversion.report.used) + len(conversion.report.unused) == len(
         file.weights
     )
     # Names in memory are others than in the file, since transformers 5.
     in_memory = {name: t.numpy() for name, t in model.state_dict().items()}
-    again = convert.convert_weights(in_memory, file.known, **options)
+    again = convert.convert_weights(in_memory, file.facts, **options)
     for got, want in zip(
         again.model.backbone.trainable_weights,
         conversion.model.backbone.trainable_weights,

@@ -35,8 +35,8 @@ def weights_of(num_rows, *tokens, reg_token=0):
     ],
 )
 def test_rows_that_a_vit_has_stay(weights, size):
-    known = convert.ModelFacts(image_size=size)
-    assert position_rows.with_own_rows(weights, known) == (None, "")
+    facts = convert.ModelFacts(image_size=size)
+    assert position_rows.with_own_rows(weights, facts) == (None, "")
 
 
 @pytest.mark.parametrize(
@@ -49,8 +49,8 @@ def test_rows_that_a_vit_has_stay(weights, size):
     ],
 )
 def test_a_class_token_without_a_position_gets_zeros(weights, size):
-    known = convert.ModelFacts(image_size=size)
-    got, how = position_rows.with_own_rows(weights, known)
+    facts = convert.ModelFacts(image_size=size)
+    got, how = position_rows.with_own_rows(weights, facts)
     np.testing.assert_array_equal(got[:, 0], np.zeros([1, D]))
     np.testing.assert_array_equal(got[:, 1:], weights["pos_embed"])
     assert "zeros, which is the same" in how

@@ -27,9 +27,9 @@ def create(name, **options):
     return model.eval()
 
 
-def compare(model, known=None, keep_head=False, **options):
+def compare(model, facts=None, keep_head=False, **options):
     weights = {name: t.numpy() for name, t in model.state_dict().items()}
-    conversion = convert.convert_weights(weights, known, keep_head, **options)
+    conversion = convert.convert_weights(weights, facts, keep_head, **options)
     height, width = conversion.model.backbone.image_size
     x = np.random.default_rng(1).normal(size=[2, height, width, 3])
     x = x.astype(np.float32)
@@ -93,8 +93,8 @@ def test_tokens_that_are_allowed_away_take_their_positions_along(
 ):
     model = create(name, **{**VIT, **options})
     weights = {name: t.numpy() for name, t in model.state_dict().items()}
-    known = convert.ModelFacts(num_heads=6)
-    conversion = convert.convert_weights(weights, known, allow_unused=[allowed])
+    facts = convert.ModelFacts(num_heads=6)
+    conversion = convert.convert_weights(weights, facts, allow_unused=[allowed])
     got = convert.reference_weights(conversion.model.backbone)["pos_embed"]
     np.testing.assert_array_equal(got[:, 1:], weights["pos_embed"][:, -16:])
     want = weights["pos_embed"][:, 0]

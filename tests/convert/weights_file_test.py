@@ -25,7 +25,7 @@ def test_a_safetensors_file(tmp_path):
     file = convert.open_weights(path)
     assert_read(file, path)
     assert file.others == {}
-    assert file.known == convert.ModelFacts()
+    assert file.facts == convert.ModelFacts()
 
 
 def test_a_folder_of_hugging_face(tmp_path):
@@ -37,7 +37,7 @@ def test_a_folder_of_hugging_face(tmp_path):
     for name in (tmp_path, path):
         file = convert.open_weights(name)
         assert_read(file, path)
-        assert file.known == convert.ModelFacts(num_heads=3)
+        assert file.facts == convert.ModelFacts(num_heads=3)
 
 
 @pytest.mark.parametrize("ending", [".pth", ".pt", ".bin"])

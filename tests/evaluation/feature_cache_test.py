@@ -157,7 +157,7 @@ class FeatureCacheTest(tf.test.TestCase, parameterized.TestCase):
                 KEY, ["one"], lambda names: ({"one": array("one")}, LABELS)
             )
             self.assertAllEqual(features["one"], array("one"))
-        cache.prune()
+        cache.remove_old()
 
     def test_a_folder_that_is_a_link_is_left_alone(self):
         precious = self.folder.with_name("precious")
@@ -165,13 +165,13 @@ class FeatureCacheTest(tf.test.TestCase, parameterized.TestCase):
         (precious / f"{'0' * 32}.npz").write_text("precious")
         self.folder.symlink_to(precious)
         self.addCleanup(self.folder.unlink)
-        self.get("one").prune()
+        self.get("one").remove_old()
         self.assertLen(list(precious.iterdir()), 1)
 
-    def test_pruning_leaves_what_is_in_use_and_what_is_not_ours(self):
+    def test_removal_leaves_what_is_in_use_and_what_is_not_ours(self):
         self.get("one", key={**KEY, "network": "old"})
         (self.folder / "notes.npz").write_text("mine")
-        self.get("one").prune()
+        self.get("one").remove_old()
         self.assertLen(list(self.folder.iterdir()), 2)
         self.get("one")
         self.assertLen(self.asked, 2)

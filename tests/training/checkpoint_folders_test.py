@@ -35,12 +35,12 @@ class CheckpointFoldersTest(tf.test.TestCase):
             },
         )
 
-    def test_pruning_never_removes_the_one_just_written(self):
+    def test_removal_never_takes_the_one_just_written(self):
         self.make("step-00000003", "step-00000004", "step-00000009")
-        checkpoint_folders.prune(self.directory, keep=1, newest=4)
+        checkpoint_folders.remove_old(self.directory, keep=1, newest=4)
         self.assertEqual(self.names(), ["step-00000004", "step-00000009"])
 
-    def test_what_cannot_be_pruned_is_a_line_in_the_log(self):
+    def test_what_cannot_be_removed_is_a_line_in_the_log(self):
         self.make("step-00000003", "step-00000004", "step-00000005")
         rename = os.rename
 
@@ -51,25 +51,25 @@ class CheckpointFoldersTest(tf.test.TestCase):
 
         with mock.patch.object(os, "rename", rename_others):
             with self.assertLogs("absl", "WARNING") as logs:
-                checkpoint_folders.prune(self.directory, keep=1, newest=5)
+                checkpoint_folders.remove_old(self.directory, keep=1, newest=5)
         self.assertLen(logs.output, 1)
         self.assertIn("tmp-00000003 was not removed", logs.output[0])
         self.assertEqual(self.names(), ["step-00000003", "step-00000005"])
 
     def test_what_an_attempt_has_left_goes_with_the_next_that_succeeds(self):
         self.make("tmp-00000003", "step-00000005")
-        checkpoint_folders.prune(self.directory, keep=1, newest=5)
+        checkpoint_folders.remove_old(self.directory, keep=1, newest=5)
         self.assertEqual(self.names(), ["step-00000005"])
 
     def test_a_folder_that_was_removed_holds_no_checkpoints(self):
         gone = self.directory / "gone"
         self.assertEqual(checkpoint_folders.find(gone), {})
 
-    def test_link_and_file_in_the_place_of_a_checkpoint_are_pruned(self):
+    def test_link_and_file_in_the_place_of_a_checkpoint_are_removed(self):
         self.make("mine", "step-00000005")
         (self.directory / "step-00000003").symlink_to(self.directory / "mine")
         (self.directory / "step-00000004").write_text("")
-        checkpoint_folders.prune(self.directory, keep=1, newest=5)
+        checkpoint_folders.remove_old(self.directory, keep=1, newest=5)
         self.assertEqual(self.names(), ["mine", "step-00000005"])
         self.assertTrue((self.directory / "mine" / "state.index").exists())
 

@@ -22,7 +22,7 @@ _LARGEST_COORDINATE = np.log2(9.0) / 3.0
 def swin_arguments(
     weights: Mapping[str, np.ndarray],
     constants: Mapping[str, np.ndarray],
-    known: ModelFacts,
+    facts: ModelFacts,
 ) -> tuple[dict, dict[str, str]]:
     """Returns the arguments of `backbones.Swin` that weights are of.
 
@@ -35,7 +35,7 @@ def swin_arguments(
         weights: {the reference's name, without prefix: array}.
         constants: the same for what is no weight but tells sizes, e.g.
             `layers.0.blocks.1.attn_mask`.
-        known: what the weights may not say.
+        facts: what the weights may not say.
 
     Returns:
         (arguments, {argument: where it is from, for those that weights alone
@@ -46,7 +46,7 @@ def swin_arguments(
             or do not say enough.
     """
     for name in ("num_heads", "absolute_position"):
-        value = getattr(known, name)
+        value = getattr(facts, name)
         if value is not None:
             raise ValueError(
                 f"`{name}` must be None for a Swin, whose weights tell it. "
@@ -82,18 +82,18 @@ def swin_arguments(
         )
     notes = {}
     if version == 2:
-        windows = _stage_windows_v2(constants, num_stages, patch[0], known)
+        windows = _stage_windows_v2(constants, num_stages, patch[0], facts)
     else:
-        windows = _stage_windows(weights, num_stages, known)
+        windows = _stage_windows(weights, num_stages, facts)
     window = tuple(max(sides) for sides in zip(*windows, strict=True))
-    if known.size("window_size") not in (None, window):
+    if facts.size("window_size") not in (None, window):
         raise ValueError(
             "`window_size` must be that of the weights, "
-            f"{window[0]}x{window[1]} cells. Received: {known.window_size}."
+            f"{window[0]}x{window[1]} cells. Received: {facts.window_size}."
         )
     arguments["window_size"] = window
     arguments["image_size"] = _image_size(
-        windows, constants, patch[0], known, notes
+        windows, constants, patch[0], facts, notes
     )
     _require_fitting(windows, arguments)
     padded = _padded_stages(windows, arguments)
@@ -103,8 +103,8 @@ def swin_arguments(
             "takes part in the attention of timm and Hugging Face, and does "
             "not here, so that features differ"
         )
-    arguments["epsilon"] = known.epsilon or 1e-5
-    if not known.epsilon:
+    arguments["epsilon"] = facts.epsilon or 1e-5
+    if not facts.epsilon:
         notes["epsilon"] = "1e-5 as everywhere; no weight tells it"
     return arguments, notes
 
@@ -123,7 +123,7 @@ def _num_heads(weights, num_stages, version):
     return tuple(heads)
 
 
-def _stage_windows(weights, num_stages, known):
+def _stage_windows(weights, num_stages, facts):
     """Returns (h, w) of each stage's window, cut where its map is smaller."""
     windows = []
     for stage in range(num_stages):
@@ -131,39 +131,39 @@ def _stage_windows(weights, num_stages, known):
         num_rows, _ = shapes.shape_of(weights, name, 2)
         window = shapes.table_window(num_rows, None)
         if window is None:
-            window = shapes.table_window(num_rows, known.size("window_size"))
+            window = shapes.table_window(num_rows, facts.size("window_size"))
         if window is None:
             raise ValueError(
                 "`window_size` must be that of the weights; give it where "
-                f"windows are not square. Received: {known.window_size}, and "
+                f"windows are not square. Received: {facts.window_size}, and "
                 f"{name} with {num_rows} rows."
             )
         windows.append(window)
     return windows
 
 
-def _stage_windows_v2(constants, num_stages, patch_size, known):
+def _stage_windows_v2(constants, num_stages, patch_size, facts):
     """Does the same by the coordinates that version 2 computes biases of."""
     names = [
         f"layers.{stage}.blocks.0.attn.relative_coords_table"
         for stage in range(num_stages)
     ]
     if not all(np.ndim(constants.get(name)) == 4 for name in names):
-        if known.window_size is None or known.image_size is None:
+        if facts.window_size is None or facts.image_size is None:
             raise ValueError(
                 "`window_size` and `image_size` must be given: these weights "
                 "of a Swin of version 2 do not tell them. Received: "
-                f"{known.window_size}, {known.image_size}."
+                f"{facts.window_size}, {facts.image_size}."
             )
         grids = [
             [
                 side // patch_size // 2**stage
-                for side in known.size("image_size")
+                for side in facts.size("image_size")
             ]
             for stage in range(num_stages)
         ]
         return [
-            tuple(map(min, grid, known.size("window_size"))) for grid in grids
+            tuple(map(min, grid, facts.size("window_size"))) for grid in grids
         ]
     windows = []
     for name in names:
@@ -180,10 +180,10 @@ def _stage_windows_v2(constants, num_stages, patch_size, known):
     return windows
 
 
-def _image_size(windows, constants, patch, known, notes):
+def _image_size(windows, constants, patch, facts, notes):
     """Returns (height, width), px."""
-    if known.image_size is not None:
-        return known.size("image_size")
+    if facts.image_size is not None:
+        return facts.size("image_size")
     for name, array in constants.items():
         match = re.fullmatch(r"layers\.(\d+)\.blocks\.\d+\.attn_mask", name)
         if match and np.ndim(array) == 3 and int(match[1]) < len(windows):

@@ -19,13 +19,13 @@ _CLASS_ROWS = 3
 
 
 def vit_arguments(
-    weights: Mapping[str, np.ndarray], known: ModelFacts
+    weights: Mapping[str, np.ndarray], facts: ModelFacts
 ) -> tuple[dict, dict[str, str]]:
     """Returns the arguments of `backbones.ViT` that weights are of.
 
     Args:
         weights: {the reference's name, without prefix: array}.
-        known: what the weights may not say: the image size, where there are no
+        facts: what the weights may not say: the image size, where there are no
             positions, or they are not square; the heads, where there is no
             table of relative positions.
 
@@ -70,15 +70,15 @@ def vit_arguments(
             arguments["relative_position"], table_name = kind, name
     notes = {}
     arguments["absolute_position"] = _absolute_position(
-        weights, known, table_name, notes
+        weights, facts, table_name, notes
     )
-    grid = _grid(weights, known, arguments, table_name, notes)
+    grid = _grid(weights, facts, arguments, table_name, notes)
     arguments["image_size"] = tuple(side * patch[0] for side in grid)
     arguments["num_heads"] = _num_heads(
-        weights, known, arguments, table_name, notes
+        weights, facts, arguments, table_name, notes
     )
-    arguments["epsilon"] = known.epsilon or 1e-6
-    if not known.epsilon:
+    arguments["epsilon"] = facts.epsilon or 1e-6
+    if not facts.epsilon:
         notes["epsilon"] = (
             "1e-6 as in the reference and timm; no weight tells it"
         )
@@ -91,9 +91,9 @@ def _qkv_bias(weights):
     return "query_value" if "blocks.0.attn.q_bias" in weights else "none"
 
 
-def _absolute_position(weights, known, table_name, notes):
+def _absolute_position(weights, facts, table_name, notes):
     """Returns which positions are added, and refuses to do without any."""
-    given = known.absolute_position
+    given = facts.absolute_position
     if "pos_embed" in weights or given == "learned":
         if given not in (None, "learned") or "pos_embed" not in weights:
             raise ValueError(
@@ -117,9 +117,9 @@ def _absolute_position(weights, known, table_name, notes):
     return "none"
 
 
-def _grid(weights, known, arguments, table_name, notes):
+def _grid(weights, facts, arguments, table_name, notes):
     """Returns (h, w), which positions and what is known must agree on."""
-    patch, image = arguments["patch_size"], known.size("image_size")
+    patch, image = arguments["patch_size"], facts.size("image_size")
     expected = None
     if image is not None:
         if image[0] % patch or image[1] % patch:
@@ -149,7 +149,7 @@ def _grid(weights, known, arguments, table_name, notes):
                 "`image_size` must be that of the weights' positions; give it "
                 "where the images are not square. (Another size is for "
                 "`transfer_weights`, afterwards.) Received: "
-                f"{known.image_size}, and {name} of shape "
+                f"{facts.image_size}, and {name} of shape "
                 f"{np.shape(weights[name])} for patches of {patch} px."
             )
     if not found and expected is None:
@@ -165,18 +165,18 @@ def _grid(weights, known, arguments, table_name, notes):
     return found[0][1]
 
 
-def _num_heads(weights, known, arguments, table_name, notes):
+def _num_heads(weights, facts, arguments, table_name, notes):
     if table_name is not None:
         _, num_heads = shapes.shape_of(weights, table_name, 2)
-        if known.num_heads not in (None, num_heads):
+        if facts.num_heads not in (None, num_heads):
             raise ValueError(
                 f"`num_heads` must be the {num_heads} of {table_name}. "
-                f"Received: {known.num_heads}."
+                f"Received: {facts.num_heads}."
             )
         return num_heads
-    if known.num_heads is not None:
+    if facts.num_heads is not None:
         notes["num_heads"] = "as given; no weight tells it"
-        return known.num_heads
+        return facts.num_heads
     sizes = {name: arguments[name] for name in ("embed_dim", "depth")}
     for preset, values in backbones.PRESETS.items():
         if sizes.items() <= values.items():

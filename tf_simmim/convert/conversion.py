@@ -59,7 +59,7 @@ class Conversion:
 
 def convert_weights(
     weights: Mapping[str, np.ndarray],
-    known: ModelFacts | None = None,
+    facts: ModelFacts | None = None,
     keep_head: bool = False,
     allow_unused: Sequence[str] = (),
     prefix: str | None = None,
@@ -75,7 +75,7 @@ def convert_weights(
     Args:
         weights: {name: array} under the names of the reference (pretrained or
             fine-tuned), timm or Hugging Face; ViT or Swin.
-        known: what they do not say, such as a ViT's number of heads; see
+        facts: what they do not say, such as a ViT's number of heads; see
             `ModelFacts`. None for nothing.
         keep_head: bool. Whether to keep a classification head, and return a
             `models.Classifier`. It must be one on the mean of all patches: of
@@ -99,11 +99,11 @@ def convert_weights(
     """
     weights, rounded, not_finite = _as_float32(weights)
     named = naming.reference_names(weights, prefix)
-    known = known or ModelFacts()
-    positions, changed = position_rows.with_own_rows(named.weights, known)
+    facts = facts or ModelFacts()
+    positions, changed = position_rows.with_own_rows(named.weights, facts)
     if changed:
         named.weights["pos_embed"] = positions
-    model, notes = _create_model(named, known, keep_head)
+    model, notes = _create_model(named, facts, keep_head)
 
     def full(name):  # as `reference_weights` has it
         is_encoder = not keep_head and not name.startswith(_DECODER)
@@ -183,21 +183,21 @@ def _is_allowed(name, allow_unused):
     )
 
 
-def _create_model(named, known, keep_head):
+def _create_model(named, facts, keep_head):
     """Returns (model with fresh weights, notes)."""
     if "patch_embed.norm.weight" in named.weights:
         arguments, notes = architecture_swin.swin_arguments(
-            named.weights, named.constants, known
+            named.weights, named.constants, facts
         )
         backbone = backbones.Swin(**arguments)
     else:
-        if known.epsilon is None and any(
+        if facts.epsilon is None and any(
             name.endswith(_HUGGING_FACE_NORM)
             for names in named.sources.values()
             for name in names
         ):
-            known = dataclasses.replace(known, epsilon=_HUGGING_FACE_EPSILON)
-        arguments, notes = architecture_vit.vit_arguments(named.weights, known)
+            facts = dataclasses.replace(facts, epsilon=_HUGGING_FACE_EPSILON)
+        arguments, notes = architecture_vit.vit_arguments(named.weights, facts)
         backbone = backbones.ViT(**arguments)
     if not keep_head:
         mask_patch_size = _mask_patch_size(backbone)

@@ -17,7 +17,7 @@ _OTHER_TOKENS = ("dist_token", "reg_token", "register_tokens")
 
 
 def with_own_rows(
-    weights: Mapping[str, np.ndarray], known: ModelFacts
+    weights: Mapping[str, np.ndarray], facts: ModelFacts
 ) -> tuple[np.ndarray | None, str]:
     """Returns positions of the class token, if there is one, and of patches.
 
@@ -27,7 +27,7 @@ def with_own_rows(
 
     Args:
         weights: {the reference's name, without prefix: array}.
-        known: what the weights may not say; `image_size` matters.
+        facts: what the weights may not say; `image_size` matters.
 
     Returns:
         (float [1, 1 + h*w, D], or [1, h*w, D] without a class token; what has
@@ -46,9 +46,9 @@ def with_own_rows(
     )
 
     def has_grid(num_patches):
-        if known.image_size is None:
+        if facts.image_size is None:
             return bool(num_patches > 0 and shapes.square_side(num_patches))
-        image = known.size("image_size")
+        image = facts.size("image_size")
         return num_patches == (image[0] // height) * (image[1] // width)
 
     positions = np.asarray(weights["pos_embed"])

@@ -24,13 +24,13 @@ class WeightsFile:
         path: pathlib.Path of the file itself.
         weights: {name: array}.
         others: {name: what it is}, of entries that are no weights.
-        known: `ModelFacts`, from a config.json beside the file.
+        facts: `ModelFacts`, from a config.json beside the file.
     """
 
     path: Path
     weights: dict[str, np.ndarray]
     others: dict[str, str]
-    known: ModelFacts
+    facts: ModelFacts
 
 
 def open_weights(path, entry: str = "") -> WeightsFile:
@@ -48,18 +48,18 @@ def open_weights(path, entry: str = "") -> WeightsFile:
     """
     file = _file(Path(path))
     config = file.with_name(_CONFIG)
-    known = ModelFacts()
+    facts = ModelFacts()
     if config.is_file():
-        known = hugging_face_config.read_hugging_face_config(config)
+        facts = hugging_face_config.read_hugging_face_config(config)
     if file.suffix in _TORCH_ENDINGS:
         weights, others = torch_file.read_torch(file, entry)
-        return WeightsFile(file, weights, others, known)
+        return WeightsFile(file, weights, others, facts)
     if entry:
         raise ValueError(
             f"`entry` is for {', '.join(_TORCH_ENDINGS)} files. "
             f"Received: {entry!r} and {file}."
         )
-    return WeightsFile(file, safetensors_file.read_safetensors(file), {}, known)
+    return WeightsFile(file, safetensors_file.read_safetensors(file), {}, facts)
 
 
 def _file(path):

@@ -98,7 +98,7 @@ class FeatureCache:
                 _write(path, key, features, labels)
         return {name: features[name] for name in names}, labels
 
-    def prune(self) -> None:
+    def remove_old(self) -> None:
         """Removes the files that this object was not asked for."""
         if self.folder is None or self.folder.is_symlink():
             return

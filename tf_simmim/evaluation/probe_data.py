@@ -71,7 +71,7 @@ class ProbeData:
 
     def forget_others(self) -> None:
         """Removes cached features that this object was not asked for."""
-        self._cache.prune()
+        self._cache.remove_old()
 
     def _splits(self, key, names, compute):
         found = [

@@ -123,7 +123,7 @@ def import_weights(source, target):
     tf.keras.utils.set_random_seed(_SEED)
     conversion = convert.convert_weights(
         file.weights,
-        dataclasses.replace(file.known, **given_facts()),
+        dataclasses.replace(file.facts, **given_facts()),
         _KEEP_HEAD.value,
         _ALLOW_UNUSED.value,
         _PREFIX.value,

@@ -62,7 +62,7 @@ def set_aside(folder: Path) -> str:
         ) from error
 
 
-def prune(directory: Path, keep: int, newest: int) -> None:
+def remove_old(directory: Path, keep: int, newest: int) -> None:
     """Removes the oldest checkpoints, and what attempts before have left.
 
     One that cannot be removed costs room on the disk and no more: it is a

@@ -128,7 +128,7 @@ class CheckpointStore:
                 ) from error
             raise
         self._leave_mark(step)
-        folders.prune(self.directory, self.keep, newest=step)
+        folders.remove_old(self.directory, self.keep, newest=step)
         return final
 
     def require_space(self, checkpoint) -> None:
