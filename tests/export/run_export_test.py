@@ -128,6 +128,10 @@ def test_a_record_says_how_images_are_made(tmp_path):
     run.write_record(path, dataclasses.replace(record, input=strange))
     with pytest.raises(ValueError, match="`input.crop` must be one of.*Unkn"):
         export.read_run(path)
+    strange = run.InputRecord(record.input.image_size, channels=7)
+    run.write_record(path, dataclasses.replace(record, input=strange))
+    with pytest.raises(ValueError, match="channels` must be .* Received: 7"):
+        export.read_run(path)
 
 
 def test_a_folder_that_is_no_run_is_refused_and_left_as_it_is(tmp_path):

@@ -3,7 +3,6 @@
 Whole runs are in tests/integration/faults_test.py.
 """
 
-import types
 from unittest import mock
 
 import pytest
@@ -92,21 +91,6 @@ def test_a_run_that_has_lost_its_checkpoints_does_not_begin_anew(run):
     run.metrics_file.write_text(ROWS + "half\n")
     (line,) = said(earlier_run._require_fresh, run)
     assert f"{run.metrics_file} is damaged" in line
-
-
-def test_settings_are_those_of_the_checkpoint_or_of_an_older_runs_file(run):
-    def before(metadata):
-        store = types.SimpleNamespace(newest_metadata=lambda: metadata)
-        return earlier_run._settings_before(run, store)
-
-    assert before({}) is None
-    run.flags_file.write_text("--seed=1\n")
-    assert before({}) == {"seed": 1}
-    assert before({"flags": "--seed=2\n"}) == {"seed": 2}
-    assert before({"settings": {"seed": 3}}) == {"seed": 3}
-    run.flags_file.write_bytes(b"--seed=\xff\n")
-    with pytest.raises(ValueError, match=f"{run.flags_file} must be text"):
-        before({})
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from tf_simmim import data
 from tf_simmim import run
 from tf_simmim.programs import finetune
 from tf_simmim.programs.flags import optimization_flags
+from tf_simmim.training import manifests
 
 FLAGS = flags.FLAGS
 FOLDER = pathlib.Path(__file__).parents[2] / "experiments"
@@ -170,6 +171,7 @@ def test_the_statistics_are_those_of_the_pretraining_unless_given(tmp_path):
     parse(*digits)
     assert statistics()[0] == (0.30911,)  # of the digits
     (tmp_path / "run.json").write_text("{}")
+    (tmp_path / "checkpoints/step-00000001").mkdir(parents=True)
     parse(*digits)
     with pytest.raises(ValueError, match="run.json that tf_simmim has written"):
         statistics()
@@ -183,6 +185,21 @@ def test_a_run_that_goes_on_has_its_own_statistics(tmp_path):
         f"--pretrained={gone}",
         f"--workdir={tmp_path}",
     )
+    assert statistics() == ((0.4,), (0.25,))
+
+
+def test_statistics_of_a_checkpoint_outweigh_an_edited_record(tmp_path):
+    settings = {"image_mean": [0.4], "image_std": ".25"}
+    checkpoint = tmp_path / "checkpoints/step-00000001"
+    checkpoint.mkdir(parents=True)
+    manifests.write(checkpoint, [], 1, {"settings": settings})
+    write_record(tmp_path, [0.3], [0.5])
+    parse(
+        *("--dataset=builtin:digits", "--pretrained=gone"),
+        f"--workdir={tmp_path}",
+    )
+    assert statistics() == ((0.4,), (0.25,))
+    (tmp_path / "run.json").write_text("{")
     assert statistics() == ((0.4,), (0.25,))
 
 

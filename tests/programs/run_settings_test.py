@@ -2,12 +2,14 @@
 
 import json
 import pathlib
+from unittest import mock
 
 import pytest
 from absl import flags
 from absl.testing import flagsaver
 
 from tests.run import records
+from tf_simmim import data
 from tf_simmim import run
 from tf_simmim.programs import finetune  # noqa: F401  (defines its flags)
 from tf_simmim.programs import pretrain  # noqa: F401  (defines the other flags)
@@ -84,6 +86,43 @@ def test_letters_of_a_number_make_no_difference():
     parse("--crop_scale=0.51,1.0")
     with pytest.raises(ValueError, match="Received: --crop_scale=0.51,1.0"):
         run_settings.require_same(before, set())
+
+
+@pytest.mark.parametrize(
+    "one, other, same",
+    [
+        ("1_0", "10", False),
+        ("\u0661", "1", False),
+        ("nan", "nan", True),
+        (float("nan"), "nan", True),
+        ("infinity", "inf", False),
+        ("1e400", "1e400", True),
+        ("1.50", 1.5, True),
+        ("+.5e1", 5, True),
+        ([" 1", "2."], [1, 2], False),
+        (["1", "2."], [1, 2], True),
+    ],
+)
+def test_texts_are_compared_as_numbers_only_where_they_are(one, other, same):
+    compared = [run_settings._comparable(value) for value in (one, other)]
+    assert (compared[0] == compared[1]) == same
+
+
+@pytest.mark.parametrize("uses_labels", [True, False])
+def test_classes_are_recorded_where_labels_are_used(uses_labels):
+    backbone = mock.Mock(image_size=(8, 12), channels=1)
+    model = mock.Mock(backbone=backbone)
+    source = mock.MagicMock(name="source", class_names=("a", "b"))
+    source.name, source.digest.return_value = "folder:pets", "1"
+    task = mock.Mock(uses_labels=uses_labels, run_kind="any")
+    context = mock.Mock(source=source, decided={}, seed=1)
+    context.normalization = mock.Mock(mean=(0.5,), std=(0.5,))
+    task.evaluation_crop.return_value = data.ResizeAndCentreCrop((8, 12))
+    parse()
+    with mock.patch.object(run.ModelRecord, "of") as of:
+        of.return_value = run.ModelRecord("simmim", {})
+        record = run_settings.record_of(task, context, model)
+    assert record.data.class_names == (("a", "b") if uses_labels else None)
 
 
 def test_a_flag_newer_than_the_run_is_refused_only_off_its_default():

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tests.run import records
 from tf_simmim import run
+from tf_simmim.run import record_file
 from tf_simmim.run import settings as settings_of
 
 TEXT = st.text(max_size=20)
@@ -43,7 +44,7 @@ def inputs(draw):
         mean=one_each(st.floats(-1, 1)) if known else None,
         std=one_each(positive) if known else None,
         bands=one_each(TEXT) if draw(st.booleans()) else None,
-        crop={"name": draw(TEXT), "crop_fraction": draw(positive)},
+        crop={"name": draw(TEXT), "crop_fraction": draw(st.floats(0.01, 1))},
     )
 
 
@@ -58,7 +59,7 @@ DATA = st.builds(
 )
 RECORDS = st.builds(
     run.RunRecord,
-    kind=st.text(min_size=1, max_size=20),
+    kind=st.text(min_size=1, max_size=20).filter(str.isprintable),
     model=st.builds(
         run.ModelRecord,
         kind=TEXT,
@@ -117,8 +118,10 @@ def spoilt(path, value):
         ("schema", 2, "`schema` must be 1, the one that this version"),
         ("schema", KeyError, "`schema` must be 1.* Received: None."),
         ("schema", True, "`schema` must be 1"),
-        ("kind", "", "`kind` must be text. Received: ''."),
-        ("kind", 3, "`kind` must be text. Received: 3."),
+        ("kind", "", "`kind` must be printable text .* Received: ''."),
+        ("kind", "a\x1b[2J", "`kind` must be printable text"),
+        ("kind", "a" * 101, "`kind` must be .* of at most 100 characters"),
+        ("kind", 3, "`kind` must be printable text .* Received: 3."),
         ("model", [], "`model` must be an object. Received: ...$"),
         ("model.kind", None, "`model.kind` must be the name of a kind"),
         ("model.config", "x", "`model.config` must be an object"),
@@ -137,6 +140,8 @@ def spoilt(path, value):
         ("input.bands", ["a"], "`input.bands` must be a name for each"),
         ("input.crop", {}, "`input.crop` must be an object with a `name`"),
         ("input.crop.crop_fraction", "x", "`input.crop` must be an object"),
+        ("input.crop.crop_fraction", 1e-300, "`input.crop.crop_fraction` must"),
+        ("input.crop.crop_fraction", 1.5, "crop_fraction` must be from 0.01"),
         ("data.name", None, "`data.name` must be text"),
         ("data.splits", {"a": 1}, "`data.splits` must be an object of text"),
         ("data.num_images", -3, "`data.num_images` must be a whole number"),
@@ -148,7 +153,11 @@ def spoilt(path, value):
         ("settings.depth", None, "`settings.depth` must be a number, a text"),
         ("settings.depth", {"a": 1}, "`settings.depth` must be a number"),
         ("settings.depth", [[1]], "`settings.depth` must be a number, a text"),
-        ("settings.name", "x" * 10_001, "`settings.name` must be a number"),
+        (
+            "settings.name",
+            "x" * (1 << 20 | 1),
+            "`settings.name` must be a number",
+        ),
         ("seed", 0.5, "`seed` must be a whole number, or null"),
         ("seed", 10**30, "`seed` must be a whole number, or null"),
         ("versions", {"keras": 3}, "`versions` must be an object of text"),
@@ -173,7 +182,7 @@ def test_a_strange_field_is_one_sentence_with_its_name(
         (b"{", "it is not JSON"),
         (b"\xff", "it is not JSON"),
         (b"[" * 200_000, "its brackets are too many"),
-        (b" " * (8 << 20) + b"{}", "it has more than 8388608 bytes"),
+        (b" " * (64 << 20) + b"{}", "it has more than 67108864 bytes"),
         (b'{"schema": NaN}', "its numbers must be finite. Received: NaN"),
         (b'{"seed": ' + b"1" * 5000 + b"}", "it is not JSON|integer string"),
         (b"[1]", "`run` must be an object. Received: "),
@@ -189,6 +198,38 @@ def test_a_pipe_in_its_place_keeps_nobody_waiting(tmp_path):
     (tmp_path / "run.json").mkdir()
     with pytest.raises(ValueError, match="no ordinary file"):
         run.read_record(tmp_path)
+
+
+def test_a_link_to_nowhere_is_no_record(tmp_path):
+    (tmp_path / "run.json").symlink_to(tmp_path / "gone")
+    (tmp_path / "flags.txt").write_text("--seed=1\n")
+    for read in (run.read_record, run.read_settings):
+        with pytest.raises(ValueError, match="run.json that tf_simmim has wr"):
+            read(tmp_path)
+
+
+def test_long_text_and_many_classes_are_read_again(tmp_path, monkeypatch):
+    record = records.record(
+        data=run.DataRecord("folder:" + "x" * 20_000, class_names=["c"] * 5000),
+        settings={"dataset": "folder:" + "x" * 20_000},
+    )
+    run.write_record(tmp_path, record)
+    assert run.read_record(tmp_path) == record
+    monkeypatch.setattr(record_file, "_MAX_BYTES", 60_000)
+    run.write_record(tmp_path, record)
+    again = run.read_record(tmp_path)
+    assert again.data.class_names is None
+    assert again.data.name == record.data.name
+    monkeypatch.setattr(record_file, "_MAX_BYTES", 20_000)
+    with pytest.raises(ValueError, match="`record` must take at most 20000 b"):
+        run.write_record(tmp_path, record)
+
+
+def test_channels_that_are_not_the_models_are_refused():
+    record = records.record().input
+    record.require_channels(2)
+    with pytest.raises(ValueError, match="channels` must be 3.* Received: 2"):
+        record.require_channels(3)
 
 
 def test_a_record_that_cannot_be_written_leaves_the_old_one(tmp_path):

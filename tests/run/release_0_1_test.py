@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import shutil
 
 import pytest
 
@@ -86,6 +87,21 @@ def test_other_files_are_refused(content, message, tmp_path):
     with pytest.raises(ValueError, match=message) as error:
         run.read_settings(tmp_path)
     assert str(tmp_path / "flags.txt") in str(error.value)
+
+
+@pytest.mark.parametrize("model", [b"{", b"\xff", b"[" * 100_000, None])
+def test_a_damaged_model_is_that_of_the_newest_checkpoint(model, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(RUNS / "finetune", folder)
+    whole = run.read_record(folder)
+    (folder / "model.json").unlink()
+    if model is not None:
+        (folder / "model.json").write_bytes(model)
+    assert run.read_record(folder) == whole
+    for manifest in folder.glob("checkpoints/*/manifest.json"):
+        manifest.write_bytes(b"[" * 100_000)
+    with pytest.raises(ValueError, match="must hold a model.json"):
+        run.read_record(folder)
 
 
 @pytest.mark.parametrize("text", ["0.5", "0.1,0.2,much", ""])

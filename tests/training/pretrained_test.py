@@ -7,9 +7,11 @@ import numpy as np
 import tensorflow as tf
 from absl.testing import parameterized
 
+from tests.run import records
 from tf_simmim import backbones
 from tf_simmim import models
 from tf_simmim import optimization
+from tf_simmim import run as run_files
 from tf_simmim import training
 
 
@@ -53,6 +55,30 @@ class LoadPretrainedTest(tf.test.TestCase, parameterized.TestCase):
         if ema_momentum:
             self.assertNotAllEqual(
                 copy.head.linear.bias, model.head.linear.bias
+            )
+
+    def test_the_model_is_known_by_the_checkpoint_or_the_record(self):
+        backbone = backbones.ViT((16, 24), 8, embed_dim=6, depth=1, num_heads=3)
+        model = models.Classifier(backbone, 2)
+        record = records.record(model=run_files.ModelRecord.of(model))
+        for name, metadata, is_known in (
+            ("manifest", {"model": model.get_config()}, True),
+            ("record", {}, True),
+            ("neither", {}, False),
+        ):
+            run = training.RunDirectory(f"{self.get_temp_dir()}/{name}")
+            training.CheckpointStore(run.checkpoints).save(
+                tf.train.Checkpoint(model=model), step=2, metadata=metadata
+            )
+            if name == "record":
+                run.write_record(record)
+            if not is_known:
+                with self.assertRaisesRegex(ValueError, "hold a model.json"):
+                    training.load_pretrained(run.path)
+                continue
+            got = training.load_pretrained(run.path)
+            self.assertAllEqual(
+                got.head.linear.kernel, model.head.linear.kernel
             )
 
     def test_a_run_before_its_first_checkpoint_is_told_when_that_comes(self):

@@ -75,8 +75,10 @@ def read_run(path, max_pixels=MAX_PIXELS):
     """
     model, checkpoint = _load(path)
     run = training.RunDirectory(path, create=False)
+    record = record_file.read_record(path).input
+    record.require_channels(model.backbone.channels)
     preprocessing = Preprocessing.of_record(
-        record_file.read_record(path).input,
+        record,
         model.backbone.image_size,
         max_pixels,
     )

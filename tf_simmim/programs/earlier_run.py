@@ -5,10 +5,10 @@ import math
 from absl import flags
 from absl import logging
 
-from tf_simmim import run as run_files
 from tf_simmim import training
 from tf_simmim.programs import command_line
 from tf_simmim.programs import run_settings
+from tf_simmim.programs import settings_before
 from tf_simmim.programs.flags import run_flags
 from tf_simmim.programs.flags import strategy_flags
 
@@ -80,15 +80,15 @@ def restore_newest(context, free, checkpoint_of):
                 _require_fresh(run)
         return checkpoint_of(0), 0, 0
     with workers.sharing_errors():
-        before = _settings_before(run, store)
-        if before is not None:
+        before = settings_before.read(run.path)
+        if before:
             run_settings.require_same(before, free, context.decided)
     number = _trained_phase(context)
     checkpoint = checkpoint_of(number)
     manifest = store.restore(checkpoint)
     logging.info("Continuing %s from step %d.", run.path, manifest["step"])
     training.warn_if_changed(manifest["fingerprint"])
-    if before is not None:
+    if before:
         warn_of_other_rounding(before)
     with workers.sharing_errors():
         if workers.is_chief:
@@ -152,18 +152,6 @@ def write_settings(context):
     )
 
 
-def _settings_before(run, store):
-    """Returns the settings that a run has had so far; None if unknown.
-
-    Its checkpoints know them, which nobody edits. Those of older versions do
-    not, and then the run's record does.
-    """
-    before = run_files.settings_of_checkpoint(store.newest_metadata())
-    if before is None:
-        before = run_files.read_settings(run.path)
-    return before or None
-
-
 def _require_fresh(run):
     """Refuses to begin a run anew whose checkpoints have gone.
 
@@ -173,7 +161,7 @@ def _require_fresh(run):
         ValueError: it has had a checkpoint, or rows of metrics.jsonl lie past
             the first.
     """
-    settings = run_files.read_settings(run.path) or {}
+    settings = settings_before.read(run.path) or {}
     every = run_flags.CHECKPOINT_EVERY_STEPS.value
     every = settings.get("checkpoint_every_steps", every)
     run.metrics.set_damaged_aside()

@@ -7,6 +7,7 @@ from absl import logging
 from tf_simmim import convert
 from tf_simmim import run
 from tf_simmim import training
+from tf_simmim.programs import settings_before
 from tf_simmim.programs import task
 from tf_simmim.programs.flags import backbone_flags
 from tf_simmim.programs.flags import finetune_flags
@@ -78,7 +79,7 @@ def transfer(pretrained, backbone):
     try:
         report = convert.transfer_weights(pretrained, backbone)
     except ValueError as error:
-        told = run.read_settings(path) or {}
+        told = settings_before.read(path) or {}
         if "backbone" not in told:
             told = pretrained.get_config()
         theirs = [
@@ -108,7 +109,23 @@ def _statistics():
     pretrained = finetune_flags.PRETRAINED.value
     if pretrained and not input_flags.statistics_are_given():
         for folder in (run_flags.run_path(), pretrained):
-            if run.read_settings(folder) is not None:
-                told = run.read_record(folder).input
-                return told.mean, told.std
+            before = settings_before.read(folder)
+            if before is not None:
+                return _statistics_of(folder, before)
     return None, None
+
+
+def _statistics_of(folder, before):
+    """Returns mean and deviation of a run.
+
+    As its settings say them, or else its record: of weights that were
+    converted, or of a run of another program.
+    """
+    try:
+        return tuple(
+            [float(text) for text in settings.as_text(before[name]).split(",")]
+            for name in ("image_mean", "image_std")
+        )
+    except (KeyError, ValueError):
+        told = run.read_record(folder).input
+        return told.mean, told.std

@@ -1,5 +1,7 @@
 """The settings of a run: from flags into its record, and back into flags."""
 
+import math
+import re
 import sys
 
 from absl import flags
@@ -9,6 +11,8 @@ from tf_simmim import training
 from tf_simmim.programs import command_line
 from tf_simmim.programs.flags import data_flags
 from tf_simmim.run import settings as letters
+
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 def current(decided=()) -> dict:
@@ -65,9 +69,13 @@ def record_of(task, context, model) -> run.RunRecord:
             splits=data_flags.split_names(),
             num_images=len(source),
             num_labelled=len(source) if task.uses_labels else 0,
-            class_names=source.class_names
-            or source.segmentation_class_names
-            or source.box_class_names,
+            class_names=(
+                source.class_names
+                or source.segmentation_class_names
+                or source.box_class_names
+            )
+            if task.uses_labels
+            else None,
         ),
         settings=current(context.decided),
         seed=context.seed,
@@ -184,10 +192,13 @@ def _comparable(value):
     """Returns a value in which the letters of numbers make no difference."""
     if isinstance(value, list):
         return [_comparable(part) for part in value]
-    try:
-        return float(value)
-    except (TypeError, ValueError):
+    if isinstance(value, str) and not _NUMBER.fullmatch(value):
         return value
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return value
+    return number if math.isfinite(number) else str(value)
 
 
 def _line(name, value):

@@ -6,7 +6,7 @@ import pathlib
 from absl import flags
 from absl import logging
 
-from tf_simmim import run
+from tf_simmim.programs import settings_before
 
 # Sources whose rules have changed.
 _SCHEMES = ("folder", "segmentation", "coco")
@@ -28,7 +28,7 @@ def of_the_run(given, dataset=""):
         1, 2, or None for a run whose settings name none, which means 1.
     """
     folder = _run()
-    before = None if folder is None else run.read_settings(folder)
+    before = None if folder is None else settings_before.read(folder)
     if before is None:
         return given or _NEWEST
     rules = before.get("split_rules")

@@ -171,6 +171,13 @@ def _create_stage(task, context, checkpoint, number, step):
     )
 
 
+def _write_record(task, context, model):
+    """Writes run.json, without which a run goes on: model.json is there."""
+    with training.going_on_without(str(context.directory.record_file)):
+        record = run_settings.record_of(task, context, model)
+        context.directory.write_record(record)
+
+
 def _create_fits(task, context, checkpoint, number, step):
     """Yields what `fitting.fit` needs, for one phase after the other.
 
@@ -186,11 +193,9 @@ def _create_fits(task, context, checkpoint, number, step):
         stage = _create_stage(task, context, checkpoint, number, step)
         with context.workers.sharing_errors():
             callbacks = run_callbacks.create(task, context, stage)
-        if context.workers.is_chief:
-            context.directory.write_model(stage.model)
-            context.directory.write_record(
-                run_settings.record_of(task, context, stage.model)
-            )
+            if context.workers.is_chief:
+                context.directory.write_model(stage.model)
+                _write_record(task, context, stage.model)
         if len(context.phases) > 1:
             logging.info(
                 "Phase %d of %d: %s.",

@@ -4,9 +4,8 @@ import dataclasses
 
 from tf_simmim.run import checks
 
-_MAX_TEXT = 10_000
+_MAX_TEXT = 1 << 20
 _MAX_IMAGES = 1 << 62
-_MAX_CLASSES = 1 << 20
 _MAX_SPLITS = 20
 
 
@@ -65,7 +64,6 @@ class DataRecord:
         checks.require(
             names is None
             or isinstance(names, tuple)
-            and len(names) <= _MAX_CLASSES
             and all(map(_is_text, names)),
             "data.class_names",
             "a list of text, or null",

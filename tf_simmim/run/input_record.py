@@ -8,6 +8,7 @@ _MAX_SIDE = 1 << 16
 _MAX_CHANNELS = 1 << 12
 _MAX_TEXT = 1000
 _MAX_OPTIONS = 20
+_LEAST_CROP_FRACTION = 0.01  # as of --crop_fraction
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,6 +90,26 @@ class InputRecord:
             "input.crop",
             "an object with a `name` and numbers",
             self.crop,
+        )
+        fraction = self.crop.get("crop_fraction", 1)
+        checks.require(
+            _LEAST_CROP_FRACTION <= fraction <= 1,
+            "input.crop.crop_fraction",
+            f"from {_LEAST_CROP_FRACTION} to 1",
+            fraction,
+        )
+
+    def require_channels(self, channels: int) -> None:
+        """Refuses to prepare images for a model of other channels.
+
+        Raises:
+            ValueError: `channels`, the model's, are not as many.
+        """
+        checks.require(
+            self.channels == channels,
+            "input.channels",
+            f"{channels}, as of the run's model",
+            self.channels,
         )
 
     def _is_one_each(self, values):

@@ -9,6 +9,7 @@ from tf_simmim.run.model_record import ModelRecord
 from tf_simmim.run.settings import require_settings
 
 SCHEMA = 1
+_MAX_KIND = 100
 _MAX_TEXT = 10_000
 _MAX_SETTINGS = 1000
 _MAX_SEED = 1 << 63
@@ -45,7 +46,12 @@ class RunRecord:
 
     def __post_init__(self):
         checks.require(
-            _is_text(self.kind) and self.kind, "kind", "text", self.kind
+            checks.is_text(self.kind, _MAX_KIND)
+            and self.kind.isprintable()
+            and self.kind,
+            "kind",
+            f"printable text of at most {_MAX_KIND} characters",
+            self.kind,
         )
         require_settings(self.settings, "settings")
         checks.require(

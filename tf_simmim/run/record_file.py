@@ -1,6 +1,8 @@
 """Reading and writing what describes a run: run.json, whole or not at all."""
 
+import dataclasses
 import json
+import os
 from pathlib import Path
 
 from tf_simmim import atomic_file
@@ -8,7 +10,7 @@ from tf_simmim.run import release_0_1
 from tf_simmim.run.record import RunRecord
 
 FILE_NAME = "run.json"
-_MAX_BYTES = 8 << 20
+_MAX_BYTES = 64 << 20
 
 
 def write_record(folder, record: RunRecord) -> None:
@@ -16,14 +18,25 @@ def write_record(folder, record: RunRecord) -> None:
 
     Args:
         folder: path of the run, there already.
-        record: `RunRecord`.
+        record: `RunRecord`. Its class names are left out where they would
+            make the file larger than `read_record` reads.
 
     Raises:
+        ValueError: it is larger without them, too.
         OSError: it cannot be written.
     """
-    text = json.dumps(record.as_json(), indent=2, allow_nan=False)
+    content = _content(record)
+    if len(content) > _MAX_BYTES and record.data is not None:
+        # The model's configuration has them too.
+        data = dataclasses.replace(record.data, class_names=None)
+        content = _content(dataclasses.replace(record, data=data))
+    if len(content) > _MAX_BYTES:
+        raise ValueError(
+            f"`record` must take at most {_MAX_BYTES} bytes in {FILE_NAME}. "
+            f"Received: one of {len(content)} bytes."
+        )
     with atomic_file.replacing(Path(folder) / FILE_NAME) as file:
-        file.write(f"{text}\n".encode())
+        file.write(content)
 
 
 def read_record(folder) -> RunRecord:
@@ -39,7 +52,7 @@ def read_record(folder) -> RunRecord:
             it, the field and the rule.
     """
     file = Path(folder) / FILE_NAME
-    if not file.exists():
+    if not os.path.lexists(file):
         return release_0_1.read_record(folder)
     try:
         return RunRecord.from_json(_read_json(file))
@@ -59,9 +72,14 @@ def read_settings(folder) -> dict | None:
     Raises:
         ValueError: as `read_record`.
     """
-    if (Path(folder) / FILE_NAME).exists():
+    if os.path.lexists(Path(folder) / FILE_NAME):
         return read_record(folder).settings
     return release_0_1.read_settings(folder)
+
+
+def _content(record):
+    text = json.dumps(record.as_json(), indent=2, allow_nan=False)
+    return f"{text}\n".encode()
 
 
 def _read_json(file):

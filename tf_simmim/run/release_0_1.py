@@ -20,6 +20,7 @@ from tf_simmim.run.model_record import ModelRecord
 from tf_simmim.run.record import RunRecord
 
 _MAX_BYTES = 1 << 20
+_MAX_MANIFEST_BYTES = 64 << 20
 # What a run did follows from what it trained.
 _RUN_KINDS = {
     "simmim": "pretraining",
@@ -66,7 +67,8 @@ def read_record(folder) -> RunRecord:
 def read_settings(folder) -> dict | None:
     """Returns the settings of a run, {} of one that does not say any.
 
-    Of flags.txt; where that is gone, of the newest checkpoint that knows them.
+    Of flags.txt; where that is gone, or edited into something else, of the
+    newest checkpoint that knows them.
 
     Args:
         folder: path of the run, which need not be there.
@@ -75,18 +77,27 @@ def read_settings(folder) -> dict | None:
         dict as of `RunRecord.settings`; None for a run that has not begun.
 
     Raises:
-        ValueError: flags.txt is not what a run of then has written.
+        ValueError: flags.txt is not what a run of then has written, and no
+            checkpoint knows them.
     """
     file = Path(folder) / "flags.txt"
     if file.is_file():
         try:
             return _settings(_read_text(file))
         except (OSError, ValueError) as error:
+            told = _told_by_checkpoints(folder)
+            if told:
+                return told
             why = getattr(error, "strerror", None) or str(error)
             raise ValueError(
                 f"{file} must be text, a flag (--name=value) in each line, as "
                 f"the run has written it; {why.rstrip('.')}."
             ) from error
+    return _told_by_checkpoints(folder)
+
+
+def _told_by_checkpoints(folder):
+    """Returns settings, {} where no checkpoint tells, None without any."""
     is_begun = False
     for metadata in _metadata(folder):
         is_begun = True
@@ -148,11 +159,20 @@ def model_record(document, file) -> ModelRecord:
 
 
 def _settings(text):
-    """Returns the settings of a flagfile as runs have written it."""
-    settings = {}
-    for line in text.splitlines():
-        if not line.strip() or line.startswith("#"):
+    """Returns the settings of a flagfile as runs have written it.
+
+    Or as people have edited it: absl takes indented lines, comments with #
+    and //, and a value in the line behind its flag.
+    """
+    settings, lines = {}, []
+    for line in map(str.strip, text.splitlines()):
+        if not line or line.startswith(("#", "//")):
             continue
+        if lines and re.fullmatch(r"--\w+", lines[-1]) and line[0] != "-":
+            lines[-1] += f"={line}"
+        else:
+            lines.append(line)
+    for line in lines:
         found = re.fullmatch(r"--(\w+)(?:=(.*))?", line)
         checks.require(found is not None, "line", "--name=value", line)
         name, value = found.groups()
@@ -225,13 +245,12 @@ def _data(model, settings):
 def _read_model(folder):
     """Returns the configuration in model.json, or in the newest checkpoint."""
     file = folder / "model.json"
-    if not file.is_file():
-        for metadata in _metadata(folder):
-            if "model" in metadata:
-                return metadata["model"]
     try:
         return json.loads(_read_text(file))
     except (OSError, ValueError, RecursionError) as error:
+        for metadata in _metadata(folder):
+            if "model" in metadata:
+                return metadata["model"]
         why = getattr(error, "strerror", None) or "it is not JSON"
         raise ValueError(
             f"`path` must hold a model.json that tf_simmim has written. "
@@ -250,7 +269,11 @@ def _metadata(folder):
     """Yields what the manifests of a run's checkpoints say, newest first."""
     manifests = sorted(Path(folder).glob("checkpoints/step-*/manifest.json"))
     for manifest in reversed(manifests):
-        with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
-            metadata = json.loads(atomic_file.read_bytes(manifest))["metadata"]
+        with contextlib.suppress(
+            OSError, ValueError, LookupError, TypeError, RecursionError
+        ):
+            # One that is larger is cut, and no JSON.
+            content = atomic_file.read_bytes(manifest, _MAX_MANIFEST_BYTES)
+            metadata = json.loads(content)["metadata"]
             if isinstance(metadata, dict):
                 yield metadata

@@ -9,7 +9,7 @@ import contextlib
 from tf_simmim.run import checks
 
 _MAX_SETTINGS = 1000
-_MAX_TEXT = 10_000  # characters, or entries of a list
+_MAX_TEXT = 1 << 20  # characters, or entries of a list
 
 
 def require_settings(settings, field: str) -> None:

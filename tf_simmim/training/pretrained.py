@@ -51,7 +51,7 @@ def load_pretrained(path) -> tf.keras.Model:
             f"{file} must be a file, as the run has written it. Received: "
             "something else by that name."
         )
-    if not file.is_file():
+    if not _is_run(file.parent):
         raise ValueError(
             "`path` must be the folder of a run, with a model.json; files of "
             "whole models (.h5, .keras, .pth, SavedModel) are programs, and "
@@ -85,8 +85,11 @@ def create_model(
         ValueError: as `load_pretrained`.
     """
     file, document = run.model_file, manifest["metadata"].get("model")
-    if document is None:
+    if document is None and file.is_file():
         document = model_file.read_json(file)
+    elif document is None:
+        document = record_file.read_record(run.path).model.as_json()
+        file = run.record_file
     else:
         folder = run.checkpoints / checkpoint_folders.name(manifest["step"])
         file = folder / "manifest.json"
@@ -128,6 +131,12 @@ def refuse_before_first_checkpoint(run):
         f"The run in {run.path} has no checkpoint yet: {when}; its metrics are "
         f"those of step {step:,}."
     )
+
+
+def _is_run(path):
+    """Whether there is a file that can say what model a run has."""
+    files = ("model.json", "run.json", "checkpoints/step-*/manifest.json")
+    return path.is_dir() and any(any(path.glob(file)) for file in files)
 
 
 def _largest_checkpoint(folder):

@@ -78,10 +78,6 @@ class SharedCheckpointStore:
                 self._store.directory, step, OSError("see the chief's log")
             )
 
-    def newest_metadata(self) -> dict:
-        """As `CheckpointStore.newest_metadata`, as this worker sees it."""
-        return self._store.newest_metadata()
-
     def newest_valid(self) -> dict:
         """As `CheckpointStore.newest_valid`; the same on all workers.
 

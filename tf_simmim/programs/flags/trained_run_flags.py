@@ -28,6 +28,7 @@ def load_run():
         raise ValueError("Name the folder of a run: --run=runs/demo.")
     model = training.load_pretrained(RUN.value)
     record = run.read_record(RUN.value)
+    record.input.require_channels(model.backbone.channels)
     return model, preprocessing.normalization_of(record.input)
 
 
@@ -35,12 +36,13 @@ def load_simmim():
     """Returns what `load_run` does, of a run that can reconstruct.
 
     Raises:
-        ValueError: as `load_run`; or it is a run that fine-tunes.
+        ValueError: as `load_run`; or its model predicts no pixels.
     """
     model, normalization = load_run()
-    if "reconstruct" not in registry.kind_of(model).signatures:
+    kind = registry.kind_of(model)
+    if "reconstruct" not in kind.signatures:
         raise ValueError(
-            "--run must be a run of pretrain.py: a classifier predicts no "
+            f"--run must be a run of pretrain.py: a {kind.name} predicts no "
             f"pixels. Received: {RUN.value}."
         )
     return model, normalization
