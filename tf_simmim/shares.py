@@ -12,13 +12,15 @@ Dimension key:
 import tensorflow as tf
 
 
-def run(function, *share):
-    """Calls a function of a share, with an image of zeros if it has none.
+def run(function, *share, rows=None):
+    """Calls a function of a share, with an image that does not count if empty.
 
     Args:
         function: callable (*tensors [max(B, 1), ...]) -> nested tensors, float
             [] or [max(B, 1), ...].
         *share: tensors [B, ...], B >= 0.
+        rows: sequence with a tensor [1, ...] for each of `share`, to take in
+            the place of nothing; None for zeros.
 
     Returns:
         What the function returns, [] or [B, ...]. A mean of an empty share
@@ -27,16 +29,21 @@ def run(function, *share):
     if share[0].shape[0]:
         return function(*share)
     num_images = tf.shape(share[0])[0]
-    filled = [_with_a_row(tensor, num_images) for tensor in share]
+    if rows is None:
+        shapes = [[1, *tf.unstack(tf.shape(tensor)[1:])] for tensor in share]
+        rows = [tf.zeros(shape) for shape in shapes]
+    filled = [
+        _with_a_row(tensor, row, num_images)
+        for tensor, row in zip(share, rows, strict=True)
+    ]
     return tf.nest.map_structure(
         lambda x: x[:num_images] if x.shape.rank else x, function(*filled)
     )
 
 
-def _with_a_row(tensor, num_rows):
+def _with_a_row(tensor, row, num_images):
     # Not tf.pad: where a convolution follows, oneDNN makes one of both, which
     # knows of no padding of the batch.
-    shape = [1 - tf.minimum(num_rows, 1), *tf.unstack(tf.shape(tensor)[1:])]
-    row = tf.zeros(shape, tensor.dtype)
+    row = tf.cast(row, tensor.dtype)[: 1 - tf.minimum(num_images, 1)]
     filled = tf.concat([tensor, row], axis=0)
     return tf.ensure_shape(filled, [None, *tensor.shape[1:]])

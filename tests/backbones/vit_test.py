@@ -205,6 +205,22 @@ class ViTTest(
         for word, value in vit.taps(self.images, words).items():
             self.assertAllClose(value, want[word], 1e-5, 1e-5)
 
+    def test_one_number_merges_behind_every_block_but_the_last(self):
+        options = dict(relative_position="none", absolute_position="learned")
+        vit = self.create_random(reduce_tokens=1, **options)
+        want = self.create_random(reduce_tokens=(1, 1, 0), **options)
+        self.assertAllEqual(vit(self.images), want(self.images))
+
+    def test_features_of_merged_tokens_are_a_model_that_can_be_saved(self):
+        options = dict(relative_position="none", absolute_position="learned")
+        vit = self.create_random(reduce_tokens=(2, 1, 0), **options)
+        inputs = tf.keras.Input(self.images.shape[1:])
+        model = tf.keras.Model(inputs, vit.block_features(inputs, [0, 2]))
+        path = os.path.join(self.get_temp_dir(), "features.keras")
+        model.save(path)
+        loaded = tf.keras.models.load_model(path)
+        self.assertAllClose(loaded(self.images), model(self.images))
+
     def test_tokens_are_merged_by_their_mean_key(self):
         options = dict(relative_position="none", absolute_position="learned")
         vit = self.create_random(reduce_tokens=(2, 0, 0), **options)

@@ -48,6 +48,18 @@ class TransferWeightsTest(tf.test.TestCase, parameterized.TestCase):
         for got, want in zip(target.weights, source.weights, strict=True):
             self.assertAllEqual(got, want)
 
+    def test_heads_of_other_widths_are_refused_though_shapes_agree(self):
+        options = {"relative_position": "none", "value_dims": (3, 6)}
+        source = vit(key_dims=2, **{**options, "num_heads": (2, 1)})
+        target = vit(
+            key_dims=(4, 2), num_heads=1, **{**options, "value_dims": 6}
+        )
+        before = target.get_weights()
+        with self.assertRaisesRegex(ValueError, "block 0 of .*num_heads=2"):
+            convert.transfer_weights(source, target)
+        for got, want in zip(target.get_weights(), before, strict=True):
+            self.assertAllEqual(got, want)
+
     @parameterized.parameters(
         {"image_size": (48, 32)},
         {"window_size": (2, 5)},

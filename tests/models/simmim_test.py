@@ -57,6 +57,18 @@ def images_like(seed=0, batch=B):
     return rng.normal(size=[batch, H, W, C]).astype(np.float32)
 
 
+@pytest.mark.slow
+def test_xla_takes_batches_of_any_size():
+    losses = []
+    for jit_compile in (False, True):
+        model = create()
+        model.compile(tf.keras.optimizers.SGD(1e-2), jit_compile=jit_compile)
+        dataset = tf.data.Dataset.from_tensor_slices(images_like()).batch(2)
+        history = model.fit(dataset, epochs=2, verbose=0).history
+        losses.append(history["loss"])
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-5)
+
+
 @functools.cache
 def fitted(optimizer, replicas):
     """Returns a model after 3 steps, and {what: numbers} of them.

@@ -63,6 +63,13 @@ def train(replicas, compiling):
 
 
 class SimMIMVisibleOnlyTest(tf.test.TestCase, parameterized.TestCase):
+    def test_a_share_without_images_changes_nothing_of_an_evaluation(self):
+        model = create()
+        spec = tf.TensorSpec([None, H, W, C])
+        step = tf.function(model.test_step, input_signature=[spec])
+        want = step(images_like())["loss"]
+        self.assertAllEqual(step(images_like()[:0])["loss"], want)
+
     def setUp(self):
         super().setUp()
         self.images = images_like()

@@ -3,12 +3,18 @@
 import math
 import numbers
 
+import numpy as np
 import tensorflow as tf
+
+
+def _is_int(value):
+    # True and False are ints of Python's, and no sizes.
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def require_positive(**values: int) -> None:
     """Refuses what is no int of 1 or more, by the names of the arguments."""
-    if not all(isinstance(n, int) and n > 0 for n in values.values()):
+    if not all(_is_int(n) and n > 0 for n in values.values()):
         names = " and ".join(f"`{name}`" for name in values)
         received = ", ".join(f"{k}={v!r}" for k, v in values.items())
         raise ValueError(
@@ -19,7 +25,7 @@ def require_positive(**values: int) -> None:
 
 def require_not_negative(name: str, value: int) -> None:
     """Refuses what is no int of 0 or more."""
-    if not isinstance(value, int) or value < 0:
+    if not _is_int(value) or value < 0:
         raise ValueError(
             f"`{name}` must be 0 or a positive whole number. "
             f"Received: {value!r}."
@@ -61,6 +67,11 @@ def per_block(name: str, value, num_blocks: int) -> tuple:
     Raises:
         ValueError: a list of another length.
     """
+    if isinstance(value, np.ndarray | np.generic):
+        raise ValueError(
+            f"`{name}` must be a plain number, list or tuple, which a "
+            f"configuration can hold. Received: {value!r}."
+        )
     if not isinstance(value, list | tuple):
         return num_blocks * (value,)
     if len(value) != num_blocks:
@@ -73,12 +84,12 @@ def per_block(name: str, value, num_blocks: int) -> tuple:
 
 def require_heads(embed_dim: int, num_heads: int) -> None:
     """Refuses a number of heads that does not divide the width."""
-    if not isinstance(num_heads, int) or not (
+    if not _is_int(num_heads) or not (
         num_heads > 0 and embed_dim % num_heads == 0
     ):
         raise ValueError(
             "`num_heads` must be positive and divide `embed_dim`. "
-            f"Received: num_heads={num_heads}, embed_dim={embed_dim}."
+            f"Received: num_heads={num_heads!r}, embed_dim={embed_dim}."
         )
 
 

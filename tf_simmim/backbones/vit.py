@@ -79,11 +79,12 @@ class ViT(backbone.Backbone):
         register_tokens: int. Learned tokens behind the class token, without a
             position, that features leave out; 0 in the reference, 4 in their
             paper.
-        reduce_tokens: int for each block. How many patch tokens to merge away
-            behind it, each into one that is alike; at most half of what is
-            left. Feature maps are whole: cells that are one token show the
-            same. 0 in the reference. Needs relative_position="none" (what is
-            merged has no place of its own), not `visible_only`.
+        reduce_tokens: int for every block but the last, or one for each. How
+            many patch tokens to merge away behind it, each into one that is
+            alike; at most half of what is left. Feature maps are whole: cells
+            that are one token show the same. 0 in the reference. Needs
+            relative_position="none" (what is merged has no place of its own),
+            not `visible_only`.
         **kwargs: passed to `tf.keras.Model`.
 
     Call arguments:
@@ -183,9 +184,7 @@ class ViT(backbone.Backbone):
         self.num_blocks = depth
         # Tokens in front of the patches.
         self.num_first = bool(class_token) + register_tokens
-        self._num_merged = checks.per_block(
-            "reduce_tokens", reduce_tokens, depth
-        )
+        self._num_merged = vit_plan.merged_per_block(reduce_tokens, depth)
         vit_layers.add_layers(self, plan.shapes)
         # One forward pass creates every weight under its full name.
         self(

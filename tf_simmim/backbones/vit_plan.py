@@ -140,13 +140,32 @@ def plan(
     )
 
 
+def merged_per_block(reduce_tokens, depth) -> tuple:
+    """Returns how many tokens to merge away behind each block of a ViT.
+
+    Args:
+        reduce_tokens: int for all blocks but the last, behind which nothing is
+            left to save; or a list or tuple with one for each.
+        depth: int. Number of blocks.
+
+    Raises:
+        ValueError: a number is no int of 0 or more, or a list of another
+            length.
+    """
+    num_merged = checks.per_block("reduce_tokens", reduce_tokens, depth)
+    for number in num_merged:
+        checks.require_not_negative("reduce_tokens", number)
+    if isinstance(reduce_tokens, list | tuple):
+        return num_merged
+    return (*num_merged[:-1], 0)
+
+
 def _num_merged(
     reduce_tokens, depth, num_patches, relative_position, visible_only
 ):
     """Returns how many tokens are merged away behind each block."""
-    num_merged = checks.per_block("reduce_tokens", reduce_tokens, depth)
+    num_merged = merged_per_block(reduce_tokens, depth)
     for number in num_merged:
-        checks.require_not_negative("reduce_tokens", number)
         if number > num_patches // 2:
             raise ValueError(
                 "`reduce_tokens` must merge at most half of the patch tokens "

@@ -156,7 +156,19 @@ def _resampled_weights(source, target, method, clones=None, left=()):
             "of images and windows alone. Weights that one of them lacks, or "
             f"that have another shape: {_shortened(differing)}."
         )
+    # Heads of other numbers and widths can have weights of the same shapes.
+    of_source, of_target = _block_shapes(source), _block_shapes(target)
+    for i, (one, other) in enumerate(zip(of_source, of_target, strict=True)):
+        if one != other:
+            raise ValueError(
+                "`source` and `target` must have blocks of the same shapes. "
+                f"Received: block {i} of {one}, and of {other}."
+            )
     return [(variable, values[name]) for name, variable in ours.items()]
+
+
+def _block_shapes(backbone):
+    return type(backbone).plan(backbone.get_config()).shapes
 
 
 def _shortened(names):

@@ -58,7 +58,7 @@ def merge(state: Tokens, metric, num_merged: int, num_first: int) -> Tokens:
     tokens, sizes, places = state
     num_tokens = tokens.shape[1]
     if sizes is None:
-        sizes = tf.ones_like(tokens[..., 0], tf.float32)
+        sizes = tf.ones_like(tokens[:, :, 0], tf.float32)
         places = tf.zeros_like(sizes, tf.int32) + tf.range(num_tokens)
     metric = tf.stop_gradient(tf.cast(metric, tf.float32))
     metric = tf.math.l2_normalize(metric[:, num_first:], axis=-1)
@@ -82,11 +82,13 @@ def merge(state: Tokens, metric, num_merged: int, num_first: int) -> Tokens:
         left = tf.gather(of_a, kept, batch_dims=1)
         return tf.concat([x[:, :num_first], left, sums], axis=1)
 
-    weighted = tf.cast(tokens, tf.float32) * sizes[..., tf.newaxis]
-    both = tf.concat([weighted, sizes[..., tf.newaxis]], axis=-1)
-    both = joined(both)  # [B, M - r, D + 1]
-    weighted, sizes = both[..., :-1], both[..., -1]
-    tokens = tf.cast(weighted / sizes[..., tf.newaxis], tokens.dtype)
+    # No Ellipsis: Keras saves the indices of what is called on its inputs.
+    sizes = tf.expand_dims(sizes, axis=-1)
+    weighted = tf.cast(tokens, tf.float32) * sizes
+    both = joined(tf.concat([weighted, sizes], axis=-1))  # [B, M - r, D + 1]
+    weighted, sizes = both[:, :, :-1], both[:, :, -1:]
+    tokens = tf.cast(weighted / sizes, tokens.dtype)
+    sizes = tf.squeeze(sizes, axis=-1)
     moved = _moved(merged, kept, into, num_a, num_b, num_first)
     return Tokens(tokens, sizes, tf.gather(moved, places, batch_dims=1))
 

@@ -251,7 +251,12 @@ class SimMIM(scalable_model.ScalableModel):
             return [loss, *inpainted]
 
         loss_of = optimization.compiled(loss_of, self.uses_xla)
-        loss, *inpainted = shares.run(loss_of, images, patch_mask)
+        # A network that encodes visible patches alone takes no other mask.
+        rows = (
+            tf.zeros([1, *images.shape[1:]]),
+            self.random_mask.of_step(self.seed, 0, 1),
+        )
+        loss, *inpainted = shares.run(loss_of, images, patch_mask, rows=rows)
         self.loss_metric.update_state(loss, sample_weight=tf.shape(images)[0])
         if self.extra_metrics:
             self._compare(images, *inpainted)
@@ -287,7 +292,9 @@ class SimMIM(scalable_model.ScalableModel):
     def _step_loss(self, images, patch_mask, training, seed=None):
         """Returns the loss, computed at hidden cells alone where it can be."""
         num_hidden = self._num_hidden_cells()
-        if num_hidden is None:
+        # XLA has no gradient of the choice below for batches of any size.
+        is_any_size = training and self.uses_xla and images.shape[0] is None
+        if num_hidden is None or is_any_size:
             return self.full_loss(images, patch_mask, training, seed)
         backbone = self.backbone
         cells, is_hidden, is_complete = masking.hidden_cells(

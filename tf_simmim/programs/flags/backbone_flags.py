@@ -178,8 +178,8 @@ _REGISTER_TOKENS = flags.DEFINE_integer(
 _REDUCE_TOKENS = flags.DEFINE_list(
     "reduce_tokens",
     None,
-    "Merge this many tokens of a ViT after each block: one number, or one for "
-    "each block. By default none are merged.",
+    "Merge this many tokens of a ViT after each block: one number for all "
+    "blocks but the last, or one for each. By default none are merged.",
 )
 
 _ARCHITECTURE = (
