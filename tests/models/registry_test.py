@@ -36,12 +36,12 @@ class Brightness(tf.keras.Model):
         return {"backbone": backbone, "width": self.width}
 
 
-def brightness_functions(signatures):
-    def brightness(pixels):
+def luminance_functions(signatures):
+    def luminance(pixels):
         images = signatures.preprocessing.normalize(pixels)
-        return {"brightness": signatures.model(images, training=False)}
+        return {"luminance": signatures.model(images, training=False)}
 
-    return {"brightness": brightness}
+    return {"luminance": luminance}
 
 
 @pytest.fixture
@@ -49,10 +49,10 @@ def kind():
     before = dict(registry._KINDS)
     yield registry.register(
         registry.ModelKind(
-            "brightness",
+            "luminance",
             Brightness,
             lambda config, plan: config["width"] * plan.num_features,
-            signatures=(brightness_functions,),
+            signatures=(luminance_functions,),
         )
     )
     registry._KINDS.clear()
@@ -74,7 +74,7 @@ def test_a_model_from_outside_is_trained_saved_loaded_and_exported(
     )
     training.write_model_folder(tmp_path / "run", model)
     told = json.loads((tmp_path / "run" / "model.json").read_text())
-    assert told["kind"] == "brightness" and told["config"]["width"] == 5
+    assert told["kind"] == "luminance" and told["config"]["width"] == 5
 
     copy = training.load_pretrained(tmp_path / "run")
     assert isinstance(copy, Brightness)
@@ -86,9 +86,9 @@ def test_a_model_from_outside_is_trained_saved_loaded_and_exported(
     path = export.export_run(tmp_path / "run", max_batch_size=2, verify=False)
     assert json.loads((path / "manifest.json").read_text())["kind"] == kind.name
     served = export.ServedModel(path)
-    assert {"features", "brightness"} < set(served.signatures)
-    answer = served.run("brightness", {"pixels": pixels})
-    np.testing.assert_allclose(answer["brightness"], want, atol=1e-5)
+    assert {"features", "luminance"} < set(served.signatures)
+    answer = served.run("luminance", {"pixels": pixels})
+    np.testing.assert_allclose(answer["luminance"], want, atol=1e-5)
     served.close()
 
     told["config"]["width"] = 10**9
@@ -98,7 +98,7 @@ def test_a_model_from_outside_is_trained_saved_loaded_and_exported(
 
 
 def test_a_name_is_of_one_class(kind):
-    assert registry.register(kind) is registry.find("brightness") is kind
+    assert registry.register(kind) is registry.find("luminance") is kind
     with pytest.raises(ValueError, match="'simmim', the name of SimMIM"):
         registry.register(registry.ModelKind("simmim", Brightness))
     assert registry.find("simmim").model is models.SimMIM

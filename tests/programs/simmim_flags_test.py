@@ -172,8 +172,8 @@ def test_flags_reach_a_convolutional_network_and_the_head():
             ["--backbone=swin_tiny", "--depth=2", "--absolute_position=none"],
             "--backbone=swin_tiny is a Swin, which takes --patch_size, "
             "--embed_dim, --depths, --num_heads, --window_size, "
-            "--qkv_bias, --mlp_ratio, --epsilon, --rematerialize. "
-            "Received: --depth, --absolute_position.",
+            "--qkv_bias, --mlp_ratio, --epsilon, --rematerialize, --key_dims, "
+            "--value_dims, --mlp_dims. Received: --depth, --absolute_position.",
         ),
         (
             ["--backbone=vit_nano", "--window_size=7", "--depths=2,2"],
@@ -181,7 +181,9 @@ def test_flags_reach_a_convolutional_network_and_the_head():
             "--embed_dim, --depth, --num_heads, --absolute_position, "
             "--relative_position, --qkv_bias, --mlp_ratio, "
             "--layer_scale_init, --class_token, --epsilon, --final_norm, "
-            "--rematerialize, --visible_only. "
+            "--rematerialize, --visible_only, "
+            "--key_dims, --value_dims, --mlp_dims, --register_tokens, "
+            "--reduce_tokens. "
             "Received: --depths, --window_size.",
         ),
         (
