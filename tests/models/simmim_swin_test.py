@@ -52,7 +52,7 @@ class SimMIMOfSwinTest(tf.test.TestCase, parameterized.TestCase):
         model = create(version, drop_path_rate=0.2, jit_compile=jit_compile)
         dataset = tf.data.Dataset.from_tensors(self.images).repeat(40)
         history = model.fit(dataset, epochs=2, verbose=0).history
-        self.assertLess(history["loss"][1], 0.98 * history["loss"][0])
+        self.assertLess(history["loss"][1], 0.985 * history["loss"][0])
         self.assertGreater(history["gradient_norm"][0], 0)
 
     def test_hidden_squares_are_aligned_and_reconstructed_unseen(self):
