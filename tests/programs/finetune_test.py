@@ -195,7 +195,8 @@ def test_statistics_of_a_checkpoint_outweigh_an_edited_record(tmp_path):
     manifests.write(checkpoint, [], 1, {"settings": settings})
     write_record(tmp_path, [0.3], [0.5])
     parse(
-        *("--dataset=builtin:digits", "--pretrained=gone"),
+        "--dataset=builtin:digits",
+        "--pretrained=gone",
         f"--workdir={tmp_path}",
     )
     assert statistics() == ((0.4,), (0.25,))
