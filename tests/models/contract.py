@@ -32,14 +32,13 @@ def backbone(kind, size, **options):
         return backbones.ViT(
             size,
             patch_size=size[0] // 2,
-            # Enlarged fourfold, the map has a quarter of the features: of one
-            # alone, the norm after it would leave nothing but its sign.
-            embed_dim=12,
             # The first block drops nothing.
             depth=2,
             num_heads=3,
             channels=C,
-            **options,
+            # Enlarged fourfold, the map has a quarter of the features: of one
+            # alone, the norm after it would leave nothing but its sign.
+            **{"embed_dim": 12, **options},
         )
     if kind == "swin":
         return backbones.Swin(

@@ -5,6 +5,7 @@ one replica.
 """
 
 import os
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -85,6 +86,7 @@ class ScalableModelTest(
         self.assertEqual([n for n in calls if n > 3], [variables + 1])
 
     @pytest.mark.slow
+    @mock.patch.object(SimMIMStepTest, "vit_options", {"embed_dim": 6})
     def test_float16_scales_the_loss_of_micro_batches(self):
         tf.keras.mixed_precision.set_global_policy("mixed_float16")
         self.addCleanup(tf.keras.mixed_precision.set_global_policy, "float32")
@@ -97,7 +99,7 @@ class ScalableModelTest(
         ]
         self.assertAllClose(logs[1]["loss"], logs[0]["loss"], rtol=1e-3)
         self.assertAllClose(
-            logs[1]["gradient_norm"], logs[0]["gradient_norm"], rtol=3e-2
+            logs[1]["gradient_norm"], logs[0]["gradient_norm"], rtol=1e-2
         )
 
     @pytest.mark.slow

@@ -50,9 +50,11 @@ class SimMIMOfSwinTest(tf.test.TestCase, parameterized.TestCase):
     @pytest.mark.slow
     def test_fit_on_plain_images_lowers_the_loss(self, version, jit_compile):
         model = create(version, drop_path_rate=0.2, jit_compile=jit_compile)
-        dataset = tf.data.Dataset.from_tensors(self.images).repeat(40)
+        # Of noise alone, there would be next to nothing to learn.
+        images = self.images + np.float32([1, -1, 2])[:C]
+        dataset = tf.data.Dataset.from_tensors(images).repeat(20)
         history = model.fit(dataset, epochs=2, verbose=0).history
-        self.assertLess(history["loss"][1], 0.985 * history["loss"][0])
+        self.assertLess(history["loss"][1], 0.95 * history["loss"][0])
         self.assertGreater(history["gradient_norm"][0], 0)
 
     def test_hidden_squares_are_aligned_and_reconstructed_unseen(self):

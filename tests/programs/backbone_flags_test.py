@@ -2,19 +2,12 @@
 
 import pytest
 from absl import flags
-from absl.testing import flagsaver
 
 from tf_simmim import backbones
 from tf_simmim.programs.flags import backbone_flags
 
 FLAGS = flags.FLAGS
 SIZE = (32, 64)
-
-
-@pytest.fixture(autouse=True)
-def restored_flags():
-    with flagsaver.flagsaver():
-        yield
 
 
 def vit(**options):

@@ -8,7 +8,6 @@ from unittest import mock
 import pytest
 import tensorflow as tf
 from absl import flags
-from absl.testing import flagsaver
 
 from tf_simmim.programs import command_line
 from tf_simmim.programs import detect  # noqa: F401  (defines its flags)
@@ -25,12 +24,6 @@ FULL = (
     "Error: the disk, or this user's share of it, is full ({}No space left on "
     "device). Make room and run the same command again."
 )
-
-
-@pytest.fixture(autouse=True)
-def restored_flags():
-    with flagsaver.flagsaver():
-        yield
 
 
 def parse(*arguments):

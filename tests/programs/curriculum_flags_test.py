@@ -4,7 +4,6 @@ import types
 
 import pytest
 from absl import flags
-from absl.testing import flagsaver
 
 from tf_simmim import training
 from tf_simmim.programs import earlier_run
@@ -25,12 +24,6 @@ BASE = (
     "--mask_patch_size=8",
     "--mask_ratio=0.4",
 )
-
-
-@pytest.fixture(autouse=True)
-def restored_flags():
-    with flagsaver.flagsaver():
-        yield
 
 
 def parse(*arguments):

@@ -3,7 +3,6 @@
 import pytest
 import tensorflow as tf
 from absl import flags
-from absl.testing import flagsaver
 
 from tf_simmim.programs import doctor_report
 from tf_simmim.programs import training_speed
@@ -14,12 +13,6 @@ from tf_simmim.training import step_cost
 
 FLAGS = flags.FLAGS
 TINY = ("--backbone=vit_nano", "--patch_size=8", "--embed_dim=12", "--depth=1")
-
-
-@pytest.fixture(autouse=True)
-def restored_flags():
-    with flagsaver.flagsaver():
-        yield
 
 
 def parse(*arguments):

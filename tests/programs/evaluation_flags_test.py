@@ -5,7 +5,6 @@ import types
 import numpy as np
 import pytest
 from absl import flags
-from absl.testing import flagsaver
 
 from tf_simmim import data
 from tf_simmim import evaluation
@@ -18,12 +17,6 @@ from tf_simmim.programs.flags import evaluation_flags
 FLAGS = flags.FLAGS
 NAMES = ("ape", "bee", "cow")
 LABELS = np.array([0] * 9 + [1] * 30 + [2] * 7)
-
-
-@pytest.fixture(autouse=True)
-def restored_flags():
-    with flagsaver.flagsaver():
-        yield
 
 
 def parse(*arguments):

@@ -2,14 +2,14 @@
 
 import dataclasses
 import pathlib
-import types
 
 import numpy as np
 import pytest
 from absl import flags
-from absl.testing import flagsaver
 from PIL import Image
 
+from tests.programs.task_context import context_of
+from tests.programs.task_context import parse
 from tests.run import records
 from tf_simmim import backbones
 from tf_simmim import data
@@ -27,28 +27,7 @@ RECIPES = sorted(
 )
 
 
-@pytest.fixture(autouse=True)
-def restored_flags():
-    with flagsaver.flagsaver():
-        yield
-
-
 TASK = finetune.Classification()
-
-
-def parse(*arguments):
-    FLAGS.unparse_flags()
-    FLAGS(["program", *arguments])
-
-
-def context_of(source, held_out=None):
-    """Returns what a task asks of a `RunContext`."""
-    return types.SimpleNamespace(
-        source=source,
-        held_out=held_out,
-        normalization=TASK.normalization(source),
-        seed=FLAGS.seed,
-    )
 
 
 def test_there_are_the_promised_recipes():
@@ -127,7 +106,7 @@ def test_flags_reach_the_augmentation_and_the_mixing():
     source, held_out = TASK.open_sources()
     assert (len(source), len(held_out)) == (20, 360)
     assert source.class_names == held_out.class_names
-    context = context_of(source, held_out)
+    context = context_of(TASK, source, held_out)
     stream = TASK.training_stream(context, None, None)
     augment = stream.transform
     assert isinstance(augment, data.FinetuningAugmentation)
@@ -227,7 +206,7 @@ def test_images_of_other_channels_than_the_pretrained_are_refused(tmp_path):
     source, _ = TASK.open_sources()
     pretrained = backbones.create("vit_nano", 16, depth=1, channels=3)
     with pytest.raises(ValueError, match="--channels must be 3, .* of 1"):
-        TASK.create_model(context_of(source), None, pretrained)
+        TASK.create_model(context_of(TASK, source), None, pretrained)
 
 
 def _write_images(folder, names):
@@ -259,7 +238,7 @@ def test_the_model_has_the_networks_flags_and_the_sources_names():
         "--seed=5",
     )
     source, _ = TASK.open_sources()
-    model = TASK.create_model(context_of(source), None, None)
+    model = TASK.create_model(context_of(TASK, source), None, None)
     assert isinstance(model.backbone, backbones.ViT)
     assert model.backbone.image_size == (16, 24)
     assert not model.backbone.final_norm

@@ -6,7 +6,6 @@ from unittest import mock
 
 import pytest
 from absl import flags
-from absl.testing import flagsaver
 
 from tests.run import records
 from tf_simmim import data
@@ -17,12 +16,6 @@ from tf_simmim.programs import run_settings
 
 FLAGS = flags.FLAGS
 RUNS = pathlib.Path(__file__).parents[1] / "golden" / "runs" / "0.1.0"
-
-
-@pytest.fixture(autouse=True)
-def restored_flags():
-    with flagsaver.flagsaver():
-        yield
 
 
 def parse(*arguments):

@@ -1,51 +1,21 @@
 """Tests for what programs/segment.py trains, and for its flagfile."""
 
-import pathlib
-import types
-
 import pytest
 from absl import flags
-from absl.testing import flagsaver
 
+from tests.programs import task_context
+from tests.programs.task_context import context_of
+from tests.programs.task_context import parse
 from tf_simmim import data
 from tf_simmim.programs import pretrain  # noqa: F401  (defines the other flags)
 from tf_simmim.programs import segment
 
 FLAGS = flags.FLAGS
 TASK = segment.Segmentation()
-FOLDER = pathlib.Path(__file__).parents[2] / "experiments"
-
-
-@pytest.fixture(autouse=True)
-def restored_flags():
-    with flagsaver.flagsaver():
-        yield
-
-
-def parse(*arguments):
-    FLAGS.unparse_flags()
-    FLAGS(["program", *arguments])
-
-
-def context_of(source, held_out=None):
-    """Returns what a task asks of a `RunContext`."""
-    return types.SimpleNamespace(
-        source=source,
-        held_out=held_out,
-        normalization=TASK.normalization(source),
-        seed=FLAGS.seed,
-    )
 
 
 def test_the_recipe_is_of_the_network_that_is_pretrained_for_it():
-    network = ("backbone", "embed_dim", "depth", "num_heads", "patch_size")
-    found = []
-    for name in ("pretrain", "segment"):
-        parse(f"--flagfile={FOLDER}/flags/digit_scenes_{name}.flags")
-        found.append([FLAGS[flag].value for flag in (*network, "image_size")])
-    assert found[0] == found[1]
-    assert FLAGS.pretrained == "runs/digit_scenes_pretrain"
-    assert not FLAGS.horizontal_flip
+    task_context.assert_recipe_continues_its_pretraining("segment")
 
 
 def test_flags_reach_the_model_and_the_streams():
@@ -62,7 +32,7 @@ def test_flags_reach_the_model_and_the_streams():
     )
     source, held_out = TASK.open_sources()
     assert (len(source), len(held_out)) == (4096, 512)
-    context = context_of(source, held_out)
+    context = context_of(TASK, source, held_out)
     stream = TASK.training_stream(context, None, None)
     assert stream.with_segmentation and stream.seed == 4
     assert stream.transform.crop_scale == (0.3, 0.9)
@@ -70,7 +40,7 @@ def test_flags_reach_the_model_and_the_streams():
     assert held_out.with_segmentation
     assert isinstance(held_out.transform, data.ResizeAndCentreCrop)
     assert held_out.transform.image_size == (32, 64)
-    model = TASK.create_model(context_of(source), None, None)
+    model = TASK.create_model(context_of(TASK, source), None, None)
     assert (model.num_classes, model.width, model.seed) == (11, 6, 4)
     assert model.class_weights is None
 
@@ -85,7 +55,7 @@ def test_classes_may_count_for_less():
         "--class_weights=0.1,2" + ",1" * 9,
     )
     source, _ = TASK.open_sources()
-    model = TASK.create_model(context_of(source), None, None)
+    model = TASK.create_model(context_of(TASK, source), None, None)
     assert model.class_weights == (0.1, 2.0, *[1.0] * 9)
 
 
@@ -95,7 +65,7 @@ def test_weights_that_are_not_one_for_each_class_are_refused(weights):
     source, _ = TASK.open_sources()
     message = "must be 11 positive numbers, for background, digit 0, .*Received"
     with pytest.raises(ValueError, match=message):
-        TASK.create_model(context_of(source), None, None)
+        TASK.create_model(context_of(TASK, source), None, None)
 
 
 def test_images_whose_pixels_have_no_classes_are_refused():

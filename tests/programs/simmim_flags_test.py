@@ -2,7 +2,6 @@
 
 import pytest
 from absl import flags
-from absl.testing import flagsaver
 
 from tf_simmim import backbones
 from tf_simmim import heads
@@ -11,12 +10,6 @@ from tf_simmim.programs.flags import data_flags  # noqa: F401  (--dataset)
 from tf_simmim.programs.flags import prediction_flags
 
 FLAGS = flags.FLAGS
-
-
-@pytest.fixture(autouse=True)
-def restored_flags():
-    with flagsaver.flagsaver():
-        yield
 
 
 def create(*arguments, image_size=(32, 48)):

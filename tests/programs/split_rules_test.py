@@ -4,7 +4,6 @@ import json
 
 import pytest
 from absl import flags
-from absl.testing import flagsaver
 
 from tests.run import records
 from tf_simmim import run
@@ -16,12 +15,6 @@ from tf_simmim.programs.flags import data_flags
 
 FLAGS = flags.FLAGS
 FREE = earlier_run.changeable(pretrain.Pretraining.flag_groups)
-
-
-@pytest.fixture(autouse=True)
-def restored_flags():
-    with flagsaver.flagsaver():
-        yield
 
 
 @pytest.fixture
