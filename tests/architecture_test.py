@@ -17,6 +17,7 @@ ROOMS = ("tf_simmim", "experiments", "serving")
 ORDER = (
     "version",
     "_startup",
+    "addons",
     "sizes",
     "randomness",
     "atomic_file",

@@ -6,6 +6,7 @@ Dimension key:
 
 import tensorflow as tf
 
+from tf_simmim import addons
 from tf_simmim import boxes
 
 
@@ -34,19 +35,18 @@ def detection_losses(box, classification, box_targets, class_targets) -> tuple:
         https://arxiv.org/abs/1708.02002, sections 3 and 4.1, as keras-cv's
         RetinaNet has them. Its `FocalLoss` gives the same numbers; but in
         float64, and without a gradient where an anchor is quite sure: so here
-        it is that of tensorflow-addons. Differs from the paper: see
+        it is that of `addons`. Differs from the paper: see
         `count_positives`.
     """
-    # Imported here, as everywhere: they take seconds.
+    # Imported here, as everywhere: it takes seconds.
     import keras_cv
-    import tensorflow_addons as tfa
 
     count = tf.reduce_sum(count_positives(class_targets))
     is_object = tf.cast(class_targets >= 0, tf.float32)  # [B, A]
     is_counted = tf.cast(class_targets != boxes.IGNORED, tf.float32)
     # Rows of zeros where there is no object.
     wanted = tf.one_hot(class_targets, classification.shape[-1])  # [B, A, L]
-    focal = tfa.losses.sigmoid_focal_crossentropy(
+    focal = addons.sigmoid_focal_crossentropy(
         wanted, classification, alpha=0.25, gamma=2.0, from_logits=True
     )  # [B, A]
     smooth_l1 = keras_cv.losses.SmoothL1Loss(l1_cutoff=1.0, reduction="sum")

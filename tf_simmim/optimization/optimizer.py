@@ -4,6 +4,7 @@ import re
 
 import tensorflow as tf
 
+from tf_simmim import addons
 from tf_simmim.optimization import grouped_adamw
 from tf_simmim.optimization import layer_decay as layer_decay_lib
 from tf_simmim.optimization import weight_decay as weight_decay_lib
@@ -48,7 +49,7 @@ def create_optimizer(
     before the first step.
 
     Args:
-        name: "adamw" or "lamb" (of tensorflow-addons).
+        name: "adamw" or "lamb" (of `addons`).
         model: `models.SimMIM` or `models.Classifier`, with the weights that
             training begins with.
         learning_rate: float or a Keras learning-rate schedule.
@@ -136,12 +137,9 @@ def create_optimizer(
         optimizer.build(model.trainable_variables)
         return optimizer
     if name == "lamb":
-        # Imported here: slow, and needed by this optimizer alone.
-        import tensorflow_addons as tfa
-
         # The patterns meet full names: `a/bias:0`, or `a/bias/replica_1:0`.
         names = [re.escape(v.name.split(":")[0]) for v in exempt]
-        optimizer = tfa.optimizers.LAMB(
+        optimizer = addons.LAMB(
             learning_rate,
             weight_decay=weight_decay,
             beta_1=beta_1,

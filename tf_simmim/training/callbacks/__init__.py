@@ -1,5 +1,7 @@
 """Keras callbacks, all driven by optimizer steps rather than epochs."""
 
+import importlib
+
 from tf_simmim.training.callbacks.checkpointing import Checkpointing
 from tf_simmim.training.callbacks.collapse_alarm import CollapseAlarm
 from tf_simmim.training.callbacks.collapse_alarm import single_colour_loss
@@ -10,7 +12,6 @@ from tf_simmim.training.callbacks.non_finite_watch import NonFiniteWatch
 from tf_simmim.training.callbacks.online_evaluation import OnlineEvaluation
 from tf_simmim.training.callbacks.online_evaluation import spread_blocks
 from tf_simmim.training.callbacks.overfitting_alarm import OverfittingAlarm
-from tf_simmim.training.callbacks.progress_bar import ProgressBar
 from tf_simmim.training.callbacks.reconstruction_pictures import (
     ReconstructionPictures,
 )
@@ -33,3 +34,12 @@ __all__ = [
     "spread_blocks",
     "wandb_callback",
 ]
+
+
+def __getattr__(name):
+    if name != "ProgressBar":
+        raise AttributeError(f"{__name__!r} has no attribute {name!r}.")
+    # Imported here: its parent class is of tensorflow-addons, which is slow to
+    # import, and no other callback needs it.
+    module = importlib.import_module(f"{__name__}.progress_bar")
+    return module.ProgressBar

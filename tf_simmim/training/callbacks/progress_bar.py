@@ -4,8 +4,7 @@ import functools
 import os
 import sys
 
-import tensorflow_addons as tfa
-
+from tf_simmim import addons
 from tf_simmim.training.surviving_stream import SurvivingStream
 
 _BAR = "{n_fmt}/{total_fmt} {bar} {elapsed}<{remaining}{desc}"
@@ -13,7 +12,7 @@ _LINE = "step {n_fmt}/{total_fmt}, {elapsed}<{remaining}{desc}"
 _SECONDS_BETWEEN_LINES = 10.0
 
 
-class ProgressBar(tfa.callbacks.TQDMProgressBar):
+class ProgressBar(addons.TQDMProgressBar):
     """Shows how far a run is, with its loss, learning rate, images/s and ETA.
 
     A bar that is redrawn in a terminal; in a log file, one line every ten
@@ -40,7 +39,8 @@ class ProgressBar(tfa.callbacks.TQDMProgressBar):
         file=None,
         interactive=None,
     ):
-        super().__init__(show_overall_progress=False)
+        super().__init__()
+        self.show_overall_progress = False
         self.run_steps = total_steps
         self.start_step = start_step
         self.images_per_step = images_per_step
