@@ -38,6 +38,7 @@ ORDER = (
     "convert",
     "run",
     "training",
+    "compression",
     "export",
     "programs",
 )

@@ -1,0 +1,1 @@
+"""A trained network becomes a smaller one, and a report says at what cost."""
