@@ -53,7 +53,12 @@ def holds(requirement, python_version):
 
 def run(code, **environment):
     """Runs code in a new interpreter without our own TensorFlow settings."""
-    ours = ("TF_CPP_MIN_LOG_LEVEL", "TF_ENABLE_ONEDNN_OPTS", "PYTHONWARNINGS")
+    ours = (
+        "TF_CPP_MIN_LOG_LEVEL",
+        "TF_ENABLE_ONEDNN_OPTS",
+        "TF_USE_LEGACY_KERAS",
+        "PYTHONWARNINGS",
+    )
     inherited = {k: v for k, v in os.environ.items() if k not in ours}
     return subprocess.run(
         [sys.executable, "-c", code],

@@ -3,7 +3,8 @@
 # ruff: noqa: E402, I001  (the order of imports is the point of this file)
 from tf_simmim import _startup
 
-import tensorflow as tf
+with _startup.silenced_log_lines():
+    import tensorflow as tf
 
 _startup.require_keras_2(tf.keras)
 
