@@ -44,6 +44,17 @@ ORDER = (
 )
 # {(importing module, imported part): why it may, for now}.
 EXCEPTIONS = {}
+# A tenth of a second to seconds each, and so imported by what uses them.
+SLOW_PACKAGES = {
+    "keras_cv",
+    "scipy.interpolate",
+    "scipy.optimize",
+    "scipy.stats",
+    "sklearn",
+    "tensorflow_datasets",
+    "torch",
+    "wandb",
+}
 
 
 @functools.cache
@@ -58,10 +69,20 @@ def modules():
 
 
 @functools.cache
+def parsed(module):
+    return ast.parse(modules()[module].read_text())
+
+
+@functools.cache
 def imported(module):
     """Returns the dotted names that a module imports, of whomever."""
+    return imported_by(ast.walk(parsed(module)), module)
+
+
+def imported_by(nodes, module):
+    """Returns the dotted names that nodes of a module's tree import."""
     names = set()
-    for node in ast.walk(ast.parse(modules()[module].read_text())):
+    for node in nodes:
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -190,3 +211,14 @@ def test_nothing_but_launchers_imports_programs(room):
         and any(part(each) == "programs" for each in imported(module))
     ]
     assert found == []
+
+
+def test_importing_the_library_imports_no_slow_package():
+    found = {
+        (module, name)
+        for module in library()
+        if part(module) != "programs"
+        for name in imported_by(parsed(module).body, module)
+        if any(f"{name}.".startswith(f"{slow}.") for slow in SLOW_PACKAGES)
+    }
+    assert found == set()

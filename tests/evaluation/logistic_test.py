@@ -1,8 +1,7 @@
 """Tests for tf_simmim.evaluation.logistic."""
 
 import numpy as np
-import scipy.optimize
-import scipy.special
+import scipy
 import tensorflow as tf
 from absl.testing import parameterized
 

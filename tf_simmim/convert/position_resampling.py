@@ -7,9 +7,8 @@ Dimension key:
 """
 
 import numpy as np
+import scipy  # Its parts are imported where they are used: 0.1 s.
 import tensorflow as tf
-from scipy import interpolate
-from scipy import optimize
 
 METHODS = ("geometric", "geometric_crop")
 # Where the reference looks for the ratio, and how closely.
@@ -100,7 +99,9 @@ def offset_positions(source: int, target: int, method: str) -> np.ndarray:
     elif n < 2 or new < 2:
         return np.arange(-n, n + 1) * (max(new, 1) / max(n, 1))
     else:
-        ratio = optimize.brentq(lambda r: _steps(r, n).sum() - new, 0.0, new)
+        ratio = scipy.optimize.brentq(
+            lambda r: _steps(r, n).sum() - new, 0.0, new
+        )
     side = np.cumsum(_steps(ratio, n))
     return np.concatenate([-side[::-1], [0.0], side])
 
@@ -167,7 +168,7 @@ def _read_spline(places, values, target, axis, degree):
     offsets = np.arange(1.0 - target, target)
     if len(places) == 1:
         return np.repeat(values, len(offsets), axis)
-    spline = interpolate.make_interp_spline(
+    spline = scipy.interpolate.make_interp_spline(
         places, values, k=min(degree, len(places) - 1), axis=axis
     )
     # Beyond the known offsets the last one is repeated.
