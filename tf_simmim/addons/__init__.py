@@ -10,28 +10,22 @@ asked for: few programs need one.
 * `sigmoid_focal_crossentropy`: the focal loss of a detector's classes.
 """
 
-import importlib
 import sys
 
 HAS_ORIGINALS = sys.version_info < (3, 12)
-
-# {name: (module of tensorflow-addons, module of this folder)}.
-_MODULES = {
-    "LAMB": ("tensorflow_addons.optimizers", "tf_simmim.addons.lamb"),
-    "TQDMProgressBar": (
-        "tensorflow_addons.callbacks",
-        "tf_simmim.addons.tqdm_progress_bar",
-    ),
-    "sigmoid_focal_crossentropy": (
-        "tensorflow_addons.losses",
-        "tf_simmim.addons.focal_loss",
-    ),
-}
+_NAMES = ("LAMB", "TQDMProgressBar", "sigmoid_focal_crossentropy")
 
 
 def __getattr__(name):
-    if name not in _MODULES:
+    if name not in _NAMES:
         raise AttributeError(f"{__name__!r} has no attribute {name!r}.")
-    theirs, ours = _MODULES[name]
-    module = importlib.import_module(theirs if HAS_ORIGINALS else ours)
-    return getattr(module, name)
+    if HAS_ORIGINALS:
+        from tensorflow_addons.callbacks import TQDMProgressBar
+        from tensorflow_addons.losses import sigmoid_focal_crossentropy
+        from tensorflow_addons.optimizers import LAMB
+    else:
+        from tf_simmim.addons.focal_loss import sigmoid_focal_crossentropy
+        from tf_simmim.addons.lamb import LAMB
+        from tf_simmim.addons.tqdm_progress_bar import TQDMProgressBar
+    found = (LAMB, TQDMProgressBar, sigmoid_focal_crossentropy)
+    return dict(zip(_NAMES, found, strict=True))[name]

@@ -1,7 +1,5 @@
 """Keras callbacks, all driven by optimizer steps rather than epochs."""
 
-import importlib
-
 from tf_simmim.training.callbacks.checkpointing import Checkpointing
 from tf_simmim.training.callbacks.collapse_alarm import CollapseAlarm
 from tf_simmim.training.callbacks.collapse_alarm import single_colour_loss
@@ -41,5 +39,6 @@ def __getattr__(name):
         raise AttributeError(f"{__name__!r} has no attribute {name!r}.")
     # Imported here: its parent class is of tensorflow-addons, which is slow to
     # import, and no other callback needs it.
-    module = importlib.import_module(f"{__name__}.progress_bar")
-    return module.ProgressBar
+    from tf_simmim.training.callbacks.progress_bar import ProgressBar
+
+    return ProgressBar
