@@ -131,10 +131,9 @@ def read(path: str | os.PathLike) -> BatchingParameters:
         )
     given = {}
     for field, value in message.ListFields():
-        if field.label == field.LABEL_REPEATED:
-            given[field.name] = tuple(value)
-        elif field.message_type is not None:
-            given[field.name] = value.value
+        # Wrapped, or repeated: protobuf 7 has no `field.label` any more.
+        is_wrapped = field.message_type is not None
+        given[field.name] = value.value if is_wrapped else tuple(value)
     return BatchingParameters(**given)
 
 

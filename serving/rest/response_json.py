@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import orjson
+from google import protobuf
 from google.protobuf import json_format
 
 from serving import errors
@@ -15,6 +16,13 @@ _DTYPES = {
     *("bool", "object", "float32", "float64"),
     *("int8", "int16", "int32", "int64"),
     *("uint8", "uint16", "uint32", "uint64"),
+}
+# Fields without a value are shown as well; protobuf 5 gave the option its name
+# of today.
+_ALL_FIELDS = {
+    "including_default_value_fields"
+    if protobuf.__version__.startswith("4.")
+    else "always_print_fields_with_no_presence": True
 }
 
 
@@ -145,8 +153,8 @@ def metadata(name: str, version: int, signatures: dict) -> bytes:
                     "signature_def": {
                         key: json_format.MessageToDict(
                             signature,
-                            including_default_value_fields=True,
                             preserving_proto_field_name=True,
+                            **_ALL_FIELDS,
                         )
                         for key, signature in sorted(signatures.items())
                     }
