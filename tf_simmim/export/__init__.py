@@ -7,6 +7,7 @@ from tf_simmim.export.run_export import read_run
 from tf_simmim.export.run_versions import is_current
 from tf_simmim.export.served_model import ServedModel
 from tf_simmim.export.signatures import Signatures
+from tf_simmim.export.tflite_options import TFLiteOptions
 from tf_simmim.export.verification import verify_export
 from tf_simmim.export.verification import verify_in_new_process
 from tf_simmim.export.writer import write_export
@@ -16,6 +17,7 @@ __all__ = [
     "Preprocessing",
     "ServedModel",
     "Signatures",
+    "TFLiteOptions",
     "export_run",
     "is_current",
     "read_run",

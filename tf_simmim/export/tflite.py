@@ -1,7 +1,8 @@
-"""Features on small devices: TensorFlow Lite, in three sizes.
+"""Files of TensorFlow Lite in an export: answers on small devices.
 
 Dimension key:
   B: pictures   H W: model input, px   C: channels   D: num_features
+  L: classes
 """
 
 from pathlib import Path
@@ -9,89 +10,132 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from tf_simmim.compression import latency
 from tf_simmim.export import sample_images
+from tf_simmim.export import tflite_conversion
 from tf_simmim.export.check import Check
+from tf_simmim.export.tflite_options import TFLiteOptions
 
-# What weights are stored in.
-KINDS = ("float32", "float16", "int8")
 FOLDER = "tflite"
 _NUM_PICTURES = 4
+_NUM_RUNS = 20
+# Of the images for calibration, those that differences are measured on.
+_NUM_CALIBRATION = 64
 # Kernels for another processor round otherwise: a code of int8 may be one off.
 _SLACK = 2.0
 _ROUNDING = 1e-5
 
 
-def write(folder, signatures) -> dict:
-    """Writes `tflite/features_<kind>.tflite`: pixels of an image to features.
+def write(folder, signatures, options=None) -> dict:
+    """Writes `tflite/<output>_<kind>.tflite`: pixels of an image to an answer.
 
     TensorFlow Lite has no operations that decode image files, so that the
-    device does: `pixels` is float32 [1, H, W, C] on the 0..255 scale, cropped
+    device does: `pixels` is float32 [B, H, W, C] on the 0..255 scale, cropped
     and resized as `Preprocessing.decode` does; normalising is inside.
-    `features` is float32 [1, D]: what `features_from_pixels` gives. One image
-    at a time, since only graphs of fixed shapes run on the fast kernels
-    (XNNPACK).
+    `features` is float32 [B, D]: what `features_from_pixels` gives; `logits`
+    is float32 [B, L], of a segmenter [B, H, W, L]. The kinds are those of
+    `tflite_conversion.convert`. B is fixed.
 
-    All are of TensorFlow Lite's own operations, none of "Flex":
-
-    - float32: the weights as they are;
-    - float16: weights stored in 16 bits, computed with in 32;
-    - int8: weights of matrix products with 1024 numbers or more stored in 8
-      bits, with one scale for each output, and multiplied in 8 bits with
-      activations that are scaled by their range in each call ("dynamic
-      range"). No data is needed for it.
+    All are of TensorFlow Lite's own operations, none of "Flex".
 
     Each file is run by the interpreter on four pictures, always the same, and
-    compared with the model in eager mode.
+    compared with the model in eager mode; then all of one output are timed in
+    turn, with one thread.
 
     Args:
         folder: path of the export, there already.
         signatures: `Signatures` of a model in float32, in eager mode.
+        options: `TFLiteOptions`, or None for its defaults.
 
     Returns:
-        JSON-able dict {kind: dict}, with `file`, its path in the export;
-        `bytes`; `difference`, the largest difference of a feature, as a
-        fraction of the largest feature; and `cosine`, the least similarity of
-        the features of a picture, 1 for the same direction.
+        JSON-able dict of a dict for each file; its key is the kind for
+        features, and `<output>_<kind>` for others. It has `file`, its path in
+        the export; `output`; `kind`; `batch_size`; `input_type`; `bytes`;
+        `difference`, the largest difference of a number of the answer, as a
+        fraction of the largest number; `cosine`, the least similarity of the
+        answers for a picture, 1 for the same direction; `milliseconds`, the
+        median time of a batch; and of full_int8
+        `calibration_difference` and `calibration_cosine`, the same on images
+        for calibration.
 
     Raises:
-        ValueError: the model computes in 16 bits.
+        ValueError: the model computes in 16 bits, or gives no such output.
     """
-    require_float32(signatures.model)
+    options = options or TFLiteOptions()
+    for output in options.outputs:
+        tflite_conversion.require_possible(signatures.model, output)
     (Path(folder) / FOLDER).mkdir()
-    function = _function(signatures)
-    pixels = pictures(signatures.preprocessing)
-    want = signatures.features_from_pixels(tf.constant(pixels))["features"]
     described = {}
-    for kind in KINDS:
-        name = f"{FOLDER}/features_{kind}.tflite"
-        content = _convert(function, kind)
-        (Path(folder) / name).write_bytes(content)
-        difference, cosine = _compare(run(content, pixels), want.numpy())
-        described[kind] = {
+    for output in options.outputs:
+        described |= _write_output(Path(folder), signatures, output, options)
+    return described
+
+
+def _write_output(folder, signatures, output, options):
+    function = tflite_conversion.graph(signatures, output, options.batch_size)
+    pixels = pictures(signatures.preprocessing)
+    described, timed = {}, []
+    for kind in options.kinds:
+        input_type = options.input_type if kind == "full_int8" else "float32"
+        name = f"{FOLDER}/{output}_{kind}.tflite"
+        content = tflite_conversion.convert(
+            function,
+            kind,
+            calibration=options.calibration,
+            input_type=input_type,
+        )
+        (folder / name).write_bytes(content)
+        runner = tflite_conversion.Runner(content)
+        batch = runner.as_input(np.resize(pixels, function.inputs[0].shape))
+        timed.append(lambda run=runner.run, batch=batch: run(batch))
+        difference, cosine = _distance(runner, function, pixels)
+        told = {
             "file": name,
+            "output": output,
+            "kind": kind,
+            "batch_size": options.batch_size,
+            "input_type": input_type,
             "bytes": len(content),
             "difference": difference,
             "cosine": cosine,
         }
+        if kind == "full_int8":
+            images = options.calibration[:_NUM_CALIBRATION]
+            difference, cosine = _distance(runner, function, images)
+            told["calibration_difference"] = difference
+            told["calibration_cosine"] = cosine
+        described[kind if output == "features" else f"{output}_{kind}"] = told
+    times = latency.interleaved(timed, options.batch_size, _NUM_RUNS)
+    for told, time in zip(described.values(), times, strict=True):
+        told["milliseconds"] = time.median_ms
     return described
 
 
+def _distance(runner, function, pixels):
+    """Returns how far a file's answers are from those of its graph."""
+    want = []
+    for i in range(0, len(pixels), runner.batch_size):
+        batch = pixels[i : i + runner.batch_size]
+        whole = np.resize(batch, function.inputs[0].shape)
+        (answer,) = function(tf.constant(whole, tf.float32)).values()
+        want.append(answer.numpy()[: len(batch)])
+    return _compare(runner(pixels), np.concatenate(want))
+
+
 def run(content: bytes, pixels) -> np.ndarray:
-    """Returns the features that a file of `write` gives.
+    """Returns the answers that a file of `write` gives.
 
     Args:
         content: bytes of the file.
-        pixels: float32 [B, H, W, C], 0..255; taken one by one.
+        pixels: float32 [B, H, W, C], 0..255; taken in batches of its size.
 
     Returns:
-        float32 [B, D].
+        float32 [B, ...].
 
     Raises:
         ValueError: it is no such file.
     """
-    runner = tf.lite.Interpreter(model_content=content).get_signature_runner()
-    rows = [runner(pixels=image[np.newaxis])["features"] for image in pixels]
-    return np.concatenate(rows)
+    return tflite_conversion.Runner(content)(pixels)
 
 
 def checks(folder, content: dict, pixels, want):
@@ -104,13 +148,17 @@ def checks(folder, content: dict, pixels, want):
         want: float32 [B, D]. The features in eager mode.
 
     Yields:
-        `Check`, one a file: whether it is as near to eager mode as the
-        manifest says, to twice that and 1e-5.
+        `Check`, one a file: whether its features are as near to eager mode as
+        the manifest says, to twice that and 1e-5; of other outputs whether
+        they are finite.
     """
-    for kind, described in content.get("tflite", {}).items():
-        title = f"TensorFlow Lite, {kind}"
+    for name, described in content.get("tflite", {}).items():
+        title = f"TensorFlow Lite, {name}"
         try:
             got = run((Path(folder) / described["file"]).read_bytes(), pixels)
+            if described.get("output", "features") != "features":
+                yield _finite_check(title, got)
+                continue
             difference, _ = _compare(got, want)
             allowed = _SLACK * described["difference"] + _ROUNDING
         except (OSError, ValueError, LookupError, TypeError) as error:
@@ -134,45 +182,14 @@ def pictures(preprocessing) -> np.ndarray:
     ).astype(np.float32)
 
 
-def require_float32(model) -> None:
-    """Raises unless TensorFlow Lite can have a model's graph.
-
-    Raises:
-        ValueError: the model computes in 16 bits.
-    """
-    precision = tf.as_dtype(model.backbone.compute_dtype).name
-    if precision != "float32":
-        raise ValueError(
-            "`tflite` needs a model that computes in float32: TensorFlow Lite "
-            f"makes its own smaller types. Received: {precision}."
-        )
-
-
-def _function(signatures):
-    (spec,) = signatures.input_specs("features_from_pixels")
-    return tf.function(
-        signatures.features_from_pixels,
-        input_signature=[
-            tf.TensorSpec([1, *spec.shape[1:]], spec.dtype, name=spec.name)
-        ],
-        autograph=False,
-    ).get_concrete_function()
-
-
-def _convert(function, kind):
-    module = tf.Module()
-    module.weights = list(function.variables)
-    converter = tf.lite.TFLiteConverter.from_concrete_functions(
-        [function], module
-    )
-    if kind != "float32":
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    if kind == "float16":
-        converter.target_spec.supported_types = [tf.float16]
-    return converter.convert()
+def _finite_check(title, got):
+    if np.all(np.isfinite(got)):
+        return Check(title, detail=f"{got.shape[1:]} finite numbers an image")
+    return Check(title, ("its answer is not finite",))
 
 
 def _compare(got, want):
+    got, want = (each.reshape(len(each), -1) for each in (got, want))
     norms = np.linalg.norm(got, axis=1) * np.linalg.norm(want, axis=1)
     cosine = np.sum(got * want, axis=1) / np.maximum(norms, 1e-30)
     largest = max(float(np.max(np.abs(want))), 1e-30)

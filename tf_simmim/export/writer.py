@@ -13,9 +13,11 @@ from tf_simmim.export import manifest as manifests
 from tf_simmim.export import prediction_logs
 from tf_simmim.export import requests
 from tf_simmim.export import tflite as tflite_files
+from tf_simmim.export import tflite_conversion
 from tf_simmim.export import verification
 from tf_simmim.export import version_folders
 from tf_simmim.export.signatures import Signatures
+from tf_simmim.export.tflite_options import TFLiteOptions
 from tf_simmim.models import registry
 from tf_simmim.run import environment
 
@@ -42,7 +44,7 @@ def write_export(
                                      a request for each signature, with what
                                      the model answered in eager mode
         batching_params.pbtxt        for --enable_per_model_batching_parameters
-        tflite/features_<kind>.tflite
+        tflite/<output>_<kind>.tflite
                                      only with `tflite`: for small devices
         manifest.json                what it is, takes and gives, with hashes
 
@@ -66,15 +68,16 @@ def write_export(
         max_batch_size: int > 0. Images that a server computes at a time.
         verify: bool. Whether to look at it in a process of its own; half a
             minute.
-        tflite: bool. Whether to write the features for TensorFlow Lite, too;
-            see `tflite.write`.
+        tflite: `TFLiteOptions`, or True for its defaults: what to write for
+            TensorFlow Lite, too; see `tflite.write`. False for nothing.
 
     Returns:
         Path of the export.
 
     Raises:
         ValueError: `version` is not such a number or exists; `max_batch_size`
-            is below 1; `tflite` of a model in 16 bits; or what was written
+            is below 1; `tflite` of a model in 16 bits, or
+            of an output that it does not give; or what was written
             does not pass, with the checks it has failed. Nothing is left
             then.
         ImportError: the extra `serve` is not installed.
@@ -83,7 +86,9 @@ def write_export(
     """
     prediction_logs.require_installed()
     if tflite:
-        tflite_files.require_float32(model)
+        options = TFLiteOptions() if tflite is True else tflite
+        for output in options.outputs:
+            tflite_conversion.require_possible(model, output)
     sizes = batching.allowed_sizes(max_batch_size)
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
@@ -97,7 +102,9 @@ def write_export(
         atomic_file.write_text(
             temporary / batching.FILE_NAME, batching.text(max_batch_size)
         )
-        small = tflite_files.write(temporary, signatures) if tflite else {}
+        small = {}
+        if tflite:
+            small = tflite_files.write(temporary, signatures, options)
         content = {
             **(facts or {}),
             "tflite": small,

@@ -21,6 +21,7 @@ from tf_simmim.export import batching
 from tf_simmim.export import preprocessing
 from tf_simmim.programs import command_line
 from tf_simmim.programs.flags import compute_flags
+from tf_simmim.programs.flags import tflite_flags
 from tf_simmim.programs.flags import trained_run_flags
 
 flags.declare_key_flag("precision")
@@ -53,12 +54,6 @@ _MAX_BATCH_SIZE = flags.DEFINE_integer(
 _VERIFY = flags.DEFINE_bool(
     "verify", True, "Check the export before it gets its name."
 )
-_TFLITE = flags.DEFINE_bool(
-    "tflite",
-    False,
-    "Write the features for TensorFlow Lite as well, in float32, float16 and "
-    "int8.",
-)
 _SKIP_IF_CURRENT = flags.DEFINE_bool(
     "skip_if_current",
     False,
@@ -89,7 +84,7 @@ def main(argv):
         max_pixels=_MAX_FILE_PIXELS.value,
         max_batch_size=_MAX_BATCH_SIZE.value,
         verify=_VERIFY.value,
-        tflite=_TFLITE.value,
+        tflite=tflite_flags.options(run) or False,
     )
     manifest = json.loads((path / "manifest.json").read_text())
     for name, signature in manifest["signatures"].items():
@@ -98,11 +93,17 @@ def main(argv):
             for side in (signature["inputs"], signature["outputs"])
         ]
         print(f"{name}: {edges[0]} -> {edges[1]}")
-    for kind, small in manifest["tflite"].items():
+    for name, small in manifest["tflite"].items():
+        # On images that a network of 8 bits was made for, where there are.
+        difference, cosine = (
+            small.get(f"calibration_{key}", small[key])
+            for key in ("difference", "cosine")
+        )
         print(
-            f"TensorFlow Lite, {kind}: {small['bytes'] / 1e6:.1f} MB, "
-            f"features {small['difference']:.1e} from the model's, cosine "
-            f"{small['cosine']:.6f}"
+            f"TensorFlow Lite, {name}: {small['bytes'] / 1e6:.2f} MB, "
+            f"{small['output']} {difference:.1e} from the model's, cosine "
+            f"{cosine:.6f}, {small['milliseconds']:.2f} ms for a batch of "
+            f"{small['batch_size']}"
         )
     size = sum(entry["bytes"] for entry in manifest["files"].values())
     checked = "checked" if _VERIFY.value else "not checked"
@@ -120,4 +121,4 @@ def launch(argv):
     Args:
         argv: list of str. The command line, program name first.
     """
-    command_line.run(main, argv, flag_groups=(trained_run_flags,))
+    command_line.run(main, argv, flag_groups=(tflite_flags, trained_run_flags))
