@@ -196,6 +196,16 @@ class ModelVersions:
             "NOT_FOUND", f"Could not find {which} of model {name}"
         )
 
+    def folder(self, name, version):
+        """Returns the path of a version of a model.
+
+        Raises:
+            ServingError: there is no such model or version (NOT_FOUND).
+        """
+        self.status(name, version)
+        with self._changed:
+            return self._models[name].folder(version)
+
     @contextlib.contextmanager
     def using(self, name, version=None, label=None):
         """Lends an engine; it stays loaded while the context lasts.

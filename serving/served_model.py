@@ -119,6 +119,10 @@ class ServedModel:
         version.num_users -= 1
         self._unload_unused(version)
 
+    def folder(self, number):
+        """Returns the path of a version that has been found."""
+        return self._versions[number].path
+
     def statuses(self):
         """Returns copies of all `VersionStatus`es, the newest first."""
         return [

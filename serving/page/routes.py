@@ -11,6 +11,7 @@ from serving import errors
 from serving import examples
 from serving import model_versions
 from serving import signature_text
+from serving.page import compression
 from serving.page import grpc_examples
 from serving.page import pictures
 from serving.rest import limits as rest_limits
@@ -138,6 +139,7 @@ class _Page:
         try:
             with self._versions.using(name) as (version, engine):
                 signatures = dict(engine.signatures)
+                folder = self._versions.folder(name, version)
         except errors.ServingError:
             return None  # Being loaded, or none of its versions loads.
         asked = {
@@ -149,6 +151,7 @@ class _Page:
         return {
             "name": name,
             "version": version,
+            "compression": compression.of_export(folder),
             "signatures": {
                 key: signature_text.describe(signature)
                 for key, signature in asked.items()

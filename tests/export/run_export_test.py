@@ -6,12 +6,14 @@ from unittest import mock
 
 import pytest
 
+from tests.compression import reports
 from tests.export import tiny
 from tests.programs import picture_run
 from tf_simmim import data
 from tf_simmim import export
 from tf_simmim import run
 from tf_simmim import training
+from tf_simmim.compression import report_file
 from tf_simmim.export import writer
 
 
@@ -132,6 +134,24 @@ def test_a_record_says_how_images_are_made(tmp_path):
     run.write_record(path, dataclasses.replace(record, input=strange))
     with pytest.raises(ValueError, match="channels` must be .* Received: 7"):
         export.read_run(path)
+
+
+def test_a_compression_is_told_without_its_units(tmp_path, no_graph):
+    path = tmp_path / "mine"
+    picture_run.create(path)
+    report = reports.report()
+    report_file.write_report(path, report)
+    folder = export.export_run(path, verify=False)
+    told = json.loads((folder / "manifest.json").read_text())["compression"]
+    assert told["selection"] is None
+    assert told["agreement"]["kl"] == report.agreement.kl
+    assert report_file.from_json(told).original == report.original
+
+    (path / "compression.json").write_text("{}")
+    folder = export.export_run(path, verify=False)
+    assert "compression" not in json.loads(
+        (folder / "manifest.json").read_text()
+    )
 
 
 def test_a_folder_that_is_no_run_is_refused_and_left_as_it_is(tmp_path):

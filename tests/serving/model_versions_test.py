@@ -77,8 +77,11 @@ def test_the_highest_version_is_served_under_every_way_to_ask(make, base):
         with versions.using("m", **request) as (version, engine):
             assert version == want
             assert int(engine.path.name) == want
+            assert versions.folder("m", version) == engine.path
     assert states(versions) == dict.fromkeys((10, 2, 1), "AVAILABLE")
     assert list(states(versions)) == [10, 2, 1]
+    with pytest.raises(errors.ServingError, match="version 3 of model m"):
+        versions.folder("m", 3)
 
 
 @pytest.mark.parametrize(

@@ -32,13 +32,13 @@ def write_report(folder, report: CompressionReport) -> None:
         ValueError: one of its numbers is not finite.
         OSError: it cannot be written.
     """
-    document = {
-        "format": FORMAT,
-        "schema": SCHEMA,
-        **dataclasses.asdict(report),
-    }
-    text = json.dumps(document, indent=2, allow_nan=False)
+    text = json.dumps(as_json(report), indent=2, allow_nan=False)
     atomic_file.write_text(Path(folder) / FILE_NAME, f"{text}\n")
+
+
+def as_json(report: CompressionReport) -> dict:
+    """Returns a report as compression.json has it."""
+    return {"format": FORMAT, "schema": SCHEMA, **dataclasses.asdict(report)}
 
 
 def read_report(folder) -> CompressionReport:

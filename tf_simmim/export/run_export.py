@@ -1,11 +1,13 @@
 """A run, as a server takes it."""
 
+import dataclasses
 import json
 from pathlib import Path
 
 from absl import logging
 
 from tf_simmim import training
+from tf_simmim.compression import report_file
 from tf_simmim.export import batching
 from tf_simmim.export import writer
 from tf_simmim.export.preprocessing import MAX_PIXELS
@@ -49,7 +51,7 @@ def export_run(
         model,
         preprocessing,
         version,
-        {"run": facts},
+        {"run": facts, **_compression(path)},
         max_batch_size=max_batch_size,
         verify=verify,
         tflite=tflite,
@@ -127,6 +129,20 @@ def _describe(run, checkpoint):
         "metrics": rows[-1] if rows else {},
         "evaluation": numbers,
     }
+
+
+def _compression(path):
+    """Returns what a run says of how it was made smaller, if it was."""
+    if not (Path(path) / report_file.FILE_NAME).exists():
+        return {}
+    try:
+        report = report_file.read_report(path)
+    except ValueError as error:
+        logging.warning("The export tells no compression: %s", error)
+        return {}
+    # Which units were kept is long, and of no use to a server.
+    report = dataclasses.replace(report, selection=None)
+    return {"compression": report_file.as_json(report)}
 
 
 def _read_json(file):

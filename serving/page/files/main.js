@@ -69,6 +69,7 @@ async function choose() {
   show("masking", can("reconstruct_png"));
   show("insight", can("features"));
   show("tokens-figure", can("features_tokens"));
+  showCompression(model.compression);
   show("ask", true);
   const first = can("features") ? (can("reconstruct_png") ? 3 : 2) : 1;
   document.querySelectorAll(".number").forEach((element, i) => {
@@ -85,6 +86,23 @@ async function choose() {
   if (!can("features")) return;
   if (!state.builtIn.length) await showBuiltIn();
   await takeBuiltIn(greeting(model));
+}
+
+// Shows what a smaller network costs and keeps of the original, if it is one.
+function showCompression(told) {
+  show("compression", Boolean(told));
+  if (!told) return;
+  const rows = told.rows.map(([title, ...values]) => {
+    const row = document.createElement("tr");
+    const heading = document.createElement("th");
+    heading.scope = "row";
+    heading.textContent = title;
+    row.append(heading);
+    values.forEach((value) => (row.insertCell().textContent = value));
+    return row;
+  });
+  at("compression-rows").replaceChildren(...rows);
+  at("compression-note").textContent = told.note;
 }
 
 // Returns the number of the first picture that is like what the model is for.
