@@ -325,8 +325,7 @@ def test_every_missing_name_is_refused():
     del weights["norm.bias"], weights["layers.1.blocks.1.mlp.fc2.weight"]
     with pytest.raises(
         ValueError,
-        match=r"No place for: none.*\['encoder.layers.1.blocks.1.mlp.fc2.weight"
-        r"', 'encoder.norm.bias'\]",
+        match=r"none.*1.mlp.fc2.weight', 'encoder.norm.bias'\]",
     ):
         convert.convert_weights(weights)
 

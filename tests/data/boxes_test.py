@@ -177,7 +177,7 @@ class StreamTest(tf.test.TestCase):
         )
 
     def test_a_source_without_boxes_is_refused(self):
-        with self.assertRaisesRegex(ValueError, "Received: builtin:digits"):
+        with self.assertRaisesRegex(ValueError, "`with_boxes`"):
             self.create(data.DigitsSource(channels=3), with_boxes=True)
 
 

@@ -106,7 +106,7 @@ class StreamTest(tf.test.TestCase):
         )
 
     def test_a_source_without_classes_is_refused(self):
-        with self.assertRaisesRegex(ValueError, "Received: builtin:digits"):
+        with self.assertRaisesRegex(ValueError, "`with_segmentation`"):
             self.create(data.DigitsSource(channels=3), with_segmentation=True)
 
 

@@ -67,7 +67,7 @@ class FeaturesTest(tf.test.TestCase):
                 evaluation.raw_pixel_features(bad)
 
     def test_empty_data_set_is_refused(self):
-        with self.assertRaisesRegex(ValueError, "at least one batch"):
+        with self.assertRaisesRegex(ValueError, "`dataset`"):
             evaluation.raw_pixel_features(self.dataset.take(0))
 
 

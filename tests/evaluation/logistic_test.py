@@ -96,7 +96,7 @@ class LogisticProbeTest(tf.test.TestCase, parameterized.TestCase):
             evaluation.LogisticProbe(x, np.zeros(N, int), 1)
         probe = evaluation.LogisticProbe(x, labels, L)
         for strength in (0.0, -1.0, float("nan")):
-            with self.assertRaisesRegex(ValueError, "`strength` must be pos"):
+            with self.assertRaisesRegex(ValueError, "`strength`"):
                 probe.predict(x, strength)
 
 

@@ -126,7 +126,7 @@ class PreprocessingTest(tf.test.TestCase, parameterized.TestCase):
         np.testing.assert_allclose(told["mean"], [0.4, 0.5, 0.6])
 
     def test_a_limit_that_no_image_could_meet_is_refused(self):
-        with self.assertRaisesRegex(ValueError, "`max_pixels` must be 1"):
+        with self.assertRaisesRegex(ValueError, "`max_pixels`"):
             export.Preprocessing(
                 data.ResizeAndCentreCrop(SIZE), tiny.normalization(), 0
             )

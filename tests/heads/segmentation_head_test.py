@@ -38,11 +38,6 @@ class SegmentationHeadTest(tf.test.TestCase, parameterized.TestCase):
         with self.assertRaisesRegex(ValueError, "must be 2, one a level"):
             heads.SegmentationHead(3, 2)(_maps((4, 6)))
 
-    @parameterized.parameters((0, 1, 1), (1, 0, 1), (1, 1, 0))
-    def test_impossible_arguments_are_refused(self, *arguments):
-        with self.assertRaisesRegex(ValueError, "must be positive. Received"):
-            heads.SegmentationHead(*arguments)
-
 
 if __name__ == "__main__":
     tf.test.main()

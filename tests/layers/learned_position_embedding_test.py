@@ -36,20 +36,6 @@ class LearnedPositionEmbeddingTest(tf.test.TestCase, parameterized.TestCase):
         largest = np.abs(layer.get_weights()[0]).max()
         self.assertBetween(largest, 0.9 * stddev, stddev)
 
-    @parameterized.parameters(0.0, -0.1)
-    def test_stddev_that_is_not_positive_is_refused(self, stddev):
-        with self.assertRaisesRegex(ValueError, "`stddev` must be positive"):
-            learned_position_embedding.LearnedPositionEmbedding(stddev)
-
-    @parameterized.parameters(
-        [[None, None, D]], [[B, M, None]], [[B, D]], [[B, M, D, 1]]
-    )
-    def test_tokens_without_known_positions_are_refused(self, shape):
-        with self.assertRaisesRegex(
-            ValueError, "`tokens` must be .* with known num_tokens"
-        ):
-            self.layer.build(shape)
-
 
 if __name__ == "__main__":
     tf.test.main()

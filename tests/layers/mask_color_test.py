@@ -38,7 +38,7 @@ class MaskColorTest(tf.test.TestCase):
         self.assertAllInRange(y, -10, 10)
 
     def test_mask_of_another_size_is_refused(self):
-        with self.assertRaisesRegex(ValueError, "one entry per pixel"):
+        with self.assertRaisesRegex(ValueError, "`pixel_mask`"):
             self.layer(self.images, pixel_mask=tf.ones([B, W, H]))
 
 

@@ -51,20 +51,9 @@ class MaskTokenTest(tf.test.TestCase, parameterized.TestCase):
         largest = np.abs(layer.get_weights()[0]).max()
         self.assertBetween(largest, 0.9 * stddev, stddev)
 
-    @parameterized.parameters(0.0, -0.1)
-    def test_stddev_that_is_not_positive_is_refused(self, stddev):
-        with self.assertRaisesRegex(ValueError, "`stddev` must be positive"):
-            mask_token.MaskToken(stddev)
-
     def test_mask_of_another_grid_is_refused(self):
-        with self.assertRaisesRegex(ValueError, "one entry per patch"):
+        with self.assertRaisesRegex(ValueError, "`patch_mask`"):
             mask_token.MaskToken()(self.x, patch_mask=tf.ones([B, N + 1]))
-
-    def test_tokens_of_another_rank_are_refused(self):
-        with self.assertRaisesRegex(
-            ValueError, r"`tokens` must be \[batch, num_patches, embed_dim\]"
-        ):
-            mask_token.MaskToken()(self.x[0], patch_mask=self.mask)
 
 
 if __name__ == "__main__":

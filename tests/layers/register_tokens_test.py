@@ -26,17 +26,6 @@ class RegisterTokensTest(tf.test.TestCase, parameterized.TestCase):
         self.assertBetween(np.abs(registers).max(), 0.9e-6, 1e-6)
         self.assertNotAllClose(registers[:, 0], registers[:, 1], atol=1e-9)
 
-    @parameterized.parameters(
-        {"num_tokens": 0}, {"num_first": -1}, {"stddev": 0.0}
-    )
-    def test_impossible_numbers_are_refused(self, **options):
-        with self.assertRaisesRegex(ValueError, "`num_tokens` and `stddev`"):
-            register_tokens.RegisterTokens(**{"num_tokens": R, **options})
-
-    def test_what_is_no_sequence_of_tokens_is_refused(self):
-        with self.assertRaisesRegex(ValueError, "`tokens` must be"):
-            register_tokens.RegisterTokens(R)(tf.zeros([B, 2, 2, D]))
-
 
 if __name__ == "__main__":
     tf.test.main()

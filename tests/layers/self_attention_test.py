@@ -292,13 +292,8 @@ class SelfAttentionTest(tf.test.TestCase, parameterized.TestCase):
 
     def test_heads_need_not_divide_where_both_widths_are_given(self):
         self_attention.SelfAttention(5, key_dim=3, value_dim=2)(self.x)
-        with self.assertRaisesRegex(ValueError, "must be positive and divide"):
+        with self.assertRaisesRegex(ValueError, "`num_heads`"):
             self_attention.SelfAttention(5, key_dim=3)(self.x)
-
-    @parameterized.parameters("key", "qkv", "", True)
-    def test_unknown_qkv_bias_is_refused(self, qkv_bias):
-        with self.assertRaisesRegex(ValueError, "`qkv_bias` must be one of"):
-            self_attention.SelfAttention(K, qkv_bias=qkv_bias)
 
 
 if __name__ == "__main__":

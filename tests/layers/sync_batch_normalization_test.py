@@ -95,13 +95,6 @@ class SyncBatchNormalizationTest(tf.test.TestCase, parameterized.TestCase):
         with self.assertRaisesRegex(ValueError, "train this backbone without"):
             strategy.run(tf.function(lambda: compiled()))
 
-    @parameterized.parameters(
-        {"momentum": 1.0}, {"momentum": -0.1}, {"epsilon": 0.0}
-    )
-    def test_impossible_options_are_refused(self, **options):
-        with self.assertRaisesRegex(ValueError, "`momentum` must lie in"):
-            self.create(**options)
-
 
 if __name__ == "__main__":
     tf.test.main()

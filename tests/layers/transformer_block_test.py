@@ -76,10 +76,6 @@ class TransformerBlockTest(tf.test.TestCase, parameterized.TestCase):
             def _logits(self, query, key):
                 return 0 * super()._logits(query, key)
 
-        with self.assertRaisesRegex(
-            ValueError, r"`attention` must be one of \('softmax',\)"
-        ):
-            self._block(attention="uniform")
         with unittest.mock.patch.dict(
             transformer_block.ATTENTIONS, uniform=Uniform
         ):
@@ -185,13 +181,9 @@ class TransformerBlockTest(tf.test.TestCase, parameterized.TestCase):
             self.assertGreater(np.abs(grad).max(), 0)
 
     def test_arguments_of_the_parts_are_checked(self):
-        with self.assertRaisesRegex(ValueError, "`qkv_bias` must be one of"):
-            transformer_block.TransformerBlock(K, qkv_bias="all")
-        with self.assertRaisesRegex(ValueError, "`mlp_ratio` must be"):
-            transformer_block.TransformerBlock(K, mlp_ratio=0)
-        with self.assertRaisesRegex(ValueError, r"must lie in \[0, 1\)"):
+        with self.assertRaisesRegex(ValueError, "`rate` must"):
             transformer_block.TransformerBlock(K, drop_path=1.0)
-        with self.assertRaisesRegex(ValueError, "`num_heads` must be positive"):
+        with self.assertRaisesRegex(ValueError, "`num_heads` must"):
             transformer_block.TransformerBlock(5)(self.x)
 
     def test_without_a_seed_every_call_drops_other_samples(self):

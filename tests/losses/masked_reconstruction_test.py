@@ -155,7 +155,7 @@ class MaskedReconstructionLossTest(tf.test.TestCase, parameterized.TestCase):
         self.assertAllClose(got, want, rtol=1e-6)
 
     def test_unknown_kind_is_refused(self):
-        with self.assertRaisesRegex(ValueError, "`kind` must be one of"):
+        with self.assertRaisesRegex(ValueError, "`kind`"):
             self._loss(self.target, self.prediction, kind="mse")
 
     def test_shares_make_the_whole_loss_of_losses_of_parts(self):

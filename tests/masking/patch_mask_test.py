@@ -259,8 +259,7 @@ class EveryStrategyTest(tf.test.TestCase, parameterized.TestCase):
     def test_mask_patch_that_cuts_model_patches_is_refused(self, name):
         with self.assertRaisesRegex(
             ValueError,
-            r"`mask_patch_size` must be a multiple of `patch_size` \(16 px\)"
-            ".*32x32 or 48x48",
+            "`mask_patch_size` must.*`patch_size`.*32x32 or 48x48",
         ):
             create(name, 96, 16, 40)
 
@@ -268,8 +267,7 @@ class EveryStrategyTest(tf.test.TestCase, parameterized.TestCase):
     def test_image_that_cuts_mask_patches_is_refused(self, name):
         with self.assertRaisesRegex(
             ValueError,
-            r"`image_size` must be a multiple of `mask_patch_size` \(32 px\)"
-            ".*192x96 or 224x96.*Received: image_size=208x96",
+            "`image_size` must.*`mask_patch_size`.*192x96 or 224x96",
         ):
             create(name, (208, 96), 16, 32)
 

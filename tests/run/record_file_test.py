@@ -196,7 +196,7 @@ def test_what_is_no_record_at_all_is_refused(content, message, tmp_path):
 
 def test_a_pipe_in_its_place_keeps_nobody_waiting(tmp_path):
     (tmp_path / "run.json").mkdir()
-    with pytest.raises(ValueError, match="no ordinary file"):
+    with pytest.raises(ValueError, match="run.json"):
         run.read_record(tmp_path)
 
 

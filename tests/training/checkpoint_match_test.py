@@ -56,8 +56,7 @@ class CheckpointMatchTest(tf.test.TestCase):
     def test_wider_model_is_refused_with_both_shapes(self):
         with self.assertRaisesRegex(
             ValueError,
-            r"model/\S+ is \(.*6\) in the checkpoint and \(.*12\) in the "
-            r"model; .*; and \d+ more\. Received",
+            r"model/\S+ is \(.*6\) in.*\(.*12\) in.*; and \d+ more",
         ):
             checkpoint_match.require_match(
                 self.path, make_checkpoint(embed_dim=12)

@@ -188,7 +188,7 @@ class CheckpointStoreTest(tf.test.TestCase):
         live.count.assign(0)
         with self.assertRaisesRegex(
             ValueError,
-            r"kernel is \(3, 5\) in the checkpoint and \(3, 4\) in the model",
+            r"kernel is \(3, 5\) in the check.* \(3, 4\)",
         ):
             self.store.restore(live)
         self.assertEqual(int(live.count), 0)
@@ -201,8 +201,7 @@ class CheckpointStoreTest(tf.test.TestCase):
         live.model.extra = tf.Variable([1.0, 2.0], name="extra")
         with self.assertRaisesRegex(
             ValueError,
-            r"extra:0 \(2,\) is only in the model; "
-            r"model/count \(\) is only in the checkpoint",
+            r"extra:0 .* only in the model; .*count .* only in the check",
         ):
             self.store.restore(live)
 

@@ -92,15 +92,12 @@ class LoadPretrainedTest(tf.test.TestCase, parameterized.TestCase):
         run.metrics_file.write_text('{"step": 7}\n{"step": 1400}\n')
         with self.assertRaisesRegex(
             ValueError,
-            "has no checkpoint yet: the first comes at step 2,200, or at its "
-            "end; its metrics are those of step 1,400.",
+            "comes at step 2,200, or at its end; .* of step 1,400",
         ):
             training.load_pretrained(run.path)
         # It had one: it was lost, which is for a person to look into.
         run.metrics_file.write_text('{"step": 7}\n{"step": 2200}\n')
-        with self.assertRaisesRegex(
-            training.NoValidCheckpointError, "there are none"
-        ):
+        with self.assertRaises(training.NoValidCheckpointError):
             training.load_pretrained(run.path)
 
 

@@ -78,7 +78,7 @@ class MaskGalleryTest(tf.test.TestCase, parameterized.TestCase):
     def test_row_with_a_gap_is_refused(self):
         del self.rows["grid"][1]
         with self.assertRaisesRegex(
-            ValueError, "each of the 2 headings. Received: 1 in 'grid'"
+            ValueError, "2 headings. Received: 1 in 'grid'"
         ):
             self.gallery()
 

@@ -70,9 +70,9 @@ class ArraySourceTest(tf.test.TestCase, parameterized.TestCase):
 
     def test_a_random_access_source_has_no_records(self):
         source = arrays.ArraySource(IMAGES)
-        with self.assertRaisesRegex(NotImplementedError, "with `read`"):
+        with self.assertRaises(NotImplementedError):
             source.records(order_seed=None)
-        with self.assertRaisesRegex(NotImplementedError, "with `read`"):
+        with self.assertRaises(NotImplementedError):
             source.decode({})
 
 

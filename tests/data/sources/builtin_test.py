@@ -77,11 +77,11 @@ class DigitsSourceTest(tf.test.TestCase, parameterized.TestCase):
         self.assertEqual(colour.channels, 3)
 
     def test_an_unknown_split_is_refused(self):
-        with self.assertRaisesRegex(ValueError, '`split` must be "train", "t'):
+        with self.assertRaisesRegex(ValueError, "`split`"):
             digits.DigitsSource("val")
 
     def test_two_channels_are_refused(self):
-        with self.assertRaisesRegex(ValueError, "`channels` must be 1"):
+        with self.assertRaisesRegex(ValueError, "`channels`"):
             digits.DigitsSource(channels=2)
 
 

@@ -211,9 +211,7 @@ class HeldFolderTest(tf.test.TestCase, parameterized.TestCase):
         odd_files.write(self.root, {f"new/{n}.jpg": b"x" for n in range(7)})
         with self.assertRaisesRegex(
             ValueError,
-            r"run experiments/check_data\.py again\. Received: "
-            r"1 missing \('train/a/0\.png'\); 7 new \('new/0\.jpg'.*, \.\.\.\);"
-            r" 1 of another size \('val/b/4\.png'\)",
+            r"1 missing \('train/a/0.*; 7 new .*; 1 of another size \('val",
         ):
             self.open()
 

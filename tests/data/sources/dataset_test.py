@@ -99,7 +99,7 @@ class DatasetSourceTest(tf.test.TestCase, parameterized.TestCase):
 
     def test_a_streaming_source_has_no_read(self):
         source = dataset.DatasetSource(_slices())
-        with self.assertRaisesRegex(NotImplementedError, "with `records`"):
+        with self.assertRaises(NotImplementedError):
             source.read(tf.constant(0))
 
 

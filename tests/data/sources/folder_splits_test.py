@@ -88,8 +88,7 @@ class FolderSplitsTest(ImageFolderTestCase, parameterized.TestCase):
         self.write_all("Train/a.png", "Train/d.png", "Car/b.png", "Bus/c.png")
         with self.assertRaisesRegex(
             ValueError,
-            f"what {self.root}/Train is. If it is a class, rename it.*"
-            f"{self.root}/Bus, {self.root}/Car beside it",
+            f"{self.root}/Train is.*rename it.*{self.root}/Bus, .*/Car",
         ):
             self.open(split)
 
@@ -113,9 +112,7 @@ class FolderSplitsTest(ImageFolderTestCase, parameterized.TestCase):
         self.write_all("train/cat/a.png", "test/cat/b.png", "val/notes.txt")
         with self.assertRaisesRegex(
             ValueError,
-            f"No images in {self.root}/val .*Not used: {self.root}/test. To "
-            "hold such images out, pass --validation_split=test, or remove "
-            f"{self.root}/val.",
+            f"{self.root}/val .*--validation_split=test, or remove {self.root}",
         ):
             self.open("validation")
         self.assertEqual(self.names(self.open("test")), ["test/cat/b.png"])

@@ -229,7 +229,7 @@ class FolderSourceTest(ImageFolderTestCase, parameterized.TestCase):
             tf.errors.InvalidArgumentError, r"1 to 53 pixels(.|\n)*a\.png"
         ):
             self.read(source, 0)
-        with self.assertRaisesRegex(ValueError, "`max_pixels` must be 1"):
+        with self.assertRaisesRegex(ValueError, "`max_pixels`"):
             folder.FolderSource(str(self.root), max_pixels=0)
 
     def test_the_home_folder_is_expanded(self):
