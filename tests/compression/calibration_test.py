@@ -78,3 +78,9 @@ def test_what_is_not_finite_is_named_by_its_place():
 def test_no_images_are_refused():
     with pytest.raises(ValueError, match="at least one image"):
         calibration.calibrate(small.classifier().backbone, [])
+
+
+def test_images_of_another_size_are_refused():
+    backbone = small.classifier().backbone
+    with pytest.raises(ValueError, match="Received shape"):
+        calibration.calibrate(backbone, [small.images()[:, :-1]])

@@ -11,6 +11,7 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from tf_simmim.backbones import checks
 from tf_simmim.compression import moments
 
 _WORDS = ("queries", "keys", "heads", "mlp_hidden")
@@ -65,7 +66,9 @@ def calibrate(
     ]
     sums = [_BlockSums() for _ in blocks]
 
-    @tf.function(reduce_retracing=True)
+    shape = [None, *backbone.image_size, backbone.channels]
+
+    @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32)])
     def look(images):
         found = backbone.taps(images, sum(blocks, []))
         return [
@@ -79,6 +82,8 @@ def calibrate(
 
     num_images = 0
     for images in batches:
+        images = tf.cast(images, tf.float32)
+        checks.require_images(images, backbone.image_size, backbone.channels)
         for i, found in enumerate(look(images)):
             found = [part.numpy() for part in found]
             for word, part in zip(_WORDS, found, strict=False):

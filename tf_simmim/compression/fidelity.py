@@ -117,6 +117,9 @@ def answers(model, images) -> tf.Tensor:
 
 
 def _graph(model):
+    backbone = model.backbone
+    shape = [None, *backbone.image_size, backbone.channels]
     return tf.function(
-        lambda images: answers(model, images), reduce_retracing=True
+        lambda images: answers(model, images),
+        input_signature=[tf.TensorSpec(shape, tf.float32)],
     )

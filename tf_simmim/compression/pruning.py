@@ -114,7 +114,7 @@ def prune(
             f"`budget` must be one of {BUDGETS}. Received: {budget!r}."
         )
     possible = narrowing_lib.parts_of(model)
-    batches = [tf.convert_to_tensor(images) for images in batches]
+    batches = [tf.cast(images, tf.float32) for images in batches]
     num_blocks = model.backbone.num_blocks
     num_parts = len(possible if parts is None else parts)
     steps = _Steps(
@@ -154,10 +154,10 @@ def prune(
         narrowing.full,
         "params" if target.kind == "kl" else target.kind,
     )
-    paths = {"uniform": budgets.UniformPath(narrowing.full)}
-    _require_possible(target, costs, narrowing.full, paths["uniform"].at(1.0))
+    paths = {"uniform": budgets.uniform_path(narrowing.full)}
+    _require_possible(target, costs, narrowing.full, paths["uniform"](1.0))
     if budget == "guided":
-        paths["guided"] = budgets.GuidedPath(
+        paths["guided"] = budgets.guided_path(
             sensitivities_lib.Sensitivities(
                 narrowing, measure, lambda: steps.done("measuring")
             ),
