@@ -46,6 +46,18 @@ def test_the_dangerous_loader_makes_the_marker(make, load, tmp_path, marker):
     assert marker.exists()
 
 
+def test_keras_loads_no_layer_that_is_a_saved_model(tmp_path, marker):
+    """Not Keras 2, nor by way of Keras 3, which may be installed beside it."""
+    path = hostile.saved_model_keras(tmp_path, marker)
+    with pytest.raises(TypeError, match="TFSMLayer"):
+        tf.keras.models.load_model(path, safe_mode=False)
+    layer = hostile.saved_model_layer(tmp_path, marker)
+    for module in ("keras.layers", "keras.src.export.tfsm_layer"):
+        with pytest.raises(TypeError, match="TFSMLayer"):
+            models.SimMIM.from_config({"backbone": {**layer, "module": module}})
+    assert not marker.exists()
+
+
 def test_hdf5_reads_the_bytes_of_another_file(tmp_path):
     path = hostile.external_h5(tmp_path, "mask_token", (2, 3))
     with h5py.File(path) as file:

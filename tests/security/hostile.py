@@ -10,6 +10,7 @@ import pathlib
 import pickle
 import shutil
 import warnings
+import zipfile
 
 import h5py
 import numpy as np
@@ -82,6 +83,32 @@ def saved_model(folder, marker):
     path = folder / "saved_model"
     tf.saved_model.save(module, str(path))
     marker.unlink(missing_ok=True)
+    return path
+
+
+def saved_model_layer(folder, marker):
+    """The configuration of a layer that loads a SavedModel: CVE-2026-1462."""
+    return {
+        "module": "keras.layers",
+        "class_name": "TFSMLayer",
+        "config": {"filepath": str(saved_model(folder, marker))},
+        "registered_name": None,
+    }
+
+
+def saved_model_keras(folder, marker):
+    """A Keras model that has such a layer."""
+    layer = saved_model_layer(folder, marker)
+    path = folder / "saved_model.keras"
+    tf.keras.Sequential([tf.keras.Input([3])]).save(path)
+    with zipfile.ZipFile(path) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    config = json.loads(files["config.json"])
+    config["config"]["layers"].append(layer)
+    files["config.json"] = json.dumps(config).encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
     return path
 
 

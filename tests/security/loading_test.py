@@ -108,6 +108,7 @@ def test_files_of_whole_models_are_refused_in_one_sentence(tmp_path, marker):
             hostile.lambda_h5,
             hostile.lambda_keras,
             hostile.saved_model,
+            hostile.saved_model_keras,
             hostile.pickled,
             hostile.object_array,
         )
