@@ -37,6 +37,9 @@ _STEP[list(b"]}")] = -1
 _NO_STRUCTURE = bytes(sorted(set(range(256)) - set(b'[]{}"')))
 _WHITESPACE = " \t\n\r"
 
+# As a Python number: NumPy 2 would compare in float32.
+_LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
+
 
 def parse(body: bytes, max_depth: int) -> dict:
     """Returns the object that a body holds.
@@ -86,7 +89,7 @@ def depth(body: bytes) -> int:
 def show(value: object) -> str:
     """Returns a JSON value as it stands in messages, cut where it is long."""
     if isinstance(value, float):
-        is_float32 = abs(value) <= np.finfo(np.float32).max
+        is_float32 = abs(value) <= _LARGEST_FLOAT32
         return number(np.float32(value) if is_float32 else np.float64(value))
     text = ""
     # Piece by piece: a body may be long, and only its beginning is shown.

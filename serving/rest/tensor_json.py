@@ -24,6 +24,8 @@ _RANGES = {
 }
 # The largest integer below which a float holds every integer.
 _EXACT = {"float32": 2**24 - 1, "float64": 2**53 - 1}
+# The largest finite one, as a Python number: NumPy 2 would compare in float32.
+_LARGEST = {name: float(np.finfo(name).max) for name in _EXACT}
 _NAMES = {"float32": "float", "float64": "double", "float16": "half"}
 _SPACES = re.compile("[ \\t\\n\\v\\f\\r]+")
 
@@ -113,7 +115,7 @@ def lossless(value: int | float, dtype: str) -> bool:
         value = float(value)
     except OverflowError:
         return False
-    return not np.isfinite(value) or abs(value) <= np.finfo(dtype).max
+    return not np.isfinite(value) or abs(value) <= _LARGEST[dtype]
 
 
 def lossy_error(value: object, target: str) -> errors.ServingError:

@@ -145,7 +145,9 @@ def test_an_export_is_served_until_a_signal_comes(tmp_path):
         assert f"curl {url}\n" in printed
         for method in (":predict", ":classify", ":regress"):
             assert f"{url}{method}\n" in printed
-        assert "WARNING" not in printed
+        # TensorFlow 2.21 begins so what it logs before its level is known.
+        own = printed.replace("WARNING: All log messages before absl", "")
+        assert "WARNING" not in own
 
         # A function compiled by XLA loads, and fails when it is called.
         saved_models.write_half_plus(tmp_path / "2", 3.0, jit_compile=True)

@@ -4,6 +4,8 @@ Dimension key:
   B: batch   H W: model input, px   C: channels   D: num_features   L: classes
 """
 
+import warnings
+
 import numpy as np
 import tensorflow as tf
 
@@ -173,10 +175,15 @@ class Runner:
     """
 
     def __init__(self, content, num_threads=1):
-        # A signature's runner does not keep it alive.
-        self._interpreter = tf.lite.Interpreter(
-            model_content=content, num_threads=num_threads
-        )
+        with warnings.catch_warnings():
+            # From 2.20 on, TensorFlow says that it moves to another package.
+            warnings.filterwarnings(
+                "ignore", r"\s*Warning: tf.lite.Interpreter"
+            )
+            # A signature's runner does not keep it alive.
+            self._interpreter = tf.lite.Interpreter(
+                model_content=content, num_threads=num_threads
+            )
         self._runner = self._interpreter.get_signature_runner()
         (self._input,) = self._runner.get_input_details().values()
         self.batch_size = int(self._input["shape"][0])
