@@ -38,12 +38,12 @@ FITS = import sys, venv, ensurepip; \
   sys.exit(sys.version_info[:2] not in {(3, 10), (3, 11)})
 VERSION = import sys; print("%d.%d" % sys.version_info[:2])
 
-.PHONY: help demo tour serve test lint audit clean environment
+.PHONY: help demo tour compress serve test lint audit clean environment
 
 help:  ## Show this list (the default)
 	@echo "make TARGET, where TARGET is one of:"
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1|\2/p' Makefile | \
-	  awk -F'|' '{printf "%-8s %s\n", $$1, $$2}'
+	  awk -F'|' '{printf "%-10s %s\n", $$1, $$2}'
 
 PRETRAIN = $(VENV_PYTHON) experiments/pretrain.py $(strip \
   $(if $(DEMO_FLAGS)$(DEMO_WORKDIR),--flagfile=demo.flags) \
@@ -85,6 +85,22 @@ tour: demo  ## The demo, then draw what its network reconstructs and sees
 	  $(DEMO)/from_scratch/confusion_matrix.png $(DEMO)/comparison.png \
 	  $(TOUR)/reconstruction.png $(TOUR)/pca.png $(TOUR)/attention.png \
 	  $(TOUR)/neighbours.png
+
+# The network that tells digits apart, which the demo leaves, pruned and
+# quantised. What is there already is not made again.
+HAS_FINETUNED = $(wildcard $(DEMO)/finetuned/checkpoints/*)
+compress: environment  ## Make the demo's fine-tuned network smaller
+	$(if $(HAS_FINETUNED),,$(STAGE) 'Pretrain, without labels' \
+	  '$(DEMO)/reconstructions')
+	$(if $(HAS_FINETUNED),,$(PRETRAIN))
+	$(if $(HAS_FINETUNED),,$(STAGE) 'Fine-tune with 100 labels' \
+	  '$(DEMO)/finetuned/confusion_matrix.png')
+	$(if $(HAS_FINETUNED),,$(FINETUNE) --pretrained=$(DEMO) \
+	  --workdir=$(DEMO)/finetuned)
+	$(STAGE) 'Prune it, and quantise what is left' \
+	  '$(DEMO)/finetuned/compressed/chain.png'
+	$(VENV_PYTHON) experiments/compress.py --flagfile=digits_compress.flags \
+	  --run=$(DEMO)/finetuned
 
 # What is there already is not made again. A picture goes through a pipe: it is
 # too long for an argument.

@@ -252,6 +252,27 @@ class StagesTest(absltest.TestCase):
         (name, arguments), *_ = self.programs(self.commands("demo"))
         self.assertEqual((name, arguments), ("pretrain.py", []))
 
+    def test_the_fine_tuned_network_is_made_first_where_it_is_not_there(self):
+        with tempfile.TemporaryDirectory() as folder:
+            words = ("compress", f"DEMO_WORKDIR={folder}")
+            names = [name for name, _ in self.programs(self.commands(*words))]
+            self.assertEqual(
+                names, ["pretrain.py", "finetune.py", "compress.py"]
+            )
+            run = f"{folder}/finetuned"
+            pathlib.Path(run, "checkpoints", "step-00000001").mkdir(
+                parents=True
+            )
+            self.assertEqual(
+                self.programs(self.commands(*words)),
+                [
+                    (
+                        "compress.py",
+                        ["--flagfile=digits_compress.flags", f"--run={run}"],
+                    )
+                ],
+            )
+
     def test_a_network_is_served_with_a_command_to_ask_it(self):
         with tempfile.TemporaryDirectory() as folder:
             words = f"DEMO_WORKDIR={folder}"

@@ -109,7 +109,8 @@ class TFLiteConversionTest(tf.test.TestCase, parameterized.TestCase):
         self.assertAllClose(got, want, rtol=0, atol=1e-5)
 
     def test_a_report_measures_files_as_it_does_models(self):
-        found = tflite_network.create(self.signatures, "float32")
+        found, content = tflite_network.create(self.signatures, "float32")
+        self.assertEqual(len(content), found.num_bytes)
         original = network.of_model(self.model)
         images = self.signatures.preprocessing.normalize(self.pixels).numpy()
         agreement, _, _ = comparison.compare(

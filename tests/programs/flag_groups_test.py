@@ -48,7 +48,7 @@ PROGRAMS = {
 
 def program_of(recipe):
     """Returns the program that a flagfile of this project is for."""
-    for program in ("finetune", "segment", "detect"):
+    for program in ("finetune", "segment", "detect", "compress"):
         if f"_{program}" in recipe.stem:
             return program
     return "pretrain"

@@ -122,7 +122,7 @@ class _Answers:
                 self._add(logits[0], logits[1])
         return Agreement(
             self._of,
-            float(self._kl / self._count),
+            max(0.0, self._kl / self._count),  # rounding may give less
             float(self._same / self._count),
             cka,
         )

@@ -17,8 +17,8 @@ def create(
     calibration=None,
     input_type="float32",
     num_threads=1,
-) -> network.Network:
-    """Returns what there is to measure of a model in a file.
+) -> tuple[network.Network, bytes]:
+    """Returns what there is to measure of a model in a file, and the file.
 
     A classifier and a segmenter answer with logits, others with features; the
     bytes are those of the file for one image. It is converted once for each
@@ -32,7 +32,8 @@ def create(
         num_threads: int > 0.
 
     Returns:
-        `compression.network.Network`, without a folder.
+        (`compression.network.Network`, without a folder; bytes of the file
+        for one image).
 
     Raises:
         ValueError: as `tflite_conversion.graph` and `convert`.
@@ -61,7 +62,7 @@ def create(
 
     plan = network.plan_of(model)
     weights = network.weights_of(model)
-    return network.Network(
+    found = network.Network(
         runtime=RUNTIME,
         num_threads=num_threads,
         num_weights=sum(int(np.prod(weight.shape)) for weight in weights),
@@ -71,6 +72,7 @@ def create(
         outputs=lambda images: {output: runner_of(1)(pixels_of(images))},
         forward=forward,
     )
+    return found, content_of(1)
 
 
 def output_of(model) -> str:

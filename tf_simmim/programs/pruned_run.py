@@ -22,7 +22,15 @@ _NUM_TRAIN_IMAGES = 2048
 _OF_THE_FOLDER = ("workdir", "name")
 
 
-def write(folder, target_folder, *, num_images, dataset=None, **options):
+def write(
+    folder,
+    target_folder,
+    *,
+    num_images,
+    dataset=None,
+    original=None,
+    **options,
+):
     """Prunes the network of a run, and writes a run with it and a report.
 
     The folder is whole or not there, and the run is only read.
@@ -33,6 +41,8 @@ def write(folder, target_folder, *, num_images, dataset=None, **options):
         num_images: int > 0. Calibrate with at most so many training images of
             the run.
         dataset: str, a source of other images to calibrate with; or None.
+        original: path of the run that the report compares it with; by default
+            `folder`.
         **options: `target` and others of `pruning.prune`.
 
     Returns:
@@ -60,7 +70,8 @@ def write(folder, target_folder, *, num_images, dataset=None, **options):
     found = pruning.prune(
         model, [element["image"] for element in images], **options
     )
-    report = _report(record, model, found, (images, name), options)
+    first = model if original is None else training.load_pretrained(original)
+    report = _report(record, first, found, (images, name), options)
     settings = _settings(record, found)
     training.write_model_folder(
         target_folder,

@@ -81,13 +81,28 @@ def draw_dot(draw, place, colour, radius=3.5):
     draw.ellipse(corners, fill=colour)
 
 
+def draw_box(draw, start, end, colour):
+    """Draws a full rectangle from its upper left to its lower right."""
+    draw.rectangle(scaled(start, end), fill=colour)
+
+
+def draw_grid_line(draw, start, end):
+    """Draws a thin line behind what is told."""
+    draw.line(scaled(start, end), fill=_GRID_COLOUR, width=SCALE)
+
+
 def draw_accuracy_axis(draw, left, top, right, bottom):
     """Draws lines from 0 to 100 %, with their numbers on the left."""
+    draw_percent_axis(draw, left, top, right, bottom, "accuracy, %")
+
+
+def draw_percent_axis(draw, left, top, right, bottom, title):
+    """Draws the same lines of something else; `title` stands above them."""
     for tick in _TICKS:
         y = bottom - tick / 100 * (bottom - top)
-        draw.line(scaled((left, y), (right, y)), fill=_GRID_COLOUR, width=SCALE)
+        draw_grid_line(draw, (left, y), (right, y))
         write(draw, (left - 6, y), f"{tick}", "rm")
-    write(draw, (left - 40, top - 8), "accuracy, %", "ls")
+    write(draw, (left - 40, top - 8), title, "ls")
 
 
 def _font(size):
