@@ -63,6 +63,20 @@ def test_a_target_of_divergence_is_kept_and_used(model):
     assert found.model.count_params() <= small_one.model.count_params()
 
 
+def test_recovery_trains_and_is_told(model):
+    halves = np.split(small.images(), 2)
+    options = {"budget": "uniform", "parts": ["mlp"]}
+    bare = pruning.prune(model, halves, "params:0.6", **options)
+    found = pruning.prune(
+        model, halves, "params:0.6", recovery_epochs=2, **options
+    )
+    assert bare.recovery is None
+    assert len(found.recovery.kls) == 3
+    assert found.recovery.kls[found.recovery.best] == min(found.recovery.kls)
+    fid = fidelity.Fidelity(model, halves)
+    np.testing.assert_allclose(found.kl, fid.kl_of(found.model), rtol=1e-4)
+
+
 def test_the_whole_share_is_the_identity(model):
     found = pruning.prune(model, batches(), "params:1", budget="uniform")
     assert found.widths == found.full

@@ -45,9 +45,17 @@ class Fidelity:
 
     def kl_of(self, model) -> float:
         """Returns how far the answers of another model of the kind are."""
+        return self.of(model)()
+
+    def of(self, model):
+        """Returns `kl` of another model of the kind: a function, one graph."""
         answers_of = _graph(model)
-        found = [answers_of(images).numpy() for images in self._batches]
-        return self._distance(self._joined(found))
+
+        def kl():
+            found = [answers_of(images).numpy() for images in self._batches]
+            return self._distance(self._joined(found))
+
+        return kl
 
     def best(self) -> np.ndarray:
         """Returns what each image was taken for, int [n].

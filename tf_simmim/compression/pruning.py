@@ -17,6 +17,7 @@ from tf_simmim.compression import calibration as calibration_lib
 from tf_simmim.compression import fidelity as fidelity_lib
 from tf_simmim.compression import narrowing as narrowing_lib
 from tf_simmim.compression import ordering
+from tf_simmim.compression import recovery as recovery_lib
 from tf_simmim.compression import sensitivities as sensitivities_lib
 from tf_simmim.compression.costs import Costs
 from tf_simmim.compression.target import Target
@@ -41,6 +42,7 @@ class Pruning:
         tried: {budget: {"kl": nats, "cost": share}}, JSON-able: what each led
             to; the cost is that of weights, or of operations where the target
             is of these.
+        recovery: `Recovery`, or None without.
         blocks: tuple of dict, JSON-able, of each block: the `widths`, the
             share of each part's output that is lost (`losses`), and of the
             MLP's units which are kept (`kept`) and what those tell of its
@@ -53,6 +55,7 @@ class Pruning:
     kl: float
     budget: str
     tried: dict
+    recovery: recovery_lib.Recovery | None
     blocks: tuple
 
 
@@ -66,6 +69,7 @@ def prune(
     criterion="logdet",
     compensate=True,
     num_kl_images=256,
+    recovery_epochs=0,
     seed=0,
     on_step=None,
 ) -> Pruning:
@@ -74,7 +78,7 @@ def prune(
     It looks at what the network does with images, which need no labels, orders
     the units and directions of each part by what they tell about its output,
     finds the widths that meet a target, and folds what is removed into the
-    weights that stay. Nothing is trained.
+    weights that stay. Nothing is trained, unless it is asked for.
 
     Args:
         model: a model of a kind in `models.registry`, on a `ViT` or `Swin`. It
@@ -95,7 +99,9 @@ def prune(
             Criteria that look at units together are worse than simple ones
             without it.
         num_kl_images: int > 0. Measure KL on this many of the images.
-        seed: int. Of the criterion "random".
+        recovery_epochs: int >= 0. Train the pruned model towards the answers
+            of the original so long, see `recovery.recover`.
+        seed: int. Of the criterion "random" and of the recovery.
         on_step: function (steps done, all steps, what was done), or None.
 
     Returns:
@@ -121,6 +127,7 @@ def prune(
         on_step,
         len(batches)
         + num_blocks * (1 + (num_parts if budget == "guided" else 0))
+        + recovery_epochs
         + 1,
     )
     num_images = sum(len(images) for images in batches)
@@ -173,6 +180,16 @@ def prune(
     best = min(tried, key=lambda name: tried[name][decides])
     widths = tried[best].pop("widths")
     narrow = narrowing.narrow(widths)
+    recovery = None
+    if recovery_epochs:
+        recovery = recovery_lib.recover(
+            narrow,
+            model,
+            batches,
+            num_epochs=recovery_epochs,
+            seed=seed,
+            on_step=lambda: steps.done("recovering"),
+        )
     kl = fidelity.kl_of(narrow)
     steps.done("done")
     return Pruning(
@@ -185,6 +202,7 @@ def prune(
             name: {"kl": each["kl"], "cost": each["cost"]}
             for name, each in tried.items()
         },
+        recovery=recovery,
         blocks=tuple(narrowing.describe(widths, i) for i in range(num_blocks)),
     )
 

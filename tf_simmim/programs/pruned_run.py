@@ -121,6 +121,11 @@ def _report(record, model, found, calibration, options):
         selection={
             "budget": found.budget,
             "tried": found.tried,
+            "recovery": found.recovery
+            and {
+                "kls": list(found.recovery.kls),
+                "best": found.recovery.best,
+            },
             "blocks": list(found.blocks),
         },
         measure_memory=False,

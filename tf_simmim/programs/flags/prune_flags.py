@@ -41,6 +41,14 @@ _COMPENSATE = flags.DEFINE_bool(
     "Let the hidden units that stay take over what the others did. Without "
     "it, far more is lost.",
 )
+_RECOVERY_EPOCHS = flags.DEFINE_integer(
+    "recovery_epochs",
+    0,
+    "Train the pruned network for this many epochs over the same images to "
+    "answer as the original does; no label is looked at, and the best state, "
+    "which may be the untrained one, is kept.",
+    lower_bound=0,
+)
 NUM_CALIBRATION_IMAGES = flags.DEFINE_integer(
     "num_calibration_images",
     512,
@@ -79,4 +87,5 @@ def options() -> dict:
         "parts": _PARTS.value,
         "criterion": _CRITERION.value,
         "compensate": _COMPENSATE.value,
+        "recovery_epochs": _RECOVERY_EPOCHS.value,
     }
