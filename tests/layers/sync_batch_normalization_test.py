@@ -53,6 +53,24 @@ class SyncBatchNormalizationTest(tf.test.TestCase, parameterized.TestCase):
         self.assertAllEqual(layer(self.x), y)
         self.assertAllEqual(layer.moving_mean, np.full([D], 2.0))
 
+    def test_a_frozen_one_answers_as_kerass_own_and_remembers_nothing(self):
+        layer = self.create(epsilon=1e-2)
+        other = tf.keras.layers.BatchNormalization(epsilon=1e-2)
+        other.build([None, H, W, D])
+        for each in (layer, other):
+            each.gamma.assign(np.arange(1.0, D + 1))
+            each.beta.assign(np.arange(D) - 2.0)
+            each.moving_mean.assign(np.full([D], 2.0))
+            each.moving_variance.assign(np.arange(1.0, D + 1))
+            each.trainable = False
+        got = layer(self.x, training=True)
+        self.assertAllClose(got, other(self.x, training=True), atol=1e-5)
+        self.assertAllEqual(layer.moving_mean, other.moving_mean)
+        self.assertAllEqual(layer.moving_variance, other.moving_variance)
+        layer.trainable = True
+        layer(self.x, training=True)
+        self.assertNotAllClose(layer.moving_mean, other.moving_mean)
+
     def test_two_replicas_have_the_statistics_of_both(self):
         strategy = two_replicas()
         with strategy.scope():

@@ -36,7 +36,8 @@ class SyncBatchNormalization(tf.keras.layers.Layer):
     Call arguments:
         inputs: float [B, h, w, D], or [..., D]; B is the same on every
             replica.
-        training: bool.
+        training: bool. A frozen layer (`trainable = False`) is called as in
+            evaluation whatever it is, as Keras' own.
 
     Returns:
         float, the shape of `inputs`, in the layer's compute dtype.
@@ -89,7 +90,7 @@ class SyncBatchNormalization(tf.keras.layers.Layer):
     def call(self, inputs, training=None):
         x = tf.cast(inputs, tf.float32)
         mean, variance = self.moving_mean, self.moving_variance
-        if training:
+        if training and self.trainable:
             axes = list(range(len(x.shape) - 1))
             mean, variance = self._over_replicas(*tf.nn.moments(x, axes))
             for moving, batch in (
