@@ -2,6 +2,8 @@
 
 import copy
 import json
+import pathlib
+import shutil
 
 import hypothesis
 import pytest
@@ -12,6 +14,7 @@ from tf_simmim import run
 from tf_simmim.run import record_file
 from tf_simmim.run import settings as settings_of
 
+RUNS = pathlib.Path(__file__).parents[1] / "golden" / "runs" / "0.1.0"
 TEXT = st.text(max_size=20)
 NUMBERS = st.integers(-(2**70), 2**70) | st.floats(
     allow_nan=False, allow_infinity=False
@@ -192,6 +195,17 @@ def test_what_is_no_record_at_all_is_refused(content, message, tmp_path):
     (tmp_path / "run.json").write_bytes(content)
     with pytest.raises(ValueError, match=message):
         run.read_record(tmp_path)
+
+
+def test_a_damaged_record_is_answered_with_what_to_do(tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(RUNS / "finetune", folder)
+    whole = run.read_record(folder)
+    (folder / "run.json").write_text("{")
+    with pytest.raises(ValueError, match="or be removed"):
+        run.read_record(folder)
+    (folder / "run.json").unlink()
+    assert run.read_record(folder) == whole
 
 
 def test_a_pipe_in_its_place_keeps_nobody_waiting(tmp_path):

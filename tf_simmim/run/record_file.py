@@ -58,7 +58,8 @@ def read_record(folder) -> RunRecord:
         return RunRecord.from_json(_read_json(file))
     except (OSError, ValueError, RecursionError) as error:
         raise ValueError(
-            f"{file} must be a {FILE_NAME} that tf_simmim has written; "
+            f"{file} must be a {FILE_NAME} that tf_simmim has written, or be "
+            "removed: a run without it is read by its other files; "
             f"{_why(error)}"
         ) from error
 
