@@ -107,14 +107,6 @@ def test_shares_are_those_of_a_regression():
     assert (shares[0], shares[-1]) == (1.0, 0.0)
 
 
-def test_some_units_come_first_as_in_the_order_of_all():
-    covariance, kernel = layer()
-    want = selection.joint_order(covariance, kernel)
-    found = selection.joint_order(covariance, kernel, num_units=4)
-    np.testing.assert_array_equal(found[:4], want[:4])
-    assert sorted(found) == list(range(Q))
-
-
 def test_a_layer_without_variance_is_ordered_too():
     order = selection.joint_order(np.zeros([Q, Q]), np.ones([Q, D]))
     assert sorted(order) == list(range(Q))

@@ -156,25 +156,7 @@ def prune(
             kl = fidelity.kl()
         return kl if math.isfinite(kl) else math.inf
 
-    costs = Costs.of(
-        model,
-        narrowing.full,
-        "params" if target.kind == "kl" else target.kind,
-    )
-    paths = {"uniform": budgets.uniform_path(narrowing.full)}
-    _require_possible(target, costs, narrowing.full, paths["uniform"](1.0))
-    if budget == "guided":
-        paths["guided"] = budgets.guided_path(
-            sensitivities_lib.Sensitivities(
-                narrowing, measure, lambda: steps.done("measuring")
-            ),
-            costs.rates,
-            narrowing.full,
-        )
-    tried = {
-        name: _try(path, target, costs, narrowing.full, measure)
-        for name, path in paths.items()
-    }
+    tried = _search(model, narrowing, target, budget, measure, steps)
     # What the target does not say is to be small.
     decides = "cost" if target.kind == "kl" else "kl"
     best = min(tried, key=lambda name: tried[name][decides])
@@ -205,6 +187,24 @@ def prune(
         recovery=recovery,
         blocks=tuple(narrowing.describe(widths, i) for i in range(num_blocks)),
     )
+
+
+def _search(model, narrowing, target, budget, measure, steps):
+    """Returns {budget: {"widths", "kl", "cost"}} of those that are tried."""
+    full = narrowing.full
+    kind = "params" if target.kind == "kl" else target.kind
+    costs = Costs.of(model, full, kind)
+    paths = {"uniform": budgets.uniform_path(full)}
+    _require_possible(target, costs, full, paths["uniform"](1.0))
+    if budget == "guided":
+        sensitivities = sensitivities_lib.Sensitivities(
+            narrowing, measure, lambda: steps.done("measuring")
+        )
+        paths["guided"] = budgets.guided_path(sensitivities, costs.rates, full)
+    return {
+        name: _try(path, target, costs, full, measure)
+        for name, path in paths.items()
+    }
 
 
 def _try(path, target, costs, full, measure):

@@ -17,7 +17,7 @@ _STEPS = 48
 
 
 def joint_order(
-    covariance, output_kernel, criterion: str = "logdet", num_units=None
+    covariance, output_kernel, criterion: str = "logdet"
 ) -> np.ndarray:
     """Orders units by what each adds to those before it about the output.
 
@@ -41,8 +41,6 @@ def joint_order(
         covariance: float [Q, Q], of the units.
         output_kernel: float [Q, D], W. Scaled as it acts on the network.
         criterion: one of `CRITERIA`.
-        num_units: int in [1, Q], or None for Q. How many to choose; those that
-            are not chosen follow in the order of their last gains.
 
     Returns:
         int [Q]: a permutation of the units, the most telling first.
@@ -55,18 +53,14 @@ def joint_order(
             f"`criterion` must be one of {CRITERIA}. Received: {criterion!r}."
         )
     residual = _ResidualGains(covariance, output_kernel, criterion)
-    num_all = len(covariance)
-    num_units = num_all if num_units is None else num_units
-    chosen, is_left = [], np.ones(num_all, bool)
-    for _ in range(num_units):
+    chosen, is_left = [], np.ones(len(covariance), bool)
+    for _ in range(len(covariance)):
         gains = np.where(is_left, residual.gains(), -np.inf)
         unit = int(np.argmax(gains))
         chosen.append(unit)
         is_left[unit] = False
         residual.condition_on(unit)
-    rest = np.flatnonzero(is_left)
-    rest = rest[np.argsort(-residual.gains()[rest], kind="stable")]
-    return np.concatenate([chosen, rest]).astype(np.int64)
+    return np.array(chosen, np.int64)
 
 
 class _ResidualGains:
