@@ -4,7 +4,7 @@
 
 VENV = .venv
 # An interpreter to use instead of the first one that fits:
-#   make test PYTHON=/path/to/python3.10
+#   make test PYTHON=/path/to/python3.12
 PYTHON =
 # More flags for the pretraining of the demo, e.g. DEMO_FLAGS=--train_steps=30,
 # and for its fine-tunings.
@@ -30,12 +30,16 @@ SERVE_SAMPLES = $(SERVED)/samples
 
 VENV_PYTHON = $(VENV)/bin/python
 STAMP = $(VENV)/.installed
-CANDIDATES = python3.11 python3.10 python3 python
+CANDIDATES = python3.11 python3.10 python3.12 python3.13 python3 python
+# Where none of them fits, any Python installs uv here, and uv fetches one.
+# Systems that let nobody install into their own Python allow this.
+UV_VENV = .uv
 
 # Python code, run rather than looked up: a launcher may exist and still fail,
 # and some systems ship Python without `venv`.
 FITS = import sys, venv, ensurepip; \
-  sys.exit(sys.version_info[:2] not in {(3, 10), (3, 11)})
+  sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))
+CAN_MAKE_VENV = import venv, ensurepip
 VERSION = import sys; print("%d.%d" % sys.version_info[:2])
 
 .PHONY: help demo tour compress serve test lint audit clean environment
@@ -143,7 +147,7 @@ audit: environment  ## Look the installed packages up among known advisories
 	$(VENV_PYTHON) .ci/audit.py
 
 clean:  ## Remove the environment and caches; keep runs/
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) $(UV_VENV) build dist *.egg-info
 	rm -rf .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -151,7 +155,7 @@ clean:  ## Remove the environment and caches; keep runs/
 # does not go on using the old one.
 environment:
 	@test -z "$(PYTHON)" || $(PYTHON) -c '$(FITS)' >/dev/null 2>&1 || { \
-	  echo "PYTHON must be a Python 3.10 or 3.11 that can make a virtual" \
+	  echo "PYTHON must be a Python 3.10 to 3.13 that can make a virtual" \
 	    "environment. Received: $(PYTHON)." >&2; \
 	  exit 1; \
 	}
@@ -172,15 +176,26 @@ $(STAMP): requirements.txt pyproject.toml
 	      exec $$python -m venv $(VENV); \
 	    fi; \
 	  done; \
-	  if command -v uv >/dev/null 2>&1; then \
+	  uv=$$(command -v uv) || for python in python3 python; do \
+	    if $$python -c '$(CAN_MAKE_VENV)' >/dev/null 2>&1; then \
+	      echo "Installing uv into $(UV_VENV) with $$python ..."; \
+	      rm -rf $(UV_VENV); \
+	      $$python -m venv $(UV_VENV) >/dev/null 2>&1 && \
+	        $(UV_VENV)/bin/python -m pip install -qq uv >/dev/null 2>&1 && \
+	        uv=$(UV_VENV)/bin/uv && break; \
+	    fi; \
+	  done; \
+	  if test -n "$$uv"; then \
 	    echo "Making $(VENV) with uv ..."; \
-	    exec uv venv --quiet --python 3.11 $(VENV); \
+	    $$uv venv --quiet --python 3.11 $(VENV) && exit; \
 	  fi; \
-	  echo "No Python 3.10 or 3.11 that can make a virtual environment was" \
-	    "found (tried: $(CANDIDATES), uv): type" \
-	    "\`sudo apt install python3.11 python3.11-venv\`," \
-	    "\`brew install python@3.11\` or \`pip install uv\`, then run make" \
-	    "again, or name one with \`make PYTHON=/path/to/python3.11 ...\`." >&2; \
+	  echo "No Python 3.10 to 3.13 that can make a virtual environment was" \
+	    "found (tried: $(CANDIDATES)), and uv could not fetch one: type" \
+	    "\`sudo apt install python3-venv\` on Debian or Ubuntu, or" \
+	    "\`brew install python@3.11\` on macOS, then run make again, or name" \
+	    "one with \`make PYTHON=/path/to/python3.12 ...\`; Python 3.14 does not" \
+	    "fit, since tf-keras asks for TensorFlow below 2.22, which has no" \
+	    "wheels for it yet." >&2; \
 	  exit 1; \
 	}
 	@echo "Installing into $(VENV) (a few minutes the first time) ..."
@@ -188,7 +203,8 @@ $(STAMP): requirements.txt pyproject.toml
 	  $(VENV_PYTHON) -m pip install -qq --disable-pip-version-check \
 	    -r requirements.txt && $(VENV_PYTHON) -m pip check; \
 	else \
-	  uv pip install --quiet --python $(VENV_PYTHON) -r requirements.txt && \
-	    uv pip check --python $(VENV_PYTHON); \
+	  uv=$$(command -v uv || echo $(UV_VENV)/bin/uv); \
+	  $$uv pip install --quiet --python $(VENV_PYTHON) -r requirements.txt && \
+	    $$uv pip check --python $(VENV_PYTHON); \
 	fi
 	@echo "$(CURDIR)" > $(STAMP)

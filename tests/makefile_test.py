@@ -80,7 +80,7 @@ class EnvironmentTest(absltest.TestCase):
         self.assertEqual(result.stdout, "")
         sentence, *from_make = result.stderr.splitlines()
         self.assertRegex(
-            sentence, r"^No Python 3.10 or 3.11 .*apt install.*\.$"
+            sentence, r"^No Python 3.10 to 3.13 .*apt install.*\.$"
         )
         for line in from_make:
             self.assertRegex(line, r"^make(\[\d\])?: \*\*\* ")
@@ -100,6 +100,48 @@ class EnvironmentTest(absltest.TestCase):
         result = self.make()
         self.assertNotEqual(result.returncode, 0)
         self.assertIn("uv venv --quiet --python 3.11 .venv", result.stdout)
+
+    def test_a_python_that_is_too_new_installs_uv_that_makes_another(self):
+        # uv makes an environment without pip, and installs into it itself.
+        makes = "mkdir -p $5/bin; cp ../mine $5/bin/python"
+        (self.project.parent / "uv").write_text(
+            f'#!/bin/sh\necho "$0 $1 $2"\ntest $1 != venv || {{ {makes}; }}\n'
+        )
+        (self.project.parent / "uv").chmod(0o755)
+        (self.project.parent / "mine").write_text(
+            interpreter(11).replace('"-m pip install") ', "*) exit 1; ")
+        )
+        (self.project.parent / "mine").chmod(0o755)
+        self.add(
+            "python3",
+            interpreter(14).replace(
+                'echo "install";', "cp ../uv .uv/bin/uv; exit 0;"
+            ),
+        )
+        result = self.make()
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(
+            [line for line in result.stdout.splitlines() if "/uv " in line],
+            [
+                ".uv/bin/uv venv --quiet",
+                ".uv/bin/uv pip install",
+                ".uv/bin/uv pip check",
+            ],
+        )
+
+    def test_without_uv_a_python_that_is_too_new_ends_in_the_sentence(self):
+        self.add("python3", interpreter(14))
+        (self.project / "fail").touch()
+        result = self.make()
+        self.assertNotEqual(result.returncode, 0)
+        self.assertRegex(
+            result.stderr.splitlines()[0], r"^No Python .* Python 3\.14 .*\.$"
+        )
+
+    def test_newer_pythons_are_taken_where_there_is_no_older_one(self):
+        self.add("python3.13", interpreter(13))
+        self.add("python3.12", interpreter(12))
+        self.assertEqual(self.made_by(self.make()), ["python3.12"])
 
     def test_named_python_comes_before_those_on_the_path(self):
         self.add("python3.11", interpreter(11))
