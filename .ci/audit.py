@@ -15,6 +15,7 @@ import importlib.metadata
 import importlib.util
 import json
 import pathlib
+import platform
 import re
 import subprocess
 import sys
@@ -157,6 +158,12 @@ def main():
         for distribution in importlib.metadata.distributions()
     }
     settings = tomllib.loads(SETTINGS.read_text(encoding="utf-8"))
+    settings["accepted"] = [
+        entry
+        for entry in settings["accepted"]
+        if platform.python_version()
+        in specifiers.SpecifierSet(entry.get("python", ""), prereleases=True)
+    ]
     code, lines = judge(run_pip_audit(), installed, settings)
     print("\n".join(lines))
     sys.exit(code)
