@@ -186,14 +186,14 @@ def test_ctrl_c_leaves_no_manifest(tmp_path):
     for number in range(1, 20000):
         os.link(tmp_path / "pets/0.jpg", tmp_path / f"pets/{number}.jpg")
     process = subprocess.Popen(
-        programs.command("check_data.py", "folder:pets"),
+        [
+            *programs.HEEDING_CTRL_C,
+            *programs.command("check_data.py", "folder:pets"),
+        ],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # What a shell runs in the background ignores Ctrl-C, as do the
-        # programs that it starts.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     # The manifest is being written while files are examined.
     while len(os.listdir(tmp_path)) == 1:

@@ -25,6 +25,7 @@ def test_the_command_that_is_printed_gives_features(tmp_path):
     port = live_server.free_port()
     process = subprocess.Popen(
         [
+            *programs.HEEDING_CTRL_C,
             *("make", "--old-file=environment", "serve"),
             f"VENV_PYTHON={sys.executable}",
             f"DEMO_WORKDIR={run}",
@@ -38,9 +39,6 @@ def test_the_command_that_is_printed_gives_features(tmp_path):
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
-        # What a shell runs in the background ignores Ctrl-C, as do the
-        # programs that it starts.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     printed = ""
     try:

@@ -55,6 +55,16 @@ TINY = (
 )
 
 _TIMEOUT = 900  # seconds
+# Before a command: what a shell runs in the background ignores Ctrl-C, as do
+# the programs that it starts. Not `preexec_fn`: Python code between fork and
+# exec may abort where other threads run, as gRPC's do.
+HEEDING_CTRL_C = (
+    sys.executable,
+    "-c",
+    "import os, signal, sys;"
+    "signal.signal(signal.SIGINT, signal.SIG_DFL);"
+    "os.execvp(sys.argv[1], sys.argv[1:])",
+)
 
 
 def command(program, *arguments):
