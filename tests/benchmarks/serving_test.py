@@ -82,8 +82,8 @@ def test_both_servers_have_their_rows(tmp_path):
     result = subprocess.run(
         [
             *(sys.executable, str(programs.ROOT / "benchmarks" / "serving.py")),
-            *(str(tmp_path), "--clients=1,4", "--seconds=0.5"),
-            *("--num_rounds=1", "--overload=20"),
+            *(str(tmp_path), "--clients=1,4", "--seconds=0.2"),
+            *("--num_rounds=1", "--overload=5"),
         ],
         capture_output=True,
         text=True,
@@ -105,9 +105,9 @@ def test_both_servers_have_their_rows(tmp_path):
         assert row[5].endswith("%")
     assert [row[:2] for row in table[4:]] == [
         ["one by one", "1"],
-        ["one by one", "20"],
+        ["one by one", "5"],
         ["in batches", "1"],
-        ["in batches", "20"],
+        ["in batches", "5"],
     ]
     for row in table[4:]:
         assert 0 <= float(row[3].rstrip("%")) <= 100

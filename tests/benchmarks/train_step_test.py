@@ -29,7 +29,7 @@ def test_every_variant_of_a_step_has_a_row():
         "--variants=naive,bfloat16",
         "--depth=1",
         "--batch_size=3",
-        "--num_rounds=2",
+        "--num_rounds=1",
     )
     assert result.returncode == 0, result.stderr
     assert "vit_nano@64 of 1 blocks, batch 3" in result.stdout
@@ -54,10 +54,10 @@ def test_tables_of_scaling_have_their_rows():
         "--image_sizes=128,64",
         "--depth=1",
         "--batch_size=2",
-        "--num_rounds=2",
+        "--num_rounds=1",
     )
     assert result.returncode == 0, result.stderr
-    headings = re.findall(r"over (\w+), 2 rounds, sgemm \d+", result.stdout)
+    headings = re.findall(r"over (\w+), 1 rounds, sgemm \d+", result.stdout)
     assert headings == ["image_size", "workers"]
     table = {row[0]: row[1:] for row in rows(result.stdout)}
     assert list(table) == ["128 px", "64 px", "workers: 1", "workers: 2"]
