@@ -168,6 +168,9 @@ def _become(request):
 if __name__ == "__main__":
     import tf_simmim  # noqa: F401  (what every program imports)
 
+    # isort: split
+    import sklearn.datasets  # noqa: F401  (what most import later)
+
     gc.freeze()  # The collector would write to pages that forks share.
     if (forked := _request_of_fork()) is not None:
         _become(forked)
