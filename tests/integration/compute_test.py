@@ -61,7 +61,7 @@ def test_a_run_in_low_precision_is_evaluated_in_any(whole, precision):
 
 
 def test_a_run_goes_on_with_other_accumulation_and_says_so(tmp_path):
-    short = ("--depth=1", "--train_steps=2")
+    short = ("--depth=1", "--train_steps=2", "--validation_split=")
     programs.pretrain(tmp_path, *short)
     result = programs.pretrain(
         tmp_path, *short, "--train_steps=4", "--accumulation_steps=4"

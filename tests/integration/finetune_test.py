@@ -134,20 +134,16 @@ def test_a_resumed_run_does_not_look_for_what_it_began_with(whole, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["replicas", "workers"])
-def test_two_learn_like_one(kind, pretrained, whole, tmp_path):
+def test_two_workers_learn_like_one_device(pretrained, whole, tmp_path):
     workdir = tmp_path / "run"
     words = (f"--pretrained={pretrained}", *STEPS)
-    if kind == "replicas":
-        finetune(workdir, *words, *strategies_test.MIRRORED)
-    else:
-        cluster.run("finetune.py", workdir, *TINY, *words)
+    cluster.run("finetune.py", workdir, *TINY, *words)
     strategies_test.assert_close_weights(workdir, whole[0], 12)
     assert evaluation(workdir) == evaluation(whole[0])
 
 
 @pytest.mark.slow
-def test_averages_precision_and_compilation_go_together(tmp_path):
+def test_averages_precision_compilation_and_replicas_go_together(tmp_path):
     workdir = tmp_path / "run"
     finetune(
         workdir,
@@ -158,9 +154,10 @@ def test_averages_precision_and_compilation_go_together(tmp_path):
         "--precision=bfloat16",
         "--accumulation_steps=2",
         "--image_dtype=uint8",
+        *strategies_test.MIRRORED,
     )
     found = evaluation(workdir)
-    assert found["step"] == 4
+    assert found["step"] == 4 and found["num_images"] == 360
     # The row is of the same weights: the averages.
     row = rows(workdir)[-1]
     assert row["step"] == 4 and np.isfinite(row["validation_loss"])

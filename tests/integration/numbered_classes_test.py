@@ -45,6 +45,7 @@ def test_a_run_whose_images_lack_a_class_is_judged_to_its_end(tmp_path):
         workdir,
         f"--dataset=tfrecord:{tmp_path}/train-*",
         "--channels=1",
+        "--depth=1",
         f"--validation_dataset=tfrecord:{tmp_path}/test-*",
         "--train_steps=8",
         "--evaluate_every=4",
@@ -52,8 +53,8 @@ def test_a_run_whose_images_lack_a_class_is_judged_to_its_end(tmp_path):
     assert "held-out images that judge the features are of" in result.stderr
     lines = (workdir / "metrics.jsonl").read_text().splitlines()
     rows = [json.loads(line) for line in lines]
-    assert [row["step"] for row in rows if "linear_block_1" in row] == [4, 8]
-    assert all(0.1 < row["linear_block_1"] < 1 for row in rows)
+    assert [row["step"] for row in rows if "linear_block_0" in row] == [4, 8]
+    assert all(0.1 < row["linear_block_0"] < 1 for row in rows)
 
     result = programs.run("evaluate.py", f"--workdir={workdir}")
     assert result.returncode != 0
@@ -65,5 +66,5 @@ def test_a_run_whose_images_lack_a_class_is_judged_to_its_end(tmp_path):
     report = json.loads((workdir / "evaluation.json").read_text())
     assert report["num_classes"] == 10
     # The same features as were judged at the last step.
-    score = report["protocols"]["knn"]["pretrained"]["1"]["accuracy"]
-    assert score == rows[-1]["knn_block_1"]
+    score = report["protocols"]["knn"]["pretrained"]["0"]["accuracy"]
+    assert score == rows[-1]["knn_block_0"]

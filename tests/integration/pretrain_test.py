@@ -280,6 +280,7 @@ def test_a_second_evaluation_takes_its_features_from_the_disk(runs, tmp_path):
             "evaluate.py",
             f"--workdir={workdir}",
             "--protocols=linear_sgd",
+            "--num_probe_images=300",
             *arguments,
         )
         assert result.returncode == 0, result.stderr

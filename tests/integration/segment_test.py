@@ -95,14 +95,10 @@ def test_a_run_begins_with_the_weights_of_another(pretrained, whole):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["replicas", "workers"])
-def test_two_learn_like_one(kind, pretrained, whole, tmp_path):
+def test_two_workers_learn_like_one_device(pretrained, whole, tmp_path):
     workdir = tmp_path / "run"
     words = (f"--pretrained={pretrained}", "--train_steps=12")
-    if kind == "replicas":
-        segment(workdir, *words, *strategies_test.MIRRORED)
-    else:
-        cluster.run("segment.py", workdir, *TINY, *words)
+    cluster.run("segment.py", workdir, *TINY, *words)
     strategies_test.assert_close_weights(workdir, whole[0], 12)
     assert evaluation(workdir)["mean_iou"] == pytest.approx(
         evaluation(whole[0])["mean_iou"], abs=1e-3
