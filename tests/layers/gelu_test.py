@@ -114,6 +114,14 @@ class GeluTest(tf.test.TestCase, parameterized.TestCase):
             (known,) = attributes.list.shape
             self.assertEqual(tf.TensorShape(known).as_list(), shape)
 
+    def test_many_widths_are_no_reason_to_warn_of_tracing(self):
+        """As the blocks of a pruned network have them."""
+        widths = range(2, 16)
+        with self.assertNoLogs("tensorflow", "WARNING"):
+            sums = [tf.reduce_sum(gelu(tf.ones([2, n]))) for n in widths]
+        wanted = [2 * n * 0.5 * (1 + math.erf(0.5**0.5)) for n in widths]
+        self.assertAllClose(sums, wanted, rtol=1e-6)
+
     def test_graphs_are_freed(self):
         """TensorFlow's registry of gradients would keep them."""
         graphs = []

@@ -37,9 +37,20 @@ def gelu(x):
 # of them, and XLA wants to know.
 @functools.cache
 def _function_for(shape, dtype):
-    @tf.function(input_signature=[tf.TensorSpec(shape, dtype)])
-    @tf.custom_gradient
-    def gelu(x):
+    signature = [tf.TensorSpec(shape, dtype)]
+    return tf.function(tf.custom_gradient(_Gelu()), input_signature=signature)
+
+
+class _Gelu:
+    """One for each shape: of a function, TensorFlow would say it is retraced.
+
+    It tells functions apart by their code, and warns of networks whose blocks
+    have many widths.
+    """
+
+    __name__ = "gelu"
+
+    def __call__(self, x):
         def gradient(upstream):
             density = tf.exp(-0.5 * tf.square(x)) * (2.0 * math.pi) ** -0.5
             return upstream * (_distribution(x) + x * density)
@@ -47,8 +58,6 @@ def _function_for(shape, dtype):
         # Twice the distribution, times half of x, is the same to the bit; and
         # it is the order that TensorFlow Lite knows as its GELU.
         return 0.5 * x * (1.0 + tf.math.erf(x * 0.5**0.5)), gradient
-
-    return gelu
 
 
 def _distribution(x):
