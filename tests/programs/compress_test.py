@@ -1,5 +1,6 @@
 """Tests for tf_simmim.programs.compress, from a run to files and pictures."""
 
+import pathlib
 import re
 
 import numpy as np
@@ -15,6 +16,9 @@ from tf_simmim import models
 from tf_simmim import run as run_files
 from tf_simmim import training
 from tf_simmim.compression import report_file
+from tf_simmim.programs import quantise_step
+
+RUNS = pathlib.Path(__file__).parents[1] / "golden" / "runs" / "0.1.0"
 
 
 @pytest.fixture(scope="module")
@@ -100,3 +104,12 @@ def test_what_cannot_be_done_is_one_sentence(run, tmp_path):
         assert result.returncode == 1
         lines = result.stderr.strip().splitlines()
         assert re.search(message, lines[-1]), lines[-1]
+
+
+def test_a_detector_cannot_be_quantised(tmp_path):
+    detector = RUNS / "detect"
+    with pytest.raises(ValueError, match="of a detector.*features only"):
+        quantise_step.run(
+            detector, detector, tmp_path / "out", quantise_step.OPTIONS
+        )
+    assert not (tmp_path / "out").exists()

@@ -1,6 +1,7 @@
 """Quantisation as a step of a chain: a run gets a file of few bits."""
 
 from tf_simmim import export
+from tf_simmim import models
 from tf_simmim import run as run_files
 from tf_simmim import training
 from tf_simmim.compression import report_file
@@ -26,12 +27,18 @@ def run(folder, original, target, options) -> None:
         options: {name of `OPTIONS`: value}.
 
     Raises:
-        ValueError: as `tflite_conversion.convert`, or the run's images cannot
-            be opened.
+        ValueError: the run is of a detector; as `tflite_conversion.convert`;
+            or the run's images cannot be opened.
     """
     record = run_files.read_record(folder)
     first, first_preprocessing, _ = export.read_run(original)
     model, preprocessing, _ = export.read_run(folder)
+    if isinstance(model, models.Detector):
+        raise ValueError(
+            "quantise takes pretrained networks, classifiers and segmenters: "
+            "of a detector, TensorFlow Lite can have the features only. "
+            f"Received: {folder}."
+        )
     networks = [
         tflite_network.create(
             export.Signatures(first, first_preprocessing), "float32"
