@@ -30,6 +30,7 @@ from tf_simmim.data.sources import data_manifest
 from tf_simmim.data.sources import folder_tree
 from tf_simmim.programs import command_line
 from tf_simmim.programs.flags import data_flags
+from tf_simmim.programs.flags import source_flags
 
 _DATA_FLAGS = (
     "validation_dataset",
@@ -83,7 +84,8 @@ def require_no_other_flags():
     """Refuses flags of training that would change nothing here."""
     given = [
         f"--{flag.name}"
-        for flag in FLAGS.flags_by_module_dict()[data_flags.__name__]
+        for group in (data_flags, source_flags)
+        for flag in FLAGS.get_flags_for_module(group)
         if flag.present and flag.name not in (*_DATA_FLAGS, "dataset")
     ]
     if FLAGS.validation_split:

@@ -26,6 +26,7 @@ from tf_simmim.programs import command_line
 from tf_simmim.programs.flags import backbone_flags
 from tf_simmim.programs.flags import data_flags
 from tf_simmim.programs.flags import input_flags
+from tf_simmim.programs.flags import source_flags
 
 FLAGS = flags.FLAGS
 # What weights do not always tell.
@@ -92,7 +93,7 @@ def main(argv):
 def require_no_other_flags():
     """Refuses flags of training that would change nothing here."""
     by_module = FLAGS.flags_by_module_dict()
-    modules = (backbone_flags, data_flags, input_flags)
+    modules = (backbone_flags, data_flags, input_flags, source_flags)
     given = [
         f"--{flag.name}"
         for module in modules

@@ -22,20 +22,7 @@ from absl import logging
 from tf_simmim import data
 from tf_simmim.data import preparation
 from tf_simmim.programs import command_line
-from tf_simmim.programs.flags import data_flags
-
-_DATA_FLAGS = (
-    "dataset",
-    "split",
-    "data_dir",
-    "data_manifest",
-    "channels",
-    "max_pixels",
-    "max_bad_images",
-)
-for _name in _DATA_FLAGS:
-    flags.declare_key_flag(_name)
-FLAGS = flags.FLAGS
+from tf_simmim.programs.flags import source_flags
 
 _OUT = flags.DEFINE_string(
     "out",
@@ -101,9 +88,8 @@ def main(argv):
 @command_line.plain_errors()
 def prepare():
     """Writes the images, or compares them when all are there."""
-    require_no_other_flags()
     making = preparation.Preparation(
-        data_flags.open_splits(),
+        source_flags.open_splits(),
         _OUT.value,
         short_side=_SHORT_SIDE.value,
         image_format=_FORMAT.value,
@@ -111,7 +97,7 @@ def prepare():
         images_per_shard=_IMAGES_PER_SHARD.value,
         num_shards=_NUM_SHARDS.value,
         shuffle=_SHUFFLE.value,
-        max_bad_images=FLAGS.max_bad_images,
+        max_bad_images=source_flags.MAX_BAD_IMAGES.value,
         num_workers=_WORKERS.value,
     )
     if making.index is not None:
@@ -122,21 +108,6 @@ def prepare():
         with tqdm.tqdm(total=making.total, unit=" images", disable=None) as bar:
             making.run(bar.update)
     report(making.folder, making.index)
-
-
-def require_no_other_flags():
-    """Refuses flags of training that would change nothing here."""
-    given = [
-        f"--{flag.name}"
-        for flag in FLAGS.flags_by_module_dict()[data_flags.__name__]
-        if flag.present and flag.name not in _DATA_FLAGS
-    ]
-    if given:
-        raise ValueError(
-            "These flags belong to training; for other held-out images, "
-            f"prepare them into a folder of their own. Received: "
-            f"{', '.join(given)}."
-        )
 
 
 def report(folder, index):
@@ -160,4 +131,4 @@ def launch(argv):
     Args:
         argv: list of str. The command line, program name first.
     """
-    command_line.run(main, argv)
+    command_line.run(main, argv, flag_groups=(source_flags,))

@@ -9,6 +9,7 @@ from tf_simmim.programs.flags import data_flags
 from tf_simmim.programs.flags import input_flags
 from tf_simmim.programs.flags import optimization_flags
 from tf_simmim.programs.flags import run_flags
+from tf_simmim.programs.flags import source_flags
 from tf_simmim.programs.flags import strategy_flags
 
 
@@ -49,6 +50,7 @@ class Task:
         input_flags,
         optimization_flags,
         run_flags,
+        source_flags,
         strategy_flags,
     )
     flag_defaults: dict = {}

@@ -26,6 +26,7 @@ from tf_simmim.programs import command_line
 from tf_simmim.programs import image_files
 from tf_simmim.programs import run_settings
 from tf_simmim.programs.flags import data_flags
+from tf_simmim.programs.flags import source_flags
 from tf_simmim.programs.flags import trained_run_flags
 
 FLAGS = flags.FLAGS
@@ -144,6 +145,7 @@ def with_images_of_run(argv):
     """
     names = {
         flag.name
-        for flag in flags.FLAGS.get_flags_for_module(data_flags.__name__)
+        for group in (data_flags, source_flags)
+        for flag in flags.FLAGS.get_flags_for_module(group)
     }
     return run_settings.with_settings(argv, "run", names)

@@ -1,27 +1,12 @@
-"""Flags for images: where they come from, and which are held out."""
+"""Flags for images to train on and to hold out, of `source_flags`' source."""
 
 from absl import flags
 
 from tf_simmim import data
 from tf_simmim.data import bit_depth
 from tf_simmim.programs import split_rules
+from tf_simmim.programs.flags import source_flags
 
-_DATASET = flags.DEFINE_string(
-    "dataset",
-    None,
-    "Take images from this source: builtin:digits, builtin:photos, "
-    "builtin:digit_scenes, folder:PATH, segmentation:PATH, "
-    "coco:JSON[,FOLDER], tfds:NAME or tfrecord:GLOB. By default there is no "
-    "source, and one must be named.",
-    required=True,
-)
-_SPLIT = flags.DEFINE_string(
-    "split",
-    None,
-    "Take this split of --dataset, such as train, test or all. By default "
-    "training takes train, or all where --dataset need not give the held-out "
-    "images as well.",
-)
 _VALIDATION_DATASET = flags.DEFINE_string(
     "validation_dataset",
     None,
@@ -51,44 +36,11 @@ NUM_VALIDATION_IMAGES = flags.DEFINE_integer(
     "Use at most this many held-out images.",
     lower_bound=1,
 )
-_DATA_DIR = flags.DEFINE_string(
-    "data_dir",
-    None,
-    "Look for the prepared data of tfds:NAME in this folder. By default it is "
-    "the folder that TensorFlow Datasets uses.",
-)
-_DATA_MANIFEST = flags.DEFINE_string(
-    "data_manifest",
-    None,
-    "Use exactly the good files of this manifest, which check_data.py has "
-    "written of the folder in --dataset. By default every file of the folder "
-    "is tried.",
-)
-_CHANNELS = flags.DEFINE_integer(
-    "channels",
-    None,
-    "Decode images to this many channels: 1 for grey, 3 for colour. By "
-    "default they keep what they have.",
-    lower_bound=1,
-)
-_MAX_PIXELS = flags.DEFINE_integer(
-    "max_pixels",
-    50_000_000,
-    "Count an image as bad when it has more pixels than this, by its header.",
-    lower_bound=1,
-)
-MAX_BAD_IMAGES = flags.DEFINE_integer(
-    "max_bad_images",
-    None,
-    "Replace at most this many bad images of a source by others; one more is "
-    "an error. By default it is 100 or one image in a thousand, whichever is "
-    "more.",
-    lower_bound=0,
-)
 # A run may be continued with other values of these.
 CHANGEABLE = (
-    *("data_dir", "max_bad_images", "num_validation_images"),
-    *("validation_dataset", "validation_split"),
+    "num_validation_images",
+    "validation_dataset",
+    "validation_split",
 )
 
 
@@ -98,18 +50,20 @@ def open_source(**options) -> data.Source:
     Args:
         **options: more, of `data.open_source`.
     """
-    rules = split_rules.of_the_run(_SPLIT_RULES.value, _DATASET.value)
+    rules = split_rules.of_the_run(
+        _SPLIT_RULES.value, source_flags.DATASET.value
+    )
     source = data.open_source(
-        _DATASET.value,
+        source_flags.DATASET.value,
         split_names()["training"],
-        data_dir=_DATA_DIR.value,
-        channels=_CHANNELS.value,
-        max_pixels=_MAX_PIXELS.value,
-        manifest=_DATA_MANIFEST.value or None,
+        data_dir=source_flags.DATA_DIR.value,
+        channels=source_flags.CHANNELS.value,
+        max_pixels=source_flags.MAX_PIXELS.value,
+        manifest=source_flags.DATA_MANIFEST.value or None,
         split_rules=rules or 1,
         **options,
     )
-    bit_depth.warn(source, _MAX_PIXELS.value)
+    bit_depth.warn(source, source_flags.MAX_PIXELS.value)
     return source
 
 
@@ -123,13 +77,16 @@ def open_validation_source(**options) -> data.Source | None:
         return None
     spec, manifest = _VALIDATION_DATASET.value, None
     if not spec:
-        spec, manifest = _DATASET.value, _DATA_MANIFEST.value or None
+        spec, manifest = (
+            source_flags.DATASET.value,
+            source_flags.DATA_MANIFEST.value or None,
+        )
     return data.open_source(
         spec,
         split_names()["held_out"],
-        data_dir=_DATA_DIR.value,
-        channels=_CHANNELS.value,
-        max_pixels=_MAX_PIXELS.value,
+        data_dir=source_flags.DATA_DIR.value,
+        channels=source_flags.CHANNELS.value,
+        max_pixels=source_flags.MAX_PIXELS.value,
         manifest=manifest,
         split_rules=split_rules.of_the_run(_SPLIT_RULES.value) or 1,
         **options,
@@ -140,7 +97,9 @@ def split_names() -> dict[str, str]:
     """Returns the names of the splits in use, as `run.DataRecord` has them."""
     others = bool(_VALIDATION_DATASET.value)
     shares = _VALIDATION_SPLIT.value != "" and not others
-    names = {"training": _SPLIT.value or ("train" if shares else "all")}
+    names = {
+        "training": source_flags.SPLIT.value or ("train" if shares else "all")
+    }
     if _VALIDATION_SPLIT.value != "":
         default = "all" if others else "validation"
         names["held_out"] = _VALIDATION_SPLIT.value or default
@@ -155,7 +114,7 @@ def refuse_shared_images() -> None:
             images, too.
     """
     if (
-        _SPLIT.value != "all"
+        source_flags.SPLIT.value != "all"
         or _VALIDATION_DATASET.value
         or _VALIDATION_SPLIT.value == ""
     ):
@@ -163,33 +122,9 @@ def refuse_shared_images() -> None:
     raise ValueError(
         "The training images must not hold the held-out ones: --split=train, "
         "or others to hold out (--validation_dataset=), or none "
-        f"(--validation_split=). Received: --split=all of {_DATASET.value}, "
-        "for both."
+        "(--validation_split=). Received: --split=all of "
+        f"{source_flags.DATASET.value}, for both."
     )
-
-
-def open_splits() -> dict:
-    """Opens what training uses by default, or --split alone.
-
-    Returns:
-        dict: `train`, and as `test` the held-out images; or the one split.
-    """
-    splits = {"train": "train", "test": "validation"}
-    if _SPLIT.value:
-        splits = {_SPLIT.value: _SPLIT.value}
-    sources = {
-        name: data.open_source(
-            _DATASET.value,
-            split,
-            data_dir=_DATA_DIR.value,
-            channels=_CHANNELS.value,
-            max_pixels=_MAX_PIXELS.value,
-            manifest=_DATA_MANIFEST.value or None,
-        )
-        for name, split in splits.items()
-    }
-    bit_depth.warn(next(iter(sources.values())), _MAX_PIXELS.value)
-    return sources
 
 
 def decided() -> dict:
@@ -202,6 +137,7 @@ def decided() -> dict:
         dict {name of a flag: value as the flag has it, None for none}.
     """
     return {
-        _DATA_MANIFEST.name: _DATA_MANIFEST.value or None,
+        source_flags.DATA_MANIFEST.name: source_flags.DATA_MANIFEST.value
+        or None,
         _SPLIT_RULES.name: split_rules.of_the_run(_SPLIT_RULES.value),
     }

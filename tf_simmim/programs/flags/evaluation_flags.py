@@ -8,6 +8,7 @@ from tf_simmim import evaluation
 from tf_simmim.programs.flags import data_flags
 from tf_simmim.programs.flags import input_flags
 from tf_simmim.programs.flags import run_flags
+from tf_simmim.programs.flags import source_flags
 
 _PROTOCOLS = flags.DEFINE_list(
     "protocols",
@@ -199,7 +200,7 @@ def open_data(
     """
     settings_of_images = {
         flag.name: flag.value
-        for group in (data_flags, input_flags)
+        for group in (data_flags, input_flags, source_flags)
         for flag in flags.FLAGS.get_flags_for_module(group)
     } | input_flags.decided(normalization)
     sources = (

@@ -5,6 +5,7 @@ from absl import logging
 
 from tf_simmim import data
 from tf_simmim.programs.flags import data_flags
+from tf_simmim.programs.flags import source_flags
 
 _DATA_SERVICE = flags.DEFINE_list(
     "data_service",
@@ -169,7 +170,7 @@ def training_stream(
         normalization,
         random_mask,
         seed=seed,
-        max_bad_images=data_flags.MAX_BAD_IMAGES.value,
+        max_bad_images=source_flags.MAX_BAD_IMAGES.value,
         image_dtype=_IMAGE_DTYPE.value,
         with_segmentation=with_segmentation,
         with_boxes=with_boxes,
@@ -226,7 +227,7 @@ def evaluation_stream(
         normalization,
         random_mask,
         seed=seed,
-        max_bad_images=data_flags.MAX_BAD_IMAGES.value
+        max_bad_images=source_flags.MAX_BAD_IMAGES.value
         if replace_bad_images
         else 0,
         with_segmentation=with_segmentation,
