@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_simmim import models
+from tf_simmim.export import native_messages
 
 # What weights are stored in, and what they are multiplied with.
 KINDS = ("float32", "float16", "int8", "full_int8")
@@ -130,6 +131,11 @@ def convert(function, kind, *, calibration=None, input_type="float32") -> bytes:
         "`input_type` must be float32 for all kinds but full_int8",
         f"{input_type} for {kind}",
     )
+    with native_messages.withheld():
+        return _convert(function, kind, calibration, input_type)
+
+
+def _convert(function, kind, calibration, input_type):
     module = tf.Module()
     module.weights = list(function.variables)
     converter = tf.lite.TFLiteConverter.from_concrete_functions(
