@@ -1,4 +1,4 @@
-"""What TensorFlow's C++ code writes to stderr, which no logger can hold back."""
+"""What TensorFlow's C++ code writes to stderr, past every logger."""
 
 import contextlib
 import os
