@@ -54,7 +54,8 @@ def parse(alias: str, message, max_bytes: int) -> np.ndarray:
             # bytes.
             return np.full(sizes, b"", object)
         return tf.make_ndarray(message)
-    except (ValueError, TypeError, KeyError) as error:
+    # NumPy 2 refuses an integer that its type does not hold.
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
         raise errors.invalid_argument(
             f"tensor parsing error: {alias}"
         ) from error
