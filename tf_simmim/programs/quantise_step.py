@@ -1,5 +1,6 @@
 """Quantisation as a step of a chain: a run gets a file of few bits."""
 
+from tf_simmim import atomic_file
 from tf_simmim import export
 from tf_simmim import models
 from tf_simmim import run as run_files
@@ -60,7 +61,8 @@ def run(folder, original, target, options) -> None:
     training.write_model_folder(target, model, record=record)
     (target / FOLDER).mkdir()
     name = f"{tflite_network.output_of(model)}_{options['kind']}.tflite"
-    (target / FOLDER / name).write_bytes(networks[1][1])
+    with atomic_file.replacing(target / FOLDER / name) as file:
+        file.write(networks[1][1])
     report_file.write_report(target, report)
 
 
