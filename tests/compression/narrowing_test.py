@@ -21,6 +21,12 @@ def swin(version=1):
     return small.randomized(models.Classifier(backbone, 3), 0)
 
 
+def merging_vit():
+    positions = {"relative_position": "none", "absolute_position": "sincos"}
+    backbone = small.vit(reduce_tokens=(2, 1), **positions)
+    return small.randomized(models.Classifier(backbone, 3), 0)
+
+
 def narrowing_of(model, **options):
     found = calibration.calibrate(model.backbone, [small.images()])
     orders = [np.arange(len(block.hidden.mean))[::-1] for block in found]
@@ -35,7 +41,9 @@ def widths_of(full, share):
 
 
 class NarrowingTest(tf.test.TestCase, parameterized.TestCase):
-    @parameterized.parameters((vit,), (swin,), (lambda: swin(2),))
+    @parameterized.parameters(
+        (vit,), (swin,), (lambda: swin(2),), (merging_vit,)
+    )
     def test_the_narrow_model_is_the_original_with_masked_weights(self, create):
         model = create()
         found = narrowing_of(model)
@@ -136,10 +144,20 @@ class NarrowingTest(tf.test.TestCase, parameterized.TestCase):
             want = model(small.images())
         self.assertAllClose(narrow(small.images()), want, atol=2e-5)
 
-    def test_cosine_attention_has_no_rank_to_be_reduced(self):
+    @parameterized.parameters((lambda: swin(2),), (merging_vit,))
+    def test_what_compares_directions_has_no_rank_to_be_reduced(self, create):
+        model = create()
         with pytest.raises(ValueError, match="without query_key for a Swin"):
-            narrowing_of(swin(2), parts=["query_key"])
-        assert narrowing_of(swin(2)).parts == ("mlp", "value")
+            narrowing_of(model, parts=["query_key"])
+        assert narrowing.parts_of(model) == ("mlp", "value")
+
+    def test_other_weights_must_keep_their_shapes(self):
+        model = vit()
+        found = narrowing_of(model, parts=["mlp"])
+        config = {**model.get_config(), "num_classes": 4}
+        model.get_config = lambda: config
+        with pytest.raises(ValueError, match=r"keep the shape.*\(12, 4\)"):
+            found.narrow({"mlp": (5, 5)})
 
     def test_unknown_parts_and_networks_are_refused(self):
         with pytest.raises(ValueError, match="`parts` must be some of"):

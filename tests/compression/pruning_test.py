@@ -1,5 +1,7 @@
 """Tests for tf_simmim.compression.pruning, and of budgets."""
 
+import contextlib
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from tf_simmim import models
 from tf_simmim.compression import fidelity
 from tf_simmim.compression import pruning
 from tf_simmim.compression.costs import Costs
+from tf_simmim.compression.narrowing import Narrowing
 from tf_simmim.compression.target import Target
 
 
@@ -61,6 +64,18 @@ def test_a_target_of_divergence_is_kept_and_used(model):
     found = pruning.prune(model, batches(), f"kl:{most}", **options)
     assert 0 < found.kl <= 1.001 * most
     assert found.model.count_params() <= small_one.model.count_params()
+
+
+def test_a_narrow_network_that_answers_otherwise_is_refused(monkeypatch):
+    model = small.classifier()
+    for weight in model.head.weights:
+        weight.assign(100 * weight)
+    # As if the search had looked at other answers than the network gives.
+    monkeypatch.setattr(
+        Narrowing, "masked", lambda self, widths: contextlib.nullcontext()
+    )
+    with pytest.raises(ValueError, match="must answer alike when it is narrow"):
+        pruning.prune(model, batches(), "kl:0.001", budget="uniform")
 
 
 def test_recovery_trains_and_is_told(model):
@@ -148,5 +163,13 @@ def test_a_target_that_cannot_be_met_says_what_can(model):
 def test_unknown_words_are_refused(model):
     with pytest.raises(ValueError, match="`budget` must be one of"):
         pruning.prune(model, batches(), "params:0.5", budget="equal")
+    with pytest.raises(ValueError, match="two or more for a recovery"):
+        pruning.prune(
+            model,
+            batches(),
+            "params:0.5",
+            recovery_epochs=1,
+            on_step=lambda *_: pytest.fail("It was calibrated before."),
+        )
     with pytest.raises(ValueError, match="`criterion` must be one of"):
         pruning.prune(model, batches(), "params:0.5", criterion="size")

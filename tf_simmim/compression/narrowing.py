@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_simmim import backbones
+from tf_simmim.backbones import vit_plan
 from tf_simmim.compression import block_weights
 from tf_simmim.compression.mlp_units import MLPUnits
 from tf_simmim.compression.query_key_rank import QueryKeyRank
@@ -33,9 +34,17 @@ def parts_of(model) -> tuple[str, ...]:
             "other `widths`, trained anew. "
             f"Received: {type(backbone).__name__}."
         )
-    if getattr(backbone, "version", 1) == 2:
+    if getattr(backbone, "version", 1) == 2 or _merges_tokens(backbone):
         return ("mlp", "value")
     return PARTS
+
+
+def _merges_tokens(backbone):
+    if not isinstance(backbone, backbones.ViT):
+        return False
+    return any(
+        vit_plan.merged_per_block(backbone.reduce_tokens, backbone.depth)
+    )
 
 
 class Narrowing:
@@ -56,7 +65,8 @@ class Narrowing:
 
     Raises:
         ValueError: the model is no ViT or Swin, or a part is unknown, or is
-            one that it has not, such as the rank of cosine attention.
+            one that it has not: the rank of cosine attention, or of keys by
+            which tokens are merged.
     """
 
     def __init__(
@@ -139,12 +149,15 @@ class Narrowing:
         build = model.get_build_config()
         if build and "frozen" in build:
             narrow.build_from_config({"frozen": build["frozen"]})
-        _copy_others(model, narrow)
+        changes = {
+            i: found
+            for i in range(self.num_blocks)
+            if (found := self._changes(i, widths, "narrow"))
+        }
+        _copy_others(model, narrow, [self._blocks[i] for i in changes])
         blocks = block_weights.of_backbone(narrow.backbone)
-        for i, block in enumerate(blocks):
-            found = self._changes(i, widths, "narrow")
-            if found:
-                block_weights.write(block, self._weights[i] | found)
+        for i, found in changes.items():
+            block_weights.write(blocks[i], self._weights[i] | found)
         return narrow
 
     def describe(self, widths, block: int) -> dict:
@@ -198,21 +211,29 @@ def _create(parts, block, weights, calibration, order, compensate):
     return {part: makers[part]() for part in parts}
 
 
-def _copy_others(source, target):
-    """Copies all weights of which both have the same shape."""
+def _copy_others(source, target, narrowed):
+    """Copies all weights but those that blocks become narrower by."""
+    of_narrowed = {id(weight) for block in narrowed for weight in block.weights}
     for old, new in zip(source.weights, target.weights, strict=True):
         if old.shape == new.shape:
             new.assign(tf.cast(old, new.dtype))
+        elif id(old) not in of_narrowed:
+            raise ValueError(
+                "`model` must keep the shape of every weight outside of the "
+                "blocks that become narrower. Received: "
+                f"{old.name}, {tuple(old.shape)}, which became "
+                f"{tuple(new.shape)}."
+            )
 
 
 def _require_parts(parts, possible):
     for part in parts:
         if part == "query_key" and part not in possible:
             raise ValueError(
-                "`parts` must be without query_key for a Swin of version 2: "
-                "its attention compares directions of queries and keys, which "
-                "have no products to be approximated. Received: "
-                f"{tuple(parts)}."
+                "`parts` must be without query_key for a Swin of version 2 "
+                "and for a ViT with `reduce_tokens`: they compare directions "
+                "of queries or of keys, which a lower rank does not keep. "
+                f"Received: {tuple(parts)}."
             )
     if not parts or not set(parts) <= set(possible):
         raise ValueError(

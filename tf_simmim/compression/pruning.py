@@ -110,7 +110,8 @@ def prune(
     Raises:
         ValueError: an argument is none of these, the network cannot be pruned
             or the target not be met (the message says what can), or there are
-            no images, or activations that are not finite.
+            no images, or one batch for a recovery, or activations that are not
+            finite.
 
     Source: docs/compression.md names the methods.
     """
@@ -120,6 +121,8 @@ def prune(
             f"`budget` must be one of {BUDGETS}. Received: {budget!r}."
         )
     possible = narrowing_lib.parts_of(model)
+    if recovery_epochs:
+        recovery_lib.require_batches(batches)
     batches = [tf.cast(images, tf.float32) for images in batches]
     num_blocks = model.backbone.num_blocks
     num_parts = len(possible if parts is None else parts)
@@ -162,6 +165,8 @@ def prune(
     best = min(tried, key=lambda name: tried[name][decides])
     widths = tried[best].pop("widths")
     narrow = narrowing.narrow(widths)
+    if target.kind == "kl":
+        _require_agreement(fidelity.kl_of(narrow), tried[best]["kl"])
     recovery = None
     if recovery_epochs:
         recovery = recovery_lib.recover(
@@ -228,6 +233,18 @@ class _Steps:
         self._done += 1
         if self._on_step is not None:
             self._on_step(self._done, self._total, what)
+
+
+def _require_agreement(kl, foretold):
+    """Refuses a network whose answers are not those that it was chosen by."""
+    # Far more than rounding makes of either, and far less than a network that
+    # computes something else.
+    if not abs(kl - foretold) <= 1e-4 + 0.1 * foretold:
+        raise ValueError(
+            "`model` must answer alike when it is narrow and when weights of "
+            "its own shapes imitate that, as `target` was met by. Received: a "
+            f"KL of {kl:.3g} nats, and of {foretold:.3g}."
+        )
 
 
 def _classes(model, batches, criterion):

@@ -65,11 +65,7 @@ def recover(
     Raises:
         ValueError: there is one batch alone.
     """
-    if len(batches) < 2:
-        raise ValueError(
-            "`batches` must be two or more, since some are held out. "
-            f"Received: {len(batches)}."
-        )
+    require_batches(batches)
     batches = [tf.cast(images, tf.float32) for images in batches]
     num_held_out = max(1, round(_HELD_OUT_SHARE * len(batches)))
     held_out, batches = batches[:num_held_out], batches[num_held_out:]
@@ -103,6 +99,22 @@ def recover(
             on_step()
     model.set_weights(weights)
     return Recovery(tuple(kls), best)
+
+
+def require_batches(batches) -> None:
+    """Refuses so few batches that none is left to train with.
+
+    Args:
+        batches: sequence, as of `recover`.
+
+    Raises:
+        ValueError: there is one batch alone.
+    """
+    if len(batches) < 2:
+        raise ValueError(
+            "`batches` must be two or more for a recovery, since some are held "
+            f"out. Received: {len(batches)}."
+        )
 
 
 def _loss(original, wanted, found):
