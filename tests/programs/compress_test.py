@@ -97,6 +97,7 @@ def test_what_cannot_be_done_is_one_sentence(run, tmp_path):
         (["--step=prune target=params:1.5"], "Error: .*target.*1.5"),
         (["--step=shrink"], "Error: A step must begin with one of"),
         ([], "Error: Name the steps"),
+        (["--dataset=builtin:digits"], "Error: Leave --dataset out"),
     ):
         result = programs.run(
             "compress.py", f"--run={run}", f"--chain_dir={tmp_path}", *words

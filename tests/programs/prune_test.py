@@ -17,6 +17,7 @@ from tf_simmim import run as run_files
 from tf_simmim import training
 from tf_simmim.compression import report_file
 from tf_simmim.programs import pruned_run
+from tf_simmim.programs import step_report
 
 RUNS = pathlib.Path(__file__).parents[1] / "golden" / "runs" / "0.1.0"
 RUN = RUNS / "finetune"
@@ -161,6 +162,26 @@ def test_a_run_that_holds_nothing_out_is_measured_by_its_own_images(tmp_path):
     )
     assert report.images == "builtin:digits, training"
     assert report.num_images == 30
+    # Other steps choose as this one does.
+    images = step_report.open_images(nothing, model, 5)
+    assert (images.name, images.train) == (report.images, None)
+
+
+def test_what_cannot_be_measured_or_recovered_is_refused_before(
+    monkeypatch, tmp_path
+):
+    model, record = training.load_pretrained(RUN), run_files.read_record(RUN)
+    monkeypatch.setattr(training, "load_pretrained", lambda path: model)
+    monkeypatch.setattr(pruned_run.pruning, "prune", lambda *_, **__: 1 / 0)
+    options = {"num_images": 64, "target": "params:0.9"}
+    with pytest.raises(
+        ValueError, match="more than 64.*--num_calibration_images.*: 64 images"
+    ):
+        pruned_run.write(RUN, tmp_path / "out", recovery_epochs=1, **options)
+    record.settings["validation_dataset"] = f"folder:{tmp_path / 'gone'}"
+    monkeypatch.setattr(run_files, "read_record", lambda path: record)
+    with pytest.raises(ValueError, match="gone"):
+        pruned_run.write(RUN, tmp_path / "out", **options)
 
 
 def test_weights_that_are_not_finite_are_named(tmp_path, monkeypatch):

@@ -2,12 +2,14 @@
 
 import dataclasses
 import pathlib
+from unittest import mock
 
 import numpy as np
 import pytest
 from absl import flags
 from absl.testing import flagsaver
 
+from tf_simmim import data
 from tf_simmim import export
 from tf_simmim import run
 from tf_simmim import training
@@ -47,6 +49,47 @@ def test_another_source_can_be_named(classifier):
     )
     assert name.startswith("builtin:photos")
     assert next(iter(batches))["image"].shape == (5, 32, 32, 1)
+    _, name = run_images.batches(record, classifier, "training", 5, None, "all")
+    assert name == "builtin:digits, all"
+
+
+def test_images_are_opened_as_training_opened_them(classifier, monkeypatch):
+    source, limits = digits.DigitsSource("test"), []
+    opened = mock.Mock(return_value=source)
+    monkeypatch.setattr(run_images.data, "open_source", opened)
+
+    class Stream(data.ImageStream):
+        def __init__(self, *args, max_bad_images, **options):
+            limits.append(max_bad_images)
+            super().__init__(*args, **options)
+
+        def batches(self, *_, **__):
+            return []
+
+    monkeypatch.setattr(run_images.data, "ImageStream", Stream)
+    record = run.read_record(RUN)
+    settings = {
+        **record.settings,
+        "dataset": "folder:mine",
+        "data_manifest": "good.json",
+        "max_pixels": 700,
+        "max_bad_images": 3,
+    }
+    record = dataclasses.replace(record, settings=settings)
+    for which in ("training", "held_out"):
+        run_images.batches(record, classifier, which, 3)
+        assert opened.call_args.args[0] == "folder:mine"
+        assert opened.call_args.kwargs["manifest"] == "good.json"
+        assert opened.call_args.kwargs["max_pixels"] == 700
+    settings["validation_dataset"] = "folder:others"
+    run_images.batches(record, classifier, "held_out", 3)
+    assert opened.call_args.args[0] == "folder:others"
+    assert opened.call_args.kwargs["max_pixels"] == 700
+    assert "manifest" not in opened.call_args.kwargs
+    # What is not of the run is opened as any other.
+    run_images.batches(record, classifier, "training", 3, "folder:x")
+    assert not opened.call_args.kwargs.keys() & {"manifest", "max_pixels"}
+    assert limits == [3, 3, 3, None]
 
 
 def test_images_that_there_are_not_are_refused(classifier):

@@ -14,6 +14,7 @@ only read. docs/compression.md has the steps and their options.
 import pathlib
 
 import tensorflow as tf
+from absl import flags
 from absl import logging
 
 from tf_simmim.compression import table
@@ -32,6 +33,12 @@ def main(argv):
     run = trained_run_flags.RUN.value
     if not run:
         raise ValueError("Name the folder of a run: --run=runs/demo/finetuned.")
+    for name in ("dataset", "split"):
+        if flags.FLAGS[name].value:
+            raise ValueError(
+                f"Leave --{name} out: all steps look at the run's own images. "
+                f"Received: --{name}={flags.FLAGS[name].value}."
+            )
     logging.set_verbosity(logging.WARNING)
     tf.get_logger().setLevel("WARNING")
     steps = compression_steps.parse_all(

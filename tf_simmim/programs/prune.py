@@ -8,7 +8,7 @@ it. Its compression.json says what it keeps of the original, which is only
 read: accuracy, KL, weights, operations and latency, by held-out images.
 
 The network is a ViT or a Swin of any kind of run. It looks at training images
-of the run, or of another --dataset. See docs/compression.md.
+of the run, or of another --dataset or --split. See docs/compression.md.
 """
 
 import pathlib
@@ -27,7 +27,7 @@ from tf_simmim.programs.flags import run_flags
 from tf_simmim.programs.flags import trained_run_flags
 
 FLAGS = flags.FLAGS
-for _name in ("dataset", "seed", "workdir"):
+for _name in ("dataset", "seed", "split", "workdir"):
     flags.declare_key_flag(_name)
 _SECONDS_BETWEEN_LINES = 10.0
 
@@ -46,6 +46,7 @@ def main(argv):
                 folder,
                 num_images=prune_flags.NUM_CALIBRATION_IMAGES.value,
                 dataset=FLAGS.dataset or None,
+                split=FLAGS.split or None,
                 seed=run_flags.SEED.value,
                 on_step=progress.step,
                 **prune_flags.options(),

@@ -9,15 +9,11 @@ from tf_simmim import training
 from tf_simmim.compression import narrowing
 from tf_simmim.compression import network
 from tf_simmim.compression import pruning
-from tf_simmim.compression import report as reporting
 from tf_simmim.compression import report_file
-from tf_simmim.models import registry
 from tf_simmim.programs import run_images
 from tf_simmim.programs import run_settings
+from tf_simmim.programs import step_report
 
-# Measured by these, and probes of a network without a head learn from those.
-_NUM_IMAGES = 2000
-_NUM_TRAIN_IMAGES = 2048
 # Where the run was: what is written is another one.
 _OF_THE_FOLDER = ("workdir", "name")
 
@@ -28,6 +24,7 @@ def write(
     *,
     num_images,
     dataset=None,
+    split=None,
     original=None,
     **options,
 ):
@@ -41,6 +38,7 @@ def write(
         num_images: int > 0. Calibrate with at most so many training images of
             the run.
         dataset: str, a source of other images to calibrate with; or None.
+        split: str, another split to calibrate with; None for the run's own.
         original: path of the run that the report compares it with; by default
             `folder`.
         **options: `target` and others of `pruning.prune`.
@@ -51,8 +49,8 @@ def write(
 
     Raises:
         ValueError, NoValidCheckpointError: as `training.load_pretrained`.
-        ValueError: `target_folder` exists, the images cannot be opened, or as
-            `pruning.prune`.
+        ValueError: `target_folder` exists, the images cannot be opened, there
+            are too few for a recovery, or as `pruning.prune`.
     """
     target_folder = Path(target_folder)
     if target_folder.exists() or target_folder.is_symlink():
@@ -63,15 +61,18 @@ def write(
     model = training.load_pretrained(folder)
     narrowing.parts_of(model)  # refuses what cannot be pruned at all
     record = run_files.read_record(folder)
-    images, name = run_images.batches(
-        record, model, run_images.TRAINING, num_images, dataset
-    )
-    images = list(images)
-    found = pruning.prune(
-        model, [element["image"] for element in images], **options
-    )
     first = model if original is None else training.load_pretrained(original)
-    report = _report(record, first, found, (images, name), options)
+    measured_by = step_report.open_images(
+        record, first, num_images, dataset, split
+    )
+    images, _ = run_images.batches(
+        record, model, run_images.TRAINING, num_images, dataset, split
+    )
+    images = [element["image"] for element in images]
+    if options.get("recovery_epochs"):
+        _require_batches(images)
+    found = pruning.prune(model, images, **options)
+    report = _report(first, found, measured_by, options)
     settings = _settings(record, found)
     training.write_model_folder(
         target_folder,
@@ -91,27 +92,23 @@ def write(
     return found, report
 
 
-def _report(record, model, found, calibration, options):
-    """Measures the pruned network beside the original."""
-    kind, train_images = registry.kind_of(model).name, None
-    images, name = calibration
-    if _holds_out(record):
-        images, name = run_images.batches(
-            record, model, run_images.HELD_OUT, _NUM_IMAGES
+def _require_batches(images):
+    if len(images) < 2:
+        raise ValueError(
+            "--recovery_epochs needs two batches of images, since one is held "
+            f"out: more than {run_images.BATCH_SIZE} "
+            "(--num_calibration_images, or another --dataset). Received: "
+            f"{sum(map(len, images))} images."
         )
-        if kind == "simmim" and "label" in images.element_spec:
-            train_images, _ = run_images.batches(
-                record, model, run_images.TRAINING, _NUM_TRAIN_IMAGES
-            )
-    return reporting.report(
-        network.of_model(model),
-        network.of_model(found.model),
+
+
+def _report(model, found, images, options):
+    """Measures the pruned network beside the original."""
+    return step_report.measure(
+        model,
+        [network.of_model(model), network.of_model(found.model)],
         images,
-        model=model,
-        kind=kind,
         step="prune",
-        images_name=name,
-        train_images=train_images,
         seed=options.get("seed"),
         settings={
             name: value
@@ -128,16 +125,7 @@ def _report(record, model, found, calibration, options):
             },
             "blocks": list(found.blocks),
         },
-        measure_memory=False,
     )
-
-
-def _holds_out(record):
-    splits = record.data.splits if record.data is not None else {}
-    settings = record.settings
-    # Runs of 0.1.0 have the name among their settings alone, or the default.
-    named = splits.get("held_out") or settings.get("validation_split", True)
-    return bool(settings.get("dataset") and named)
 
 
 def _settings(record, found):

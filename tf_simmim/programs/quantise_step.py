@@ -40,6 +40,7 @@ def run(folder, original, target, options) -> None:
             "of a detector, TensorFlow Lite can have the features only. "
             f"Received: {folder}."
         )
+    images = step_report.open_images(record, first, options["images"])
     networks = [
         tflite_network.create(
             export.Signatures(first, first_preprocessing), "float32"
@@ -52,10 +53,11 @@ def run(folder, original, target, options) -> None:
         ),
     ]
     report = step_report.measure(
-        record,
         first,
         [network for network, _ in networks],
+        images,
         step="quantise",
+        seed=record.seed,
         settings=options,
     )
     training.write_model_folder(target, model, record=record)

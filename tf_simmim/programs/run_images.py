@@ -11,11 +11,21 @@ from tf_simmim import models
 from tf_simmim.export.preprocessing import Preprocessing
 
 HELD_OUT, TRAINING = "held_out", "training"
-_BATCH_SIZE = 64
+BATCH_SIZE = 64
 
 
-def open_source(record, which, model, spec=None):
-    """Opens images of a run, or others for its model.
+def are_named(record, which) -> bool:
+    """Returns whether a run says which these images are.
+
+    Args:
+        record: `run.RunRecord`.
+        which: str, `HELD_OUT` or `TRAINING`.
+    """
+    return bool(_dataset_of(record, which) and _split_of(record, which))
+
+
+def open_source(record, which, model, spec=None, split=None):
+    """Opens images of a run, as training did, or others for its model.
 
     Args:
         record: `run.RunRecord`.
@@ -23,6 +33,7 @@ def open_source(record, which, model, spec=None):
         model: the run's.
         spec: str. Another source, as of `data.open_source`; None for the
             run's own.
+        split: str. Another split; None for the run's.
 
     Returns:
         `data.Source`.
@@ -32,14 +43,13 @@ def open_source(record, which, model, spec=None):
             have other channels than the model.
     """
     settings = record.settings
-    dataset = spec or settings.get("dataset")
-    split = _split_of(record, which)
-    if which == HELD_OUT and spec is None:
-        dataset = settings.get("validation_dataset") or dataset
+    dataset = spec or _dataset_of(record, which)
+    split = split or _split_of(record, which)
     if not dataset or not split:
         raise ValueError(
-            f"The run must say which its {which.replace('_', '-')} images are, "
-            "or name others (--dataset=). Received: a run that does not."
+            f"The run must say which its {which.replace('_', '-')} images are; "
+            "for others there are --dataset of prune.py and "
+            "--tflite_calibration of export.py. Received: a run that does not."
         )
     options = {}
     if spec is None:
@@ -47,6 +57,11 @@ def open_source(record, which, model, spec=None):
             "data_dir": settings.get("data_dir"),
             "split_rules": settings.get("split_rules") or 1,
         }
+        if settings.get("max_pixels"):
+            options["max_pixels"] = settings["max_pixels"]
+        # It is of the training images.
+        if which == TRAINING or not settings.get("validation_dataset"):
+            options["manifest"] = settings.get("data_manifest") or None
         if isinstance(model, models.Segmenter) and dataset.startswith("tfds:"):
             options["segmentation_class_names"] = record.data.class_names
     channels = model.backbone.channels
@@ -64,6 +79,13 @@ def open_source(record, which, model, spec=None):
     return source
 
 
+def _dataset_of(record, which):
+    dataset = record.settings.get("dataset")
+    if which == HELD_OUT:
+        return record.settings.get("validation_dataset") or dataset
+    return dataset
+
+
 def _split_of(record, which):
     """Returns the name of a split, empty where a run holds nothing out."""
     name = {HELD_OUT: "validation_split", TRAINING: "split"}[which]
@@ -73,7 +95,7 @@ def _split_of(record, which):
     return known or record.settings.get(name, default)
 
 
-def batches(record, model, which, num_images, spec=None):
+def batches(record, model, which, num_images, spec=None, split=None):
     """Returns elements of a run's images, as it is evaluated by.
 
     Args:
@@ -83,6 +105,7 @@ def batches(record, model, which, num_images, spec=None):
         num_images: int > 0, at most. In an order of their own, always the
             same.
         spec: as of `open_source`.
+        split: as of `open_source`.
 
     Returns:
         (data set of batches of elements with the labels that there are, str:
@@ -91,7 +114,7 @@ def batches(record, model, which, num_images, spec=None):
     Raises:
         ValueError: as `open_source`.
     """
-    source = open_source(record, which, model, spec)
+    source = open_source(record, which, model, spec, split)
     preprocessing = Preprocessing.of_record(
         record.input, model.backbone.image_size
     )
@@ -107,12 +130,13 @@ def batches(record, model, which, num_images, spec=None):
         source,
         preprocessing.crop,
         preprocessing.normalization,
+        max_bad_images=None if spec else record.settings.get("max_bad_images"),
         with_segmentation=with_segmentation,
         with_boxes=with_boxes,
     )
     count = min(len(source), num_images)
-    found = stream.batches(_BATCH_SIZE, stop_index=count, drop_remainder=False)
-    return found, f"{source.name}, {which.replace('_', '-')}"
+    found = stream.batches(BATCH_SIZE, stop_index=count, drop_remainder=False)
+    return found, f"{source.name}, {split or which.replace('_', '-')}"
 
 
 def pixels(record, model, which, num_images, spec=None) -> np.ndarray:
