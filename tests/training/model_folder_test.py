@@ -1,6 +1,8 @@
 """Tests for tf_simmim.training.model_folder."""
 
+import fcntl
 import json
+import os
 
 import numpy as np
 import pytest
@@ -49,6 +51,19 @@ def test_a_folder_that_exists_is_left_as_it_is(tmp_path):
         with pytest.raises(ValueError, match="does not exist yet. Received"):
             training.write_model_folder(path, model)
     assert [file.name for file in tmp_path.iterdir()] == ["link"]
+
+
+def test_what_processes_that_were_killed_have_left_is_removed(tmp_path):
+    for name in (".model.1.tmp", ".model.2.tmp", ".model.json.3.tmp"):
+        (tmp_path / name / "checkpoints").mkdir(parents=True)
+    descriptor = os.open(tmp_path / ".model.2.tmp", os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)  # Of one that still writes.
+    training.write_model_folder(
+        tmp_path / "model", models.SimMIM(vit(), mask_patch_size=8)
+    )
+    os.close(descriptor)
+    names = sorted(file.name for file in tmp_path.iterdir())
+    assert names == [".model.2.tmp", ".model.json.3.tmp", "model"]
 
 
 def test_a_model_that_is_not_finite_leaves_nothing(tmp_path):

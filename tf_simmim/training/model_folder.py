@@ -1,6 +1,9 @@
 """A model in a folder of its own, as a run of no steps would leave it."""
 
+import contextlib
+import fcntl
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -21,7 +24,8 @@ def write_model_folder(path, model, documents=None, record=None) -> None:
         environment.json           versions, devices, commit
         checkpoints/step-00000000  the weights
 
-    The folder is whole or not there.
+    The folder is whole or not there. What a process that was killed had half
+    written of it is removed.
 
     Args:
         path: path of a folder, which does not exist.
@@ -44,8 +48,11 @@ def write_model_folder(path, model, documents=None, record=None) -> None:
         )
     temporary = atomic_file.temporary_name(path)
     shutil.rmtree(temporary, ignore_errors=True)
-    try:
+    _sweep(path)
+    with contextlib.ExitStack() as stack:
+        stack.callback(shutil.rmtree, temporary, ignore_errors=True)
         run = directory.RunDirectory(temporary)
+        stack.enter_context(_locked(temporary))
         store = checkpoints.CheckpointStore(run.checkpoints)
         store.save(
             tf.train.Checkpoint(model=model),
@@ -63,5 +70,30 @@ def write_model_folder(path, model, documents=None, record=None) -> None:
             write(temporary / name, content)
         os.rename(temporary, path)
         atomic_file.sync(path.parent)
+
+
+@contextlib.contextmanager
+def _locked(folder):
+    """Tells `_sweep` of other processes that this one writes in a folder."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with contextlib.suppress(OSError):  # Without locks, nobody sweeps.
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        os.close(descriptor)
+
+
+def _sweep(path):
+    """Removes what processes that were killed had written of a folder."""
+    leftover = re.compile(rf"\.{re.escape(path.name)}\.\d+\.tmp")
+    for other in path.parent.glob(".*.tmp"):
+        if not leftover.fullmatch(other.name):
+            continue
+        with contextlib.suppress(OSError):  # Somebody else's; or gone.
+            descriptor = os.open(other, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(other, ignore_errors=True)
+            finally:
+                os.close(descriptor)
