@@ -60,6 +60,8 @@ class RunLockTest(tf.test.TestCase):
         for _ in range(2):
             with self.assertRaisesRegex(ValueError, f"process {holder.pid} "):
                 lock.lock_for_life(self.file)
+        with self.assertRaisesRegex(ValueError, "^The rule. Received: .*pro"):
+            lock.lock_for_life(self.file, "The rule")
 
     def test_removing_the_file_lets_nobody_in(self):
         self.start_holder()

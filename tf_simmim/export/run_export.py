@@ -93,7 +93,9 @@ def _load(path):
         before = _checkpoints(path)
         model = training.load_pretrained(path)
         run = training.RunDirectory(path, create=False)
-        checkpoint = training.CheckpointStore(run.checkpoints).newest_valid()
+        checkpoint = training.CheckpointStore(
+            run.checkpoints, create=False
+        ).newest_valid()
         # Or else the run has gone on meanwhile.
         if _checkpoints(path) == before:
             return model, checkpoint

@@ -26,7 +26,9 @@ def is_current(path, directory=None) -> tuple[bool, str]:
         return True, f"{newest} is all there is of its run."
     try:
         run = training.RunDirectory(path, create=False)
-        checkpoint = training.CheckpointStore(run.checkpoints).newest_valid()
+        checkpoint = training.CheckpointStore(
+            run.checkpoints, create=False
+        ).newest_valid()
     except (OSError, ValueError, training.NoValidCheckpointError) as error:
         return True, f"{newest} is not compared with its run: {error}"
     last = checkpoint["step"]

@@ -15,9 +15,10 @@ _UNSUPPORTED_FOLDER = (*_UNSUPPORTED, errno.EBADF, errno.EINVAL, errno.EISDIR)
 # Files are closed when nothing refers to them any more, and a lock goes with
 # its file. These stay open until the process ends.
 _descriptors = {}
+_RULE = "`path` must be a run directory in which no other process trains"
 
 
-def lock_for_life(file: Path) -> None:
+def lock_for_life(file: Path, rule: str = _RULE) -> None:
     """Locks a file, and its folder, until this process ends, however it ends.
 
     The operating system drops the locks with the process, so `kill -9` leaves
@@ -31,9 +32,11 @@ def lock_for_life(file: Path) -> None:
 
     Args:
         file: path, created if need be.
+        rule: str. What another process that holds a lock breaks.
 
     Raises:
-        ValueError: another process holds a lock; the message names it.
+        ValueError: another process holds a lock; the message has the rule, and
+            names it.
     """
     file = Path(file).resolve()
     if file in _descriptors:
@@ -41,10 +44,10 @@ def lock_for_life(file: Path) -> None:
     folder = os.open(file.parent, os.O_RDONLY)
     descriptor = None
     try:
-        _lock(folder, file, _UNSUPPORTED_FOLDER)
+        _lock(folder, file, rule, _UNSUPPORTED_FOLDER)
         # Opened without truncation: what is in there may name the holder.
         descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
-        if not _lock(descriptor, file, _UNSUPPORTED):
+        if not _lock(descriptor, file, rule, _UNSUPPORTED):
             logging.warning(
                 "%s cannot be locked: make sure yourself that only one "
                 "process trains there.",
@@ -62,7 +65,7 @@ def lock_for_life(file: Path) -> None:
         os.write(descriptor, holder.encode() + b"\n")
 
 
-def _lock(descriptor, file, unsupported):
+def _lock(descriptor, file, rule, unsupported):
     """Locks a file or folder; returns whether there are such locks."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -71,9 +74,9 @@ def _lock(descriptor, file, unsupported):
         with contextlib.suppress(OSError):
             holder = file.read_bytes()[:200].decode("utf-8", "replace").strip()
         raise ValueError(
-            "`path` must be a run directory in which no other process trains. "
-            f"Received: {file.parent}, where {holder or 'another process'} "
-            "does. Wait until it is done, or stop it."
+            f"{rule}. Received: {file.parent}, where "
+            f"{holder or 'another process'} does. Wait until it is done, or "
+            "stop it."
         ) from error
     except OSError as error:
         if error.errno not in unsupported:

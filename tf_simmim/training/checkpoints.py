@@ -45,11 +45,13 @@ class CheckpointStore:
     `set_aside=False`, change nothing in the folder.
 
     Args:
-        directory: path of a local folder, created if need be.
+        directory: path of a local folder.
         keep: int >= 1. How many of the newest checkpoints stay.
         mark: path of a file that the first checkpoint leaves behind, outside
             of `directory`: it tells a run without checkpoints yet from one
             that has lost them. None for none.
+        create: bool. Whether to make the folder if it is missing. False to
+            read: nothing is changed then.
 
     Raises:
         ValueError: `keep` is below 1, or `directory` is a file.
@@ -57,12 +59,14 @@ class CheckpointStore:
     Files: owns `step-*`, `tmp-*` and `corrupt-*` in `directory`, and `mark`.
     """
 
-    def __init__(self, directory, keep=3, mark=None):
+    def __init__(self, directory, keep=3, mark=None, create=True):
         if keep < 1:
             raise ValueError(f"`keep` must be at least 1. Received: {keep}.")
         self.directory = Path(directory)
         self.keep = keep
         self.mark = mark and Path(mark)
+        if not create and not os.path.lexists(self.directory):
+            return
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError) as error:

@@ -58,7 +58,7 @@ def load_pretrained(path) -> tf.keras.Model:
             f"are not loaded. Received: {path}."
         )
     run = directory.RunDirectory(path, create=False)
-    store = checkpoints.CheckpointStore(run.checkpoints)
+    store = checkpoints.CheckpointStore(run.checkpoints, create=False)
     if store.latest() is None:
         refuse_before_first_checkpoint(run)
     manifest = store.newest_valid()
