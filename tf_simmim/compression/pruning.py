@@ -116,10 +116,7 @@ def prune(
     Source: docs/compression.md names the methods.
     """
     target = Target.parse(target)
-    if budget not in BUDGETS:
-        raise ValueError(
-            f"`budget` must be one of {BUDGETS}. Received: {budget!r}."
-        )
+    require_budget(budget)
     possible = narrowing_lib.parts_of(model)
     if recovery_epochs:
         recovery_lib.require_batches(batches)
@@ -192,6 +189,14 @@ def prune(
         recovery=recovery,
         blocks=tuple(narrowing.describe(widths, i) for i in range(num_blocks)),
     )
+
+
+def require_budget(budget) -> None:
+    """Raises ValueError unless `budget` is one of `BUDGETS`."""
+    if budget not in BUDGETS:
+        raise ValueError(
+            f"`budget` must be one of {BUDGETS}. Received: {budget!r}."
+        )
 
 
 def _search(model, narrowing, target, budget, measure, steps):

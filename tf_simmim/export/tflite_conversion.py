@@ -120,6 +120,17 @@ def convert(function, kind, *, calibration=None, input_type="float32") -> bytes:
         ValueError: an argument is none of these, full_int8 has no
             `calibration`, or `calibration` is of another shape.
     """
+    require_types(kind, input_type)
+    with native_messages.withheld():
+        return _convert(function, kind, calibration, input_type)
+
+
+def require_types(kind, input_type) -> None:
+    """Raises unless files are made of these types; see `convert`.
+
+    Raises:
+        ValueError: one is unknown, or they do not go together.
+    """
     _require(kind in KINDS, f"`kind` must be one of {KINDS}", kind)
     _require(
         input_type in INPUT_TYPES,
@@ -131,8 +142,6 @@ def convert(function, kind, *, calibration=None, input_type="float32") -> bytes:
         "`input_type` must be float32 for all kinds but full_int8",
         f"{input_type} for {kind}",
     )
-    with native_messages.withheld():
-        return _convert(function, kind, calibration, input_type)
 
 
 def _convert(function, kind, calibration, input_type):

@@ -53,7 +53,8 @@ def main(argv):
     )
     outcomes = compression_chain.run_chain(run, folder, steps, _tell)
     for outcome in outcomes:
-        _tell(f"\n{outcome.name}\n{table.format_report(outcome.report)}")
+        if outcome.report is not None:
+            _tell(f"\n{outcome.name}\n{table.format_report(outcome.report)}")
     _tell(f"\n{compression_results.write(run, folder, outcomes)}")
     kept = [outcome.folder for outcome in outcomes if outcome.folder]
     print(

@@ -31,18 +31,18 @@ class Row:
     Attributes:
         name: str.
         score: float, or None without labels.
-        kl: float, nats, from the original.
-        num_weights: int.
-        num_bytes: int, of the file for TensorFlow Lite.
+        kl: float, nats, from the original; None of what has no report.
+        num_weights: int, or None.
+        num_bytes: int, of the file for TensorFlow Lite, or None.
         latency: tuple of `Latency`, of that file.
         note: str. Why a step was rolled back; empty for what was kept.
     """
 
     name: str
     score: float | None
-    kl: float
-    num_weights: int
-    num_bytes: int
+    kl: float | None
+    num_weights: int | None
+    num_bytes: int | None
     latency: tuple
     note: str = ""
 
@@ -72,19 +72,27 @@ def write(run, folder, outcomes) -> str:
     record = run_files.read_record(run).input
     shape = (*record.image_size, record.channels)
     times = _latencies(networks, shape)
-    first = outcomes[0].report.original
-    score = compression_chain.main_score(outcomes[0].report)
+    reports = [outcome.report for outcome in outcomes if outcome.report]
+    score, scores = None, {}
+    if reports:
+        score = compression_chain.main_score(reports[0])
+        scores = reports[0].original.scores
     rows = [
         Row(
             "original",
-            first.scores.get(score),
+            scores.get(score),
             0.0,
-            first.num_weights,
+            networks[0].num_weights,
             networks[0].num_bytes,
             times[0],
         )
     ]
     for outcome in outcomes:
+        if outcome.report is None:
+            rows.append(
+                Row(outcome.name, None, None, None, None, (), outcome.broken)
+            )
+            continue
         compressed = outcome.report.compressed
         row = Row(
             outcome.name,
@@ -144,9 +152,11 @@ def _table(rows, score):
             [
                 row.name + (" (rolled back)" if row.note else ""),
                 "-" if row.score is None else f"{row.score:.4f}",
-                f"{row.kl:.5f}",
-                f"{row.num_weights:,}",
-                table.format_bytes(row.num_bytes),
+                "-" if row.kl is None else f"{row.kl:.5f}",
+                "-" if row.num_weights is None else f"{row.num_weights:,}",
+                "-"
+                if row.num_bytes is None
+                else table.format_bytes(row.num_bytes),
                 *(times or ["-", "-"]),
             ]
         )

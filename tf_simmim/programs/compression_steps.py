@@ -5,8 +5,10 @@ compares it with the original of the chain.
 """
 
 import dataclasses
+import math
 from collections.abc import Callable
 
+from tf_simmim.compression import narrowing
 from tf_simmim.programs import prune_step
 from tf_simmim.programs import quantise_step
 
@@ -23,18 +25,33 @@ class StepKind:
             with its compression.json, in which it is compared with the run in
             `original`.
         options: {name: default}; a value that is given has the default's type.
+        check_options: function (options) -> None, which raises ValueError
+            where a value is none that the step can be asked for with.
+        check_model: function (model) -> None, which raises ValueError where
+            the step does not work for the model of a run.
         is_last: bool. Whether no other step can follow.
     """
 
     run: Callable
     options: dict
+    check_options: Callable
+    check_model: Callable
     is_last: bool = False
 
 
 KINDS = {
-    "prune": StepKind(prune_step.run, prune_step.OPTIONS),
+    "prune": StepKind(
+        prune_step.run,
+        prune_step.OPTIONS,
+        prune_step.check_options,
+        narrowing.parts_of,
+    ),
     "quantise": StepKind(
-        quantise_step.run, quantise_step.OPTIONS, is_last=True
+        quantise_step.run,
+        quantise_step.OPTIONS,
+        quantise_step.check_options,
+        quantise_step.check_model,
+        is_last=True,
     ),
 }
 
@@ -87,11 +104,13 @@ def parse(text: str, gates=None) -> Step:
         else:
             options[key] = _as_type(options[key], value, word, text)
     limits = {key: value for key, value in limits.items() if value is not None}
-    if any(value < 0 for value in limits.values()):
-        raise ValueError(
-            "The limits of a step must not be negative. "
-            f"Received: --step={text}."
-        )
+    for key, value in limits.items():
+        if not 0 <= value < math.inf:
+            raise ValueError(
+                f"{key} must be a number of 0 or more. "
+                f"Received: {key}={value} for --step={text}."
+            )
+    KINDS[name].check_options(options)
     return Step(text, name, options, limits)
 
 

@@ -6,12 +6,40 @@ from tf_simmim import models
 from tf_simmim import run as run_files
 from tf_simmim import training
 from tf_simmim.compression import report_file
+from tf_simmim.export import tflite_conversion
 from tf_simmim.export import tflite_network
 from tf_simmim.programs import run_images
 from tf_simmim.programs import step_report
 
 OPTIONS = {"kind": "full_int8", "input_type": "float32", "images": 256}
 FOLDER = "tflite"
+
+
+def check_options(options) -> None:
+    """Raises unless a run can be quantised with these options.
+
+    Args:
+        options: {name of `OPTIONS`: value}.
+
+    Raises:
+        ValueError: a value is none of those that there are.
+    """
+    tflite_conversion.require_types(options["kind"], options["input_type"])
+    if options["images"] < 1:
+        raise ValueError(
+            "`images` of quantise must be at least 1. "
+            f"Received: {options['images']}."
+        )
+
+
+def check_model(model) -> None:
+    """Raises ValueError where a model is none that can be quantised."""
+    if isinstance(model, models.Detector):
+        raise ValueError(
+            "quantise takes pretrained networks, classifiers and segmenters: "
+            "of a detector, TensorFlow Lite can have the features only. "
+            "Received: a detector."
+        )
 
 
 def run(folder, original, target, options) -> None:
@@ -34,12 +62,7 @@ def run(folder, original, target, options) -> None:
     record = run_files.read_record(folder)
     first, first_preprocessing, _ = export.read_run(original)
     model, preprocessing, _ = export.read_run(folder)
-    if isinstance(model, models.Detector):
-        raise ValueError(
-            "quantise takes pretrained networks, classifiers and segmenters: "
-            "of a detector, TensorFlow Lite can have the features only. "
-            f"Received: {folder}."
-        )
+    check_model(model)
     images = step_report.open_images(record, first, options["images"])
     networks = [
         tflite_network.create(
