@@ -40,7 +40,13 @@ def test_a_model_is_found_again_by_load_pretrained(create, tmp_path):
         np.testing.assert_array_equal(got, want)
     assert json.loads((path / "a.json").read_text()) == {"b": [1]}
     assert (path / "flags.txt").read_text() == "--c=2\n"
-    assert (path / "environment.json").is_file()
+    assert {file.name for file in path.iterdir()} == {
+        "a.json",
+        "checkpoints",
+        "environment.json",
+        "flags.txt",
+        "model.json",
+    }
     assert [file.name for file in tmp_path.iterdir()] == ["model"]
 
 

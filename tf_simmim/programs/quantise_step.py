@@ -9,6 +9,7 @@ from tf_simmim.compression import report_file
 from tf_simmim.export import tflite_conversion
 from tf_simmim.export import tflite_network
 from tf_simmim.programs import run_images
+from tf_simmim.programs import run_settings
 from tf_simmim.programs import step_report
 
 OPTIONS = {"kind": "full_int8", "input_type": "float32", "images": 256}
@@ -83,7 +84,8 @@ def run(folder, original, target, options) -> None:
         seed=record.seed,
         settings=options,
     )
-    training.write_model_folder(target, model, record=record)
+    flagfile = run_settings.as_flagfile(run_settings.elsewhere(record.settings))
+    training.write_model_folder(target, model, {"flags.txt": flagfile}, record)
     (target / FOLDER).mkdir()
     name = f"{tflite_network.output_of(model)}_{options['kind']}.tflite"
     with atomic_file.replacing(target / FOLDER / name) as file:

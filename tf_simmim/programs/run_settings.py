@@ -33,6 +33,12 @@ def current(decided=()) -> dict:
     }
 
 
+def elsewhere(settings: dict) -> dict:
+    """Returns settings of a run for another one: without where it was."""
+    own = ("workdir", "name")
+    return {name: value for name, value in settings.items() if name not in own}
+
+
 def as_flagfile(settings: dict) -> str:
     """Returns settings as the text of a flagfile, for people to use again."""
     return "".join(f"{_line(*item)}\n" for item in settings.items())

@@ -68,6 +68,9 @@ def write_model_folder(path, model, documents=None, record=None) -> None:
             if not isinstance(content, str):
                 write = atomic_file.write_json
             write(temporary / name, content)
+        # Of training, which has not been here.
+        run.tensorboard.rmdir()
+        run.reconstructions.rmdir()
         os.rename(temporary, path)
         atomic_file.sync(path.parent)
 
