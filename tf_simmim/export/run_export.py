@@ -7,6 +7,7 @@ from pathlib import Path
 from absl import logging
 
 from tf_simmim import training
+from tf_simmim.compression import network
 from tf_simmim.compression import report_file
 from tf_simmim.export import batching
 from tf_simmim.export import writer
@@ -141,6 +142,9 @@ def _compression(path):
         report = report_file.read_report(path)
     except ValueError as error:
         logging.warning("The export tells no compression: %s", error)
+        return {}
+    if report.compressed.runtime != network.TENSORFLOW:
+        # Its numbers are those of another file than what a server takes.
         return {}
     # Which units were kept is long, and of no use to a server.
     report = dataclasses.replace(report, selection=None)
