@@ -2,6 +2,7 @@
 
 import pathlib
 import re
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -16,6 +17,9 @@ from tf_simmim import models
 from tf_simmim import run as run_files
 from tf_simmim import training
 from tf_simmim.compression import report_file
+from tf_simmim.programs import compression_chain
+from tf_simmim.programs import compression_results
+from tf_simmim.programs import compression_steps
 from tf_simmim.programs import quantise_step
 
 RUNS = pathlib.Path(__file__).parents[1] / "golden" / "runs" / "0.1.0"
@@ -80,6 +84,15 @@ def test_a_classifier_becomes_smaller_step_by_step(run, tmp_path):
         assert type(model) is type(original)
         assert model.backbone.count_params() < original.backbone.count_params()
         export.read_run(folder / name)
+    assert {path.name for path in (folder / "3-quantise").iterdir()} == {
+        "checkpoints",
+        "compression.json",
+        "environment.json",
+        "flags.txt",
+        "model.json",
+        "run.json",
+        "tflite",
+    }
     (file,) = (folder / "3-quantise/tflite").iterdir()
     assert file.stat().st_size == last.compressed.num_bytes
     assert tf.lite.Interpreter(str(file)).get_signature_list()
@@ -105,6 +118,32 @@ def test_what_cannot_be_done_is_one_sentence(run, tmp_path):
         assert result.returncode == 1
         lines = result.stderr.strip().splitlines()
         assert re.search(message, lines[-1]), lines[-1]
+
+
+def test_a_table_says_what_is_unknown_and_which_part_files_are_of(tmp_path):
+    outcome = compression_chain.Outcome(
+        "1-prune",
+        compression_steps.parse("prune"),
+        None,
+        "as its numbers are not finite",
+        None,
+    )
+    network = mock.Mock(num_weights=1234, num_bytes=5000)
+    with mock.patch.object(
+        compression_results, "_network", return_value=network
+    ):
+        texts = [
+            compression_results.write(RUNS / name, tmp_path, [outcome])
+            for name in ("detect", "finetune")
+        ]
+    lines = texts[0].splitlines()
+    assert lines[1].split()[:6] == ["original", "-", "0.00000", "1,234"] + [
+        "5.00",
+        "kB",
+    ]
+    assert lines[2].split() == ["1-prune", "(rolled", "back)"] + ["-"] * 6
+    assert lines[4] == "1-prune: rolled back, as its numbers are not finite."
+    assert ["features alone" in text for text in texts] == [True, False]
 
 
 def test_a_detector_cannot_be_quantised(tmp_path):

@@ -22,6 +22,10 @@ from tf_simmim.programs import quantise_step
 
 TABLE, PICTURE = "chain.txt", "chain.png"
 _BATCH_SIZES = (1, 8)
+_OF_DETECTORS = (
+    " They are those of the features alone, without the head of the detector; "
+    "the score and the weights are those of the whole."
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,8 +73,8 @@ def write(run, folder, outcomes) -> str:
         if outcome.step.name == "quantise":
             options = outcome.step.options
         networks.append(_network(outcome.folder, options))
-    record = run_files.read_record(run).input
-    shape = (*record.image_size, record.channels)
+    record = run_files.read_record(run)
+    shape = (*record.input.image_size, record.input.channels)
     times = _latencies(networks, shape)
     reports = [outcome.report for outcome in outcomes if outcome.report]
     score, scores = None, {}
@@ -109,7 +113,7 @@ def write(run, folder, outcomes) -> str:
                 row, num_bytes=networks[place].num_bytes, latency=times[place]
             )
         rows.append(row)
-    text = _table(rows, score)
+    text = _table(rows, score, record.model.kind == "detector")
     atomic_file.write_text(folder / TABLE, f"{text}\n")
     with training.going_on_without(str(folder / PICTURE)):
         _draw(folder, rows, score, kept)
@@ -138,7 +142,7 @@ def _latencies(networks, image_shape):
     return [tuple(row) for row in zip(*columns, strict=True)]
 
 
-def _table(rows, score):
+def _table(rows, score, is_detector):
     """Returns the rows as text."""
     first = rows[0]
     title = "" if score is None else table.title_of(score)
@@ -177,7 +181,8 @@ def _table(rows, score):
             "",
             *notes,
             "Files and times: TensorFlow Lite, one thread, all in turn; in "
-            "brackets how many times as fast as the original.",
+            "brackets how many times as fast as the original."
+            + (_OF_DETECTORS if is_detector else ""),
         ]
     )
 
