@@ -181,7 +181,7 @@ $(STAMP): requirements.txt pyproject.toml
 	      echo "Installing uv into $(UV_VENV) with $$python ..."; \
 	      rm -rf $(UV_VENV); \
 	      $$python -m venv $(UV_VENV) >/dev/null 2>&1 && \
-	        $(UV_VENV)/bin/python -m pip install -qq uv >/dev/null 2>&1 && \
+	        $(UV_VENV)/bin/python -m pip install -qq uv && \
 	        uv=$(UV_VENV)/bin/uv && break; \
 	    fi; \
 	  done; \
@@ -190,12 +190,12 @@ $(STAMP): requirements.txt pyproject.toml
 	    $$uv venv --quiet --python 3.11 $(VENV) && exit; \
 	  fi; \
 	  echo "No Python 3.10 to 3.13 that can make a virtual environment was" \
-	    "found (tried: $(CANDIDATES)), and uv could not fetch one: type" \
-	    "\`sudo apt install python3-venv\` on Debian or Ubuntu, or" \
-	    "\`brew install python@3.11\` on macOS, then run make again, or name" \
-	    "one with \`make PYTHON=/path/to/python3.12 ...\`; Python 3.14 does not" \
-	    "fit, since tf-keras asks for TensorFlow below 2.22, which has no" \
-	    "wheels for it yet." >&2; \
+	    "found (tried: $(CANDIDATES)), and uv could not fetch one." \
+	    "Python 3.14 is too new: tf-keras needs a TensorFlow below 2.22," \
+	    "which has no wheels for it." >&2; \
+	  echo "Type \`sudo apt install python3-venv\` on Debian or Ubuntu, or" \
+	    "\`brew install python@3.11\` on macOS, and run make again. Or name" \
+	    "a Python: \`make PYTHON=/path/to/python3.12 ...\`." >&2; \
 	  exit 1; \
 	}
 	@echo "Installing into $(VENV) (a few minutes the first time) ..."

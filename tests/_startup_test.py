@@ -6,6 +6,7 @@ import pathlib
 import subprocess
 import sys
 import types
+import unittest
 import warnings
 from unittest import mock
 
@@ -87,12 +88,23 @@ spec.loader.exec_module(startup)
 startup._IS_NEW_STACK = {is_new_stack}
 with startup.silenced_log_lines():
     import tensorflow
+print("imported", flush=True)
 os.write(2, b"I0000 00:00:1.0 1 a.cc:1] Later.")
 """
 
 
 class SilencedLogLinesTest(tf.test.TestCase, parameterized.TestCase):
-    def stderr_of_import(self, level, then="", is_new_stack=True):
+    def stderr_of_import(self, level, **arguments):
+        return self.run_import(level, **arguments).stderr
+
+    def run_import(
+        self,
+        level,
+        then="",
+        is_new_stack=True,
+        options=(),
+        stderr=subprocess.PIPE,
+    ):
         folder = pathlib.Path(self.get_temp_dir())
         text = TENSORFLOW.replace("{then}", then)
         (folder / "tensorflow.py").write_text(text)
@@ -104,11 +116,12 @@ class SilencedLogLinesTest(tf.test.TestCase, parameterized.TestCase):
             "TF_CPP_MIN_LOG_LEVEL": level,
         }
         return subprocess.run(
-            [sys.executable, "-c", code],
-            capture_output=True,
+            [sys.executable, *options, "-c", code],
+            stdout=subprocess.PIPE,
+            stderr=stderr,
             env=os.environ | environment,
             text=True,
-        ).stderr
+        )
 
     @parameterized.parameters(
         ("3", ["I am", "I0000"]),
@@ -132,10 +145,20 @@ class SilencedLogLinesTest(tf.test.TestCase, parameterized.TestCase):
         self.assertStartsWith(text, "I am no log line.\nTraceback")
         self.assertEndsWith(text, "OSError: No AVX.\n")
 
-    def test_the_end_of_the_process_is_explained(self):
-        text = self.stderr_of_import("3", then="os.abort()")
-        self.assertStartsWith(text, "Fatal Python error: Aborted")
+    @parameterized.parameters(
+        ([], ""),
+        (["-X", "faulthandler"], "(?s:WARNING: All log messages.*)"),
+    )
+    def test_the_end_of_the_process_is_explained(self, options, before):
+        text = self.stderr_of_import("3", then="os.abort()", options=options)
+        self.assertRegex(text, f"^{before}Fatal Python error: Aborted")
         self.assertIn("tensorflow.py", text)
+
+    @unittest.skipUnless(os.path.exists("/dev/full"), "Needs /dev/full.")
+    def test_a_stderr_that_takes_nothing_is_no_reason_to_fail(self):
+        with open("/dev/full", "wb") as full:
+            result = self.run_import("3", stderr=full)
+        self.assertEqual(result.stdout, "imported\n")
 
 
 if __name__ == "__main__":

@@ -78,10 +78,9 @@ class EnvironmentTest(absltest.TestCase):
         result = self.make()
         self.assertNotEqual(result.returncode, 0)
         self.assertEqual(result.stdout, "")
-        sentence, *from_make = result.stderr.splitlines()
-        self.assertRegex(
-            sentence, r"^No Python 3.10 to 3.13 .*apt install.*\.$"
-        )
+        why, what, *from_make = result.stderr.splitlines()
+        self.assertRegex(why, r"^No Python 3.10 to 3.13 .*\.$")
+        self.assertRegex(what, r"^Type `sudo apt install .*PYTHON=.*\.$")
         for line in from_make:
             self.assertRegex(line, r"^make(\[\d\])?: \*\*\* ")
         self.assertFalse((self.project / ".venv").exists())

@@ -48,11 +48,17 @@ def silenced_log_lines():
 
     TensorFlow 2.21 writes some while its libraries load, before it looks at
     `TF_CPP_MIN_LOG_LEVEL`. Whatever else is written in the meantime follows at
-    the end. Should the process be ended from within, Python says where, and
-    TensorFlow says why under `TF_CPP_MIN_LOG_LEVEL=0`.
+    the end. If the process aborts, Python prints where;
+    `TF_CPP_MIN_LOG_LEVEL=0` shows TensorFlow's reason. Nothing is kept where
+    Python was started with `-X faulthandler`, which writes to stderr itself.
     """
     dropped = _LEVELS.get(os.environ["TF_CPP_MIN_LOG_LEVEL"])
-    if not _IS_NEW_STACK or dropped is None or "tensorflow" in sys.modules:
+    if (
+        not _IS_NEW_STACK
+        or dropped is None
+        or "tensorflow" in sys.modules
+        or faulthandler.is_enabled()
+    ):
         yield
         return
     with contextlib.ExitStack() as stack:
@@ -63,16 +69,19 @@ def silenced_log_lines():
             yield
             return
         stack.callback(os.close, stderr)
-        if not faulthandler.is_enabled():
-            faulthandler.enable(stderr)
-            stack.callback(faulthandler.disable)
+        faulthandler.enable(stderr)
+        stack.callback(faulthandler.disable)
         os.dup2(spool.fileno(), 2)
         try:
             yield
         finally:
             os.dup2(stderr, 2)
             spool.seek(0)
-            os.write(2, _without_log_lines(spool.read(), dropped))
+            rest = _without_log_lines(spool.read(), dropped)
+            # A full disk or a closed pipe is no reason to fail; it refuses
+            # even to write nothing.
+            with contextlib.suppress(OSError):
+                os.write(2, rest)
 
 
 def _without_log_lines(text, dropped):

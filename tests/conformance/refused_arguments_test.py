@@ -36,7 +36,12 @@ ARGUMENTS = (
     (layers.RegisterTokens, "stddev", (0.0,), {"num_tokens": 3}),
     (layers.RelativePositionBias, "num_heads", (0, -2), {"grid_size": GRID}),
     (layers.RelativePositionBias, "grid_size", ((2, 3, 4),), {"num_heads": 3}),
-    (layers.SelfAttention, "qkv_bias", ("key", "", True), {"num_heads": 2}),
+    (
+        layers.SelfAttention,
+        "qkv_bias",
+        ("key", "qkv", "", True),
+        {"num_heads": 2},
+    ),
     (layers.SimpleFeaturePyramid, "stride", (0,), {"width": 4}),
     (layers.SimpleFeaturePyramid, "width", (-1,), {"stride": 8}),
     (layers.SinCosPositionEmbedding, "grid_size", ((0, 3),), {}),

@@ -164,7 +164,7 @@ class DetectorTest(
         model = self.create()
         with self.assertRaisesRegex(ValueError, "keys `boxes` and `box_cl"):
             model.train_on_batch({"image": IMAGES, "boxes": TRUTH["boxes"]})
-        with self.assertRaisesRegex(ValueError, "`image`"):
+        with self.assertRaisesRegex(ValueError, "the key `image`, and"):
             model(TRUTH)
 
     @parameterized.parameters(

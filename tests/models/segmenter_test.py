@@ -84,7 +84,7 @@ class SegmenterTest(
         model = self.create()
         with self.assertRaisesRegex(ValueError, "key `segmentation`"):
             model.train_on_batch({"image": IMAGES})
-        with self.assertRaisesRegex(ValueError, "`image`"):
+        with self.assertRaisesRegex(ValueError, "the key `image`, and"):
             model({"segmentation": TRUTH})
 
     @parameterized.parameters(

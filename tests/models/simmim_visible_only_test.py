@@ -131,7 +131,7 @@ class SimMIMVisibleOnlyTest(tf.test.TestCase, parameterized.TestCase):
             for step in (model.train_on_batch, model.test_on_batch):
                 with self.assertRaisesRegex(
                     tf.errors.InvalidArgumentError,
-                    "`patch_mask`",
+                    "`patch_mask` must leave the same number of patches",
                 ):
                     step({**self.element, "patch_mask": mask})
 

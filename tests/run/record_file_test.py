@@ -210,7 +210,7 @@ def test_a_damaged_record_is_answered_with_what_to_do(tmp_path):
 
 def test_a_pipe_in_its_place_keeps_nobody_waiting(tmp_path):
     (tmp_path / "run.json").mkdir()
-    with pytest.raises(ValueError, match="run.json"):
+    with pytest.raises(ValueError, match="no ordinary file"):
         run.read_record(tmp_path)
 
 

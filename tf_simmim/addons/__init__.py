@@ -1,9 +1,9 @@
 """What the project uses of tensorflow-addons: its own, or ours.
 
-tensorflow-addons cannot be installed on Python 3.12 and newer. Below, its own
-classes are used, and are the reference; above, those of this folder are, which
-compute the same bits (tests/addons). Either is imported where a name is first
-asked for: few programs need one.
+tensorflow-addons cannot be installed on Python 3.12 and newer. On 3.10 and 3.11
+its own classes are used, and are the reference; on 3.12 and newer those of this
+folder are, which compute the same bits (tests/addons). Either is imported where
+a name is first asked for: few programs need one.
 
 * `LAMB`: an optimizer for global batches of many thousands.
 * `TQDMProgressBar`: the callback that `training.callbacks.ProgressBar` extends.

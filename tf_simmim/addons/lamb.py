@@ -36,6 +36,7 @@ class LAMB(tf.keras.optimizers.legacy.Optimizer):
             (`global_clipnorm`, ...).
 
     Defaults are those of the paper's section 4 and of tensorflow-addons.
+    Checkpoints of either restore the other; configurations do not.
 
     Source: You et al., LAMB, 2019, https://arxiv.org/abs/1904.00962,
         algorithm 2. As tensorflow-addons does, differs from the paper: the

@@ -42,10 +42,10 @@ def _function_for(shape, dtype):
 
 
 class _Gelu:
-    """One for each shape: of a function, TensorFlow would say it is retraced.
+    """GELU as an object, of which there is one for each shape.
 
-    It tells functions apart by their code, and warns of networks whose blocks
-    have many widths.
+    TensorFlow counts how often a function is traced by its code, and would warn
+    of networks whose blocks have many widths.
     """
 
     __name__ = "gelu"
