@@ -14,9 +14,6 @@ from tf_simmim.programs import run_images
 from tf_simmim.programs import run_settings
 from tf_simmim.programs import step_report
 
-# Where the run was: what is written is another one.
-_OF_THE_FOLDER = ("workdir", "name")
-
 
 def write(
     folder,
@@ -130,11 +127,7 @@ def _report(model, found, images, options):
 
 def _settings(record, found):
     """Returns the settings of the run, with the widths of its network."""
-    settings = {
-        name: value
-        for name, value in record.settings.items()
-        if name not in _OF_THE_FOLDER
-    }
+    settings = run_settings.elsewhere(record.settings)
     if "backbone" in settings:
         settings |= {
             narrowing.ARGUMENTS[part]: list(dims)
