@@ -95,6 +95,10 @@ def test_its_report_is_beside_it(pruned):
     assert read.compressed.num_weights < read.original.num_weights
     assert read.selection["blocks"] == list(found.blocks)
     assert read.settings["target"] == "params:0.6"
+    # What it was calibrated with, which compress.py says no more of.
+    assert read.settings["images"] == "builtin:digits, training"
+    assert read.settings["num_images"] == 40
+    assert read.settings["seed"] == read.seed == 0
 
 
 @pytest.mark.slow

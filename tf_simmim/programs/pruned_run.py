@@ -62,14 +62,20 @@ def write(
     measured_by = step_report.open_images(
         record, first, num_images, dataset, split
     )
-    images, _ = run_images.batches(
+    images, calibrated_by = run_images.batches(
         record, model, run_images.TRAINING, num_images, dataset, split
     )
     images = [element["image"] for element in images]
     if options.get("recovery_epochs"):
         _require_batches(images)
+    options = {"seed": record.seed or 0} | options
     found = pruning.prune(model, images, **options)
-    report = _report(first, found, measured_by, options)
+    asked = {
+        "images": calibrated_by,
+        "num_images": sum(map(len, images)),
+        **options,
+    }
+    report = _report(first, found, measured_by, asked)
     settings = _settings(record, found)
     training.write_model_folder(
         target_folder,
