@@ -78,6 +78,7 @@ def test_a_narrow_network_that_answers_otherwise_is_refused(monkeypatch):
         pruning.prune(model, batches(), "kl:0.001", budget="uniform")
 
 
+@pytest.mark.slow
 def test_recovery_trains_and_is_told(model):
     halves = np.split(small.images(), 2)
     options = {"budget": "uniform", "parts": ["mlp"]}

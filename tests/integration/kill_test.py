@@ -58,6 +58,7 @@ def kill_each(folder, reference, kills):
     return len(results) - 1, [result for result in results if result[1]]
 
 
+@pytest.mark.slow
 def test_a_run_killed_at_a_commit_equals_the_uninterrupted_one(tmp_path):
     job = dataclasses.replace(killing.PRETRAINING, total_steps=5)
     killing.train_uninterrupted(tmp_path / "reference", job)

@@ -381,6 +381,7 @@ def test_an_error_of_our_own_is_not_told(caplog):
     assert "/secret/path" in caplog.text
 
 
+@pytest.mark.slow
 def test_a_unix_socket_is_an_address_and_a_taken_port_is_not(
     versions, tmp_path
 ):
