@@ -38,6 +38,16 @@ class WithheldTest(absltest.TestCase):
         os.write(2, b"after\n")
         self.assertEqual(self.written(), b"why: because\nafter\n")
 
+    def test_a_stderr_that_takes_nothing_hides_no_error(self):
+        reader, writer = os.pipe()
+        os.close(reader)
+        os.dup2(writer, 2)
+        os.close(writer)
+        with self.assertRaisesRegex(ValueError, "^no$"):
+            with native_messages.withheld():
+                os.write(2, b"why: because\n")
+                raise ValueError("no")
+
     def test_without_a_stderr_the_work_is_done(self):
         os.close(2)
         done = []

@@ -21,15 +21,23 @@ def withheld():
             yield
             return
         stack.callback(os.close, stderr)
-        sys.stderr.flush()
+        _flush()
         os.dup2(spool.fileno(), 2)
         try:
             yield
         except BaseException:
-            sys.stderr.flush()
+            _flush()
             spool.seek(0)
-            os.write(stderr, spool.read())
+            # A full disk or a closed pipe must not hide the error.
+            with contextlib.suppress(OSError):
+                os.write(stderr, spool.read())
             raise
         finally:
-            sys.stderr.flush()
+            _flush()
             os.dup2(stderr, 2)
+
+
+def _flush():
+    # There is no stderr, or it takes nothing.
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        sys.stderr.flush()
