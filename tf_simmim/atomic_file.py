@@ -2,8 +2,10 @@
 
 import contextlib
 import errno
+import fcntl
 import json
 import os
+import shutil
 import stat
 from pathlib import Path
 
@@ -74,6 +76,21 @@ def remove_leftovers(folder: Path, name: str = "*") -> None:
     """
     for path in folder.glob(f".{name}.*.tmp"):
         path.unlink(missing_ok=True)
+
+
+def remove_unheld_folder(folder: Path) -> None:
+    """Removes a folder that no process holds a lock of.
+
+    For folders that are locked while they are written. On a file system without
+    locks nobody knows, and they stay.
+    """
+    with contextlib.suppress(OSError):  # Somebody else's; or gone.
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
+        finally:
+            os.close(descriptor)
 
 
 @contextlib.contextmanager

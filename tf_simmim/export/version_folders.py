@@ -69,15 +69,8 @@ def sweep(directory) -> None:
     On a file system without locks, nobody knows, and it stays.
     """
     for path in Path(directory).iterdir():
-        if not _TEMPORARY.fullmatch(path.name):
-            continue
-        with contextlib.suppress(OSError):  # Somebody else's; or gone.
-            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(path, ignore_errors=True)
-            finally:
-                os.close(descriptor)
+        if _TEMPORARY.fullmatch(path.name):
+            atomic_file.remove_unheld_folder(path)
 
 
 def rename(path, directory, version, is_of: int, tell) -> Path:

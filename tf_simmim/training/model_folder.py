@@ -91,12 +91,5 @@ def _sweep(path):
     """Removes what processes that were killed had written of a folder."""
     leftover = re.compile(rf"\.{re.escape(path.name)}\.\d+\.tmp")
     for other in path.parent.glob(".*.tmp"):
-        if not leftover.fullmatch(other.name):
-            continue
-        with contextlib.suppress(OSError):  # Somebody else's; or gone.
-            descriptor = os.open(other, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(other, ignore_errors=True)
-            finally:
-                os.close(descriptor)
+        if leftover.fullmatch(other.name):
+            atomic_file.remove_unheld_folder(other)
